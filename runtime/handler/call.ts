@@ -1,0 +1,81 @@
+/** The shapes that pass between gateway, session layer and workers. */
+import type { Effect, SessionData, Write } from '../store/store.js';
+
+/** How a function treats its session: taken from the class its module exports. */
+export type FunctionKind = 'offloadable' | 'read-only' | 'stateless';
+
+export interface FunctionRequest {
+  method: string;
+  /** Path behind the function's name: '' or '/a/b'. */
+  path: string;
+  /** Query without '?', redirect marks removed. */
+  query: string;
+  /** Lower-case names, as node:http gives them. */
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+}
+
+export interface FunctionResponse {
+  status: number;
+  headers: Record<string, string | string[]>;
+  body: Buffer;
+}
+
+/** What a handler may know about its session. */
+export interface SessionInfo {
+  id: string;
+  /** Node that runs the request. */
+  node: string;
+  home: string;
+  epoch: number;
+  version: number;
+}
+
+/** A session's data as a worker gets it: small ones whole, large ones key by key. */
+export interface SessionAccess {
+  info: SessionInfo;
+  /** Undefined for a large session. The worker must not change it. */
+  data?: SessionData;
+  /** One key of a large session; rejects when the session's version is no longer the one read from. */
+  fetch(key: string): Promise<Buffer | Buffer[] | undefined>;
+  fetchKeys(): Promise<string[]>;
+}
+
+export interface WorkerCall {
+  function: string;
+  /** Unique per call, for logs. */
+  callId: string;
+  request: FunctionRequest;
+  /** Missing for a stateless function. */
+  session?: SessionAccess;
+  /** Aborted when the client goes away or the time is up. */
+  signal: AbortSignal;
+  timeoutMs: number;
+}
+
+export interface TelemetryEntry {
+  level: 'error' | 'warn' | 'info' | 'debug' | 'trace';
+  target: string;
+  value: number;
+  atMs: number;
+}
+
+/** What a handler's run comes to; nothing of it has taken effect yet. */
+export interface WorkerAnswer {
+  response: FunctionResponse;
+  writes: Write[];
+  effects: Effect[];
+  /** Idle time to live, when the handler set one. */
+  ttlMs?: number;
+  telemetry: TelemetryEntry[];
+}
+
+/**
+ * Runs one deployed function. Rejects with a fault: HANDLER_FAILED (it threw), HANDLER_TIMEOUT,
+ * WORKER_LOST (its process died and a second try died too), CLIENT_GONE.
+ */
+export interface Worker {
+  readonly kind: FunctionKind;
+  run(call: WorkerCall): Promise<WorkerAnswer>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,93 @@
+/**
+ * The one table of faults: code, HTTP status, whether the same request may simply be sent again,
+ * and the sentence that says what to do. docs/errors.md and a test pin it.
+ */
+
+interface FaultRow {
+  status: number;
+  retryable: boolean;
+  /** `{name}` is replaced by the detail of that name. */
+  sentence: string;
+}
+
+const row = (status: number, retryable: boolean, sentence: string): FaultRow => ({ status, retryable, sentence });
+
+export const FAULTS = {
+  SESSION_MISSING: row(400, false, 'This function keeps a session: send its id in the header X-session (1 to 256 bytes).'),
+  SESSION_ID_INVALID: row(400, false, 'The header X-session must be 1 to 256 bytes long; this one has {bytes}.'),
+  REQUEST_ID_INVALID: row(400, false, 'The header X-session-request-id must be a UUID.'),
+  JSON_INVALID: row(400, false, 'The body is not valid JSON: {reason}.'),
+  PARAMETER_INVALID: row(400, false, 'The parameter {name} is wrong: {reason}.'),
+  UNAUTHORIZED: row(401, false, 'This needs the credentials of the node: user admin and its password, or a call signed with the domain\'s key.'),
+  REPLAYED_CALL: row(401, false, 'This signed call was seen before; sign each call afresh.'),
+  FORBIDDEN: row(403, false, 'These credentials do not allow this: {reason}.'),
+  FUNCTION_UNKNOWN: row(404, false, 'There is no function {function} on node {node}. Deployed here: {deployed}.'),
+  NODE_UNKNOWN: row(404, false, 'There is no node {name} in this domain. Nodes known here: {known}.'),
+  COMMAND_UNKNOWN: row(404, false, 'There is no command {command}. Commands: {commands}.'),
+  SESSION_UNKNOWN: row(404, false, 'Node {node} does not know session {session}.'),
+  NOTHING_TO_MOVE: row(404, false, 'Node {node} has no session that could be moved now.'),
+  NOT_FOUND: row(404, false, 'There is nothing at {path}.'),
+  METHOD_NOT_ALLOWED: row(405, false, 'Use {allowed} here.'),
+  NO_PARENT: row(409, false, 'Node {node} is the root: it has no parent to offload to.'),
+  NOT_ON_PATH: row(409, false, 'Node {node} is not on the path from the session\'s home {home} to the root; a re-home has to be asked for.'),
+  NOT_IN_SUBTREE: row(409, false, 'The home {home} of the session is not below node {node}.'),
+  FUNCTION_MISSING_AT_TARGET: row(409, false, 'Node {node} does not have every function of the session: {missing} missing.'),
+  SESSION_CONFLICT: row(409, false, 'Session {session} exists twice, as incarnations {mine} and {theirs}; an operator has to choose one.'),
+  SESSION_LOST: row(409, false, 'Node {holder} should hold the session but does not know it; an operator has to decide.'),
+  STALE_EPOCH: row(409, true, 'The session has moved on to epoch {epoch}; ask again with a fresh record.'),
+  REPLAY_TOO_LARGE: row(409, false, 'This request took effect before, but its answer was too large to keep.'),
+  MOVE_REFUSED: row(409, true, 'The session cannot be moved now: {reason}.'),
+  BODY_TOO_LARGE: row(413, false, 'The body is larger than the {limit} bytes allowed here.'),
+  VALUE_TOO_LARGE: row(413, false, 'The value of key {key} is larger than {limit} bytes.'),
+  SESSION_TOO_LARGE: row(413, false, 'The session would grow beyond {limit} bytes.'),
+  REQUEST_ID_REUSED: row(422, false, 'This request id was used before with another request; take a fresh UUID for each.'),
+  HEADERS_TOO_LARGE: row(431, false, 'The request\'s headers are larger than {limit} bytes.'),
+  HANDLER_FAILED: row(500, false, 'The function failed; nothing was changed. Its log has the reason under call {call}.'),
+  INTERNAL: row(500, false, 'Something went wrong inside the node; its log has the reason under call {call}.'),
+  WORKER_LOST: row(500, true, 'The worker of function {function} ended while it ran the request; nothing was changed.'),
+  PEER_UNREACHABLE: row(502, true, 'Node {node} did not answer at {url}: {reason}.'),
+  BUSY: row(503, true, 'The session is busy: {waiting} requests wait for it already. Try again in a moment.'),
+  MOVING: row(503, true, 'The session is being moved and the move has not ended yet. Try again in a moment.'),
+  LEASE_LOST: row(503, true, 'The request lost its hold on the session before it could commit; nothing was changed. Try again.'),
+  STORE_UNAVAILABLE: row(503, true, 'The store of node {node} at {store} does not answer; it is tried again until it does.'),
+  STARTING: row(503, true, 'Node {node} is starting: {reason}.'),
+  DRAINING: row(503, true, 'Node {node} is shutting down.'),
+  OVERLOADED: row(503, true, 'Function {function} has {limit} requests in hand already. Try again in a moment.'),
+  HANDLER_TIMEOUT: row(504, false, 'The function took longer than {limit} ms and was stopped; nothing was changed.'),
+  NO_CAPACITY: row(507, true, 'No node up to the root takes the session: {reason}.'),
+  DEPLOY_FAILED: row(400, false, 'The function {function} could not be loaded: {reason}.'),
+  CLIENT_GONE: row(499, false, 'The client closed its connection before the answer.'),
+} as const satisfies Record<string, FaultRow>;
+
+export type FaultCode = keyof typeof FAULTS;
+
+export type FaultDetails = Record<string, string | number | boolean | string[]>;
+
+/** An error that a client may see: a row of the table with its details filled in. The cause stays in the log. */
+export class Fault extends Error {
+  override readonly name = 'Fault';
+  readonly status: number;
+  readonly retryable: boolean;
+
+  constructor(readonly code: FaultCode, readonly details: FaultDetails = {}, options?: { cause?: unknown }) {
+    super(sentenceOf(code, details), options);
+    this.status = FAULTS[code].status;
+    this.retryable = FAULTS[code].retryable;
+  }
+
+  toJSON(): { code: FaultCode; message: string; details: FaultDetails } {
+    return { code: this.code, message: this.message, details: this.details };
+  }
+}
+
+function sentenceOf(code: FaultCode, details: FaultDetails): string {
+  return FAULTS[code].sentence.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = details[name];
+    return value === undefined ? `(${name})` : Array.isArray(value) ? value.join(', ') || 'none' : String(value);
+  });
+}
+
+/** Any error as a fault: what is not one already is INTERNAL, with the call id to find it by. */
+export function asFault(error: unknown, callId = '-'): Fault {
+  return error instanceof Fault ? error : new Fault('INTERNAL', { call: callId }, { cause: error });
+}

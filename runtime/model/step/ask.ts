@@ -1,0 +1,19 @@
+import type { Guards } from '../guards.js';
+import type { Slot } from '../record.js';
+import type { Ask, AskReply, Here, Step } from '../verbs.js';
+import { changed, isAbsent, unchanged, withoutArriving } from './outcome.js';
+
+/** The source asks its target what became of the move; the answer decides it for good (rule 1). */
+export function ask(slot: Slot | undefined, command: Ask, _here: Here, guards: Guards): Step<AskReply> {
+  if (slot && !isAbsent(slot)) {
+    const isCommitted = guards.askJudgesEpoch ? slot.epoch >= command.epoch : slot.state === 'resident' && slot.epoch === command.epoch;
+    if (isCommitted) {
+      const { epoch, current, home, incarnation } = slot;
+      return unchanged(slot, { kind: 'committed', epoch, current, home, incarnation });
+    }
+  }
+  if (guards.askFences && slot?.arriving?.epoch === command.epoch) {
+    return changed(withoutArriving(slot), { kind: 'fenced' }, { unstage: slot.arriving.attempt });
+  }
+  return unchanged(slot, { kind: 'fenced' });
+}

@@ -1,0 +1,33 @@
+import type { Guards } from '../guards.js';
+import type { Slot } from '../record.js';
+import type { Expire, ExpireReply, Here, Step } from '../verbs.js';
+import { changed, hasExpired, isLeased, unchanged } from './outcome.js';
+
+/** Ends a session at its home, or forgets a stub or tombstone that nobody needs any more (rules 10 to 12). */
+export function expire(slot: Slot | undefined, command: Expire, here: Here, guards: Guards): Step<ExpireReply> {
+  if (!slot) return unchanged(slot, { kind: 'forgotten' });
+  if (slot.arriving || slot.state === 'leaving') return unchanged(slot, { kind: 'refused', reason: 'busy' });
+  if (slot.owed.length > 0 && guards.owedBlocksForgetting) return unchanged(slot, { kind: 'refused', reason: 'owed' });
+  return slot.state === 'resident' ? retire(slot, command, here, guards) : forget(slot, command, here, guards);
+}
+
+function retire(slot: Slot, command: Expire, here: Here, guards: Guards): Step<ExpireReply> {
+  if (isLeased(slot, here)) return unchanged(slot, { kind: 'refused', reason: 'busy' });
+  if (!command.forced && !hasExpired(slot, here)) return unchanged(slot, { kind: 'refused', reason: 'alive' });
+  if (slot.home !== here.node && guards.onlyHomeExpires) return unchanged(slot, { kind: 'refused', reason: 'not-home' });
+  if (!guards.tombstoneOnExpiry) return changed(undefined, { kind: 'expired', epoch: slot.epoch }, { wipe: true });
+  const { lease: _, copying: __, bornBy: ___, ...rest } = slot;
+  const epoch = slot.epoch + 1;
+  const owed = command.owed.map((row) => ({ ...row, epoch }));
+  const tomb: Slot = { ...rest, state: 'tombstone', epoch, owed, bytes: 0, lastAccessAtMs: here.nowMs };
+  return changed(tomb, { kind: 'expired', epoch }, { wipe: true, renote: true });
+}
+
+function forget(slot: Slot, command: Expire, here: Here, guards: Guards): Step<ExpireReply> {
+  // Home's stub is the only way to a session that lives elsewhere: it ends by a commit or by `gone` alone.
+  if (slot.state === 'remote' && slot.home === here.node && guards.onlyHomeExpires) {
+    return unchanged(slot, { kind: 'refused', reason: 'not-home' });
+  }
+  if (here.nowMs - slot.lastAccessAtMs <= command.keepMs) return unchanged(slot, { kind: 'refused', reason: 'young' });
+  return changed(undefined, { kind: 'forgotten' });
+}

@@ -1,0 +1,38 @@
+import type { Guards } from '../guards.js';
+import type { Slot } from '../record.js';
+import type { Departing, DepartingReply, Drop, DropReply, Here, Reserve, ReserveReply, Step } from '../verbs.js';
+import { blank, changed, unchanged, withoutArriving } from './outcome.js';
+
+/** Step 1 of a move: the target notes what is to arrive, over what it believed before. */
+export function reserve(slot: Slot | undefined, command: Reserve, here: Here, guards: Guards): Step<ReserveReply> {
+  if (slot?.state === 'resident') return unchanged(slot, { kind: 'already-here', epoch: slot.epoch });
+  if (slot?.state === 'leaving') return unchanged(slot, { kind: 'busy' });
+  const overlay = slot?.arriving;
+  if (overlay && overlay.attempt !== command.attempt && overlay.attempt !== command.replaces) {
+    return unchanged(slot, { kind: 'busy' });
+  }
+  if (slot && slot.state !== 'absent') {
+    // A stub or tombstone at least as new as what is asked: the move cannot succeed, so it is refused early.
+    if (slot.epoch >= command.epoch) return unchanged(slot, { kind: 'stale', epoch: slot.epoch, current: slot.current });
+    if (slot.state === 'remote' && guards.incarnationCompare && slot.incarnation !== command.incarnation) {
+      return unchanged(slot, { kind: 'conflict', incarnation: slot.incarnation });
+    }
+  }
+  const ground = slot ?? { ...blank(command.session, command.function, here), home: command.home, incarnation: command.incarnation };
+  const { from, epoch, attempt, deadlineMs } = command;
+  const arriving = { from, epoch, attempt, deadlineMs, departing: false };
+  const replaced = overlay && overlay.attempt !== attempt ? { unstage: overlay.attempt } : {};
+  return changed({ ...ground, arriving }, { kind: 'reserved' }, replaced);
+}
+
+/** Before `depart` is sent: from here on requests are held, because the source may have stopped serving. */
+export function departing(slot: Slot | undefined, command: Departing): Step<DepartingReply> {
+  if (slot?.arriving?.attempt !== command.attempt) return unchanged(slot, { kind: 'refused' });
+  return changed({ ...slot, arriving: { ...slot.arriving, departing: true } }, { kind: 'ok' });
+}
+
+/** The reservation ends: back to what was believed before. A later commit of it finds none (that is the fence). */
+export function drop(slot: Slot | undefined, command: Drop): Step<DropReply> {
+  if (slot?.arriving?.attempt !== command.attempt) return unchanged(slot, { kind: 'refused' });
+  return changed(withoutArriving(slot), { kind: 'dropped' }, { unstage: command.attempt });
+}
