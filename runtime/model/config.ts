@@ -1,0 +1,62 @@
+/** What a node is told at its start; `runtime/node.ts` reads it from a JSON file or from the environment of a container. */
+export interface NodeConfig {
+  name: string;
+  /** Level of the domain file: cloud, city, edge, … */
+  level: string;
+  /** Address the gateway listens on, e.g. 127.0.0.1:8082. Port 0 takes a free one. */
+  host: string;
+  port: number;
+  /** Where clients and peers reach it; defaults to http://host:port. */
+  url?: string;
+  /** Missing at the root. */
+  parentUrl?: string;
+  oracleUrl?: string;
+  domainId: string;
+  labels: Record<string, string>;
+  /** `auto`, `redis`, `embedded`, `memory`, or a redis:// or unix socket URL. */
+  store: string;
+  /** Folder for everything the node keeps: store, bundles, deployments, its log. */
+  stateDir: string;
+  adminUser: string;
+  adminPasswordFile: string;
+  peerKeyFile: string;
+  /** Deployments that must be loaded before /healthz answers 200. */
+  awaitFunctions?: string[];
+  workers?: {
+    /** Worker processes kept warm. */
+    spare?: number;
+    /** Most worker processes of one function. */
+    perFunction?: number;
+    memoryLimitMb?: number;
+  };
+  log?: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+}
+
+/** One deployed function: OpenFaaS's deploy body, as far as this runtime reads it, and the bundle that runs it. */
+export interface Deployment {
+  service: string;
+  /** `bundle:<sha256 hex>` of an ES module made by the bundler. */
+  image: string;
+  namespace?: string;
+  envVars?: Record<string, string>;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  /** OpenFaaS constraints: `level=edge`, `node=milan*`. */
+  constraints?: string[];
+  secrets?: string[];
+  readOnlyRootFilesystem?: boolean;
+  /** `subtree` (default) deploys below as well, `node` here only. */
+  scope?: 'subtree' | 'node';
+  /** Milliseconds since the epoch of the deploy at the node that was asked; the newer one wins, a removal counts too. */
+  atMs: number;
+}
+
+/** Annotations of a deployment that this runtime reads. */
+export const ANNOTATIONS = {
+  /** `inline` or `process` (default). */
+  worker: 'worker',
+  /** Handler's time in ms. */
+  timeoutMs: 'timeout-ms',
+  /** Idle time to live of new sessions in seconds. */
+  sessionTtl: 'session-ttl',
+} as const;
