@@ -23,7 +23,7 @@ const ALLOWED = {
 const folderOf = (file) => Object.keys(ALLOWED).filter((folder) => file.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length)[0];
 
 const files = (await Promise.all(['runtime', 'oracle', 'cli'].map(async (root) =>
-  (await readdir(root, { recursive: true })).filter((name) => name.endsWith('.ts')).map((name) => join(root, name))))).flat();
+  (await readdir(root, { recursive: true }).catch(() => [])).filter((name) => name.endsWith('.ts')).map((name) => join(root, name))))).flat();
 
 let offences = 0;
 for (const file of files) {

@@ -1,0 +1,33 @@
+/** Ids: random ones are injected, named ones are derived so that every tool computes the same (version 5 UUIDs). */
+import { randomUUID } from 'node:crypto';
+import { v5, validate } from 'uuid';
+
+export interface Ids {
+  /** A fresh random UUID. */
+  uuid(): string;
+}
+
+export const systemIds: Ids = { uuid: () => randomUUID() };
+
+/** Namespace of everything named in one domain. */
+export function domainNamespace(domainId: string): string {
+  return v5(domainId, v5.URL);
+}
+
+export function nodeId(name: string, namespace: string): string {
+  return v5(`node/${name}`, namespace);
+}
+
+/** A session's lasting id (lid), the same wherever it lives. */
+export function lidOf(session: string, namespace: string): string {
+  return v5(`session/${session}`, namespace);
+}
+
+/** Id of one residency of a session on one node (pid). */
+export function pidOf(lid: string, idOfNode: string, epoch: number, namespace: string): string {
+  return v5(`${lid}/${idOfNode}/${epoch}`, namespace);
+}
+
+export function isUuid(text: string): boolean {
+  return validate(text);
+}
