@@ -46,8 +46,8 @@ function birth(slot: Slot | undefined, command: Acquire, here: Here, guards: Gua
     ...blank(command.session, command.function, here),
     home: here.node, current: here.node, state: 'resident',
     epoch: Math.max(epoch, create.epoch), incarnation: create.incarnation, ttlMs: create.ttlMs,
-    // What a former life of the id still owes is owed all the same.
-    owed: [...(slot?.owed ?? []), ...create.owed],
+    // What a former life of the id still owes is owed all the same; that it is gone is said by the new life's claim.
+    owed: [...(slot?.owed ?? []).filter((row) => row.kind !== 'gone'), ...create.owed],
   };
   const held = grant(born, command, here);
   return changed(held, { kind: 'granted', slot: held, created: true }, { wipe: true });

@@ -13,7 +13,9 @@ export function claim(slot: Slot | undefined, command: Claim, here: Here, guards
     if (!command.write) return unchanged(slot, { kind: 'unknown', epoch });
     return changed(index(slot ?? blank(command.session, command.function, here), command), { kind: 'claimed', epoch });
   }
-  const isOwn = slot.incarnation === command.incarnation || !guards.incarnationCompare;
+  // Home itself may begin a new life of the id: its tombstone gave it an epoch beyond the old life's.
+  const isReborn = slot.state === 'remote' && slot.home === command.home && command.epoch > slot.epoch;
+  const isOwn = slot.incarnation === command.incarnation || isReborn || !guards.incarnationCompare;
   if (!isOwn || !command.write) {
     const { home, current, epoch, incarnation } = slot;
     return unchanged(slot, { kind: 'known', home, current, epoch, incarnation });

@@ -1,0 +1,269 @@
+/**
+ * One stateful request on its way through the store: a turn in the session's line, `acquire`, the
+ * handler, `release`. Whatever else `acquire` may answer (moved, busy, on hold, unknown) is dealt
+ * with here too, until the request is served or sent on.
+ */
+import type { Clock } from '../base/clock.js';
+import type { Ids } from '../base/ids.js';
+import { Fault } from '../model/faults.js';
+import {
+  LEASE_MS, MAX_KEPT_RESPONSE_BYTES, MAX_REDIRECTS, MAX_SESSION_BYTES, MAX_VALUE_BYTES, MAX_WAIT_MS,
+} from '../model/limits.js';
+import type { Slot } from '../model/record.js';
+import type { Acquire } from '../model/verbs.js';
+import { requestKey, type Acquired, type Commitment, type SessionStore, type Write } from '../store/store.js';
+import { accessTo, emptyAccess, SnapshotGone } from './access.js';
+import type { FunctionRequest, FunctionResponse, SessionAccess, TelemetryEntry, Worker, WorkerAnswer } from './call.js';
+import type { Changes } from './changes.js';
+import type { Leave, WaitingLine } from './line.js';
+import type { Located, Neighbourhood } from './ports.js';
+import { decodeResponse, digestOf, encodeResponse } from './stored-response.js';
+
+export interface Invocation {
+  function: string;
+  worker: Worker;
+  timeoutMs: number;
+  /** Idle time to live of sessions born by this function; 0 for ever. */
+  ttlMs: number;
+  callId: string;
+  session: string;
+  /** Client's UUID: the request takes effect once, and every retry gets the same answer. */
+  requestId?: string;
+  /** Present when another node sent the client here: the home it knew, and the redirects so far. */
+  redirectedHome?: string;
+  hops?: number;
+  /** The client cannot follow redirects: the node carries the request on itself. */
+  forward?: boolean;
+  /** Version the client has seen: nothing older is answered. */
+  minVersion?: number;
+  request: FunctionRequest;
+  signal: AbortSignal;
+}
+
+export type Served =
+  | { kind: 'answer'; response: FunctionResponse; node: string; epoch: number; version: number; replayed: boolean; telemetry?: TelemetryEntry[] }
+  | { kind: 'moved'; to: string; url: string; home: string; hops: number; epoch: number };
+
+export interface Sessions {
+  invoke(call: Invocation): Promise<Served>;
+}
+
+export interface SessionLayerOptions {
+  node: string;
+  /** Life of this process: leases of a former one are void. */
+  boot: string;
+  store: SessionStore;
+  line: WaitingLine;
+  changes: Changes;
+  neighbourhood: Neighbourhood;
+  clock: Clock;
+  ids: Ids;
+}
+
+/** Pause before a store is asked again about a lease that somebody outside this process holds. */
+const BUSY_POLL_MS = 20;
+/** A store shared with a container may change without this process knowing: held requests look again this often. */
+const HOLD_POLL_MS = 100;
+/** A read of a large session starts again this often when writers overtake it; then it takes a turn as a writer does. */
+const READ_TRIES = 5;
+
+/** Something to be done without the turn (a departure needs it), after which the request tries again. */
+type Errand = () => Promise<unknown>;
+type Next = Served | 'again' | Errand;
+
+export function createSessions(options: SessionLayerOptions): Sessions {
+  const { node, boot, store, line, changes, neighbourhood, clock, ids } = options;
+
+  async function invoke(call: Invocation): Promise<Served> {
+    const served = call.worker.kind === 'read-only' ? await read(call) : await write(call);
+    if (served.kind !== 'moved' || !(call.forward || served.hops > MAX_REDIRECTS - 1)) return served;
+    return neighbourhood.forward(call, served.to, served.home);
+  }
+
+  // ── Writers ──────────────────────────────────────────────────────────────────────────────────
+
+  async function write(call: Invocation): Promise<Served> {
+    const deadlineMs = clock.now() + MAX_WAIT_MS;
+    for (;;) {
+      const entered = line.enter(call.session, call.signal);
+      const leave: Leave = typeof entered === 'function' ? entered : await entered;
+      let served: Served | Errand;
+      try {
+        served = await inTurn(call, deadlineMs);
+      } finally {
+        leave();
+      }
+      if (typeof served !== 'function') return served;
+      await served();
+      if (clock.now() >= deadlineMs) throw new Fault('MOVING');
+    }
+  }
+
+  async function inTurn(call: Invocation, deadlineMs: number): Promise<Served | Errand> {
+    const command: Acquire = {
+      verb: 'acquire', session: call.session, function: call.function, leaseId: ids.uuid(), owner: node, boot,
+      leaseMs: Math.max(LEASE_MS, call.timeoutMs + 10_000),
+    };
+    if (call.requestId) command.request = { id: call.requestId, digest: digestOf(call.request) };
+    if (call.redirectedHome) command.redirected = { home: call.redirectedHome };
+    for (;;) {
+      const acquired = await store.acquire(command);
+      const next = acquired.kind === 'granted' && !call.signal.aborted
+        ? await run(call, command, acquired)
+        : await otherwise(call, command, acquired);
+      if (next !== 'again') return next;
+      if (clock.now() >= deadlineMs) throw new Fault(acquired.kind === 'busy' ? 'BUSY' : 'MOVING', { waiting: 1 });
+    }
+  }
+
+  async function otherwise(call: Invocation, command: Acquire, acquired: Acquired): Promise<Next> {
+    switch (acquired.kind) {
+      case 'granted':
+        await abandon(command);
+        throw new Fault('CLIENT_GONE');
+      case 'replay':
+        return {
+          kind: 'answer', response: decodeResponse(acquired.reply!.body!), node,
+          epoch: acquired.slot.epoch, version: acquired.slot.version, replayed: true,
+        };
+      case 'replay-too-large': throw new Fault('REPLAY_TOO_LARGE');
+      case 'replay-mismatch': throw new Fault('REQUEST_ID_REUSED');
+      case 'moved': return moved(call, acquired.to, acquired.home, acquired.epoch);
+      case 'astray': return astray(call, acquired.home);
+      case 'busy':
+        await changes.next(call.session, BUSY_POLL_MS, call.signal);
+        return 'again';
+      case 'hold':
+        await changes.next(call.session, HOLD_POLL_MS, call.signal);
+        return 'again';
+      case 'expired':
+        return () => neighbourhood.retire(call.session, acquired.home);
+      case 'absent': {
+        const located = await neighbourhood.locate(call.session, call.function, { claim: true, epoch: acquired.epoch });
+        return createOr(call, command, located);
+      }
+    }
+  }
+
+  /** The id is known elsewhere: go there. Or it is free: the next acquire may create it. */
+  function createOr(call: Invocation, command: Acquire, located: Located): Promise<Served> | 'again' {
+    if (located.kind === 'known') return moved(call, located.current, located.home, located.epoch);
+    const { epoch, incarnation, owed } = located;
+    command.create = { epoch, incarnation, ttlMs: call.ttlMs, owed };
+    return 'again';
+  }
+
+  async function run(call: Invocation, command: Acquire, acquired: Acquired & { kind: 'granted' }): Promise<Next> {
+    const { slot, created } = acquired;
+    if (slot.owed.length > 0) neighbourhood.owes(call.session);
+    if (created && !neighbourhood.accepting()) {
+      // Born here, because nothing is born elsewhere than at the node first asked; then moved, empty, the ordinary way.
+      await abandon(command);
+      return () => neighbourhood.shed(call.session);
+    }
+    let answer: WorkerAnswer;
+    try {
+      answer = await call.worker.run(workOf(call, accessTo(store, slot, acquired.loaded!, node)));
+      checkSizes(slot, answer.writes);
+    } catch (error) {
+      await abandon(command);
+      throw error;
+    }
+    return commit(call, command, slot, answer);
+  }
+
+  async function commit(call: Invocation, command: Acquire, slot: Slot, answer: WorkerAnswer): Promise<Served> {
+    const { writes, effects, response, ttlMs, telemetry } = answer;
+    const commitment: Commitment = { writes, effects };
+    if (command.request) {
+      const body = encodeResponse(response);
+      commitment.reply = {
+        key: requestKey(call.function, command.request.id), digest: command.request.digest, atMs: clock.now(),
+        body: body.length <= MAX_KEPT_RESPONSE_BYTES ? body : undefined,
+      };
+    }
+    const dirty = writes.length > 0 || effects.length > 0;
+    const released = await store.release(
+      { verb: 'release', session: call.session, leaseId: command.leaseId, epoch: slot.epoch, dirty, ttlMs }, commitment,
+    );
+    if (released.kind === 'refused') throw new Fault('LEASE_LOST');
+    if (effects.length > 0) neighbourhood.owes(call.session);
+    return { kind: 'answer', response, node, epoch: released.epoch, version: released.version, replayed: false, telemetry };
+  }
+
+  async function abandon(command: Acquire): Promise<void> {
+    await store.run({ verb: 'abandon', session: command.session, leaseId: command.leaseId });
+  }
+
+  // ── Readers ──────────────────────────────────────────────────────────────────────────────────
+
+  /** A read takes no lease and waits for nobody; it only never goes back behind what its client has seen. */
+  async function read(call: Invocation): Promise<Served> {
+    const deadlineMs = clock.now() + MAX_WAIT_MS;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const next = await readOnce(call);
+        if (next !== 'again') return next;
+      } catch (error) {
+        if (!(error instanceof SnapshotGone) || tries >= READ_TRIES) throw error;
+      }
+      if (clock.now() >= deadlineMs || call.signal.aborted) throw new Fault('MOVING');
+    }
+  }
+
+  async function readOnce(call: Invocation): Promise<Served | 'again'> {
+    const snapshot = await store.read(call.session);
+    const slot = snapshot?.slot;
+    if (slot && (slot.state === 'resident' || slot.state === 'leaving')) {
+      if (slot.state === 'leaving' && call.minVersion !== undefined && slot.version < call.minVersion) return hold(call);
+      if (slot.state === 'resident' && slot.ttlMs > 0 && clock.now() - slot.lastAccessAtMs > slot.ttlMs) return readAnswer(call, undefined);
+      return readAnswer(call, slot, accessTo(store, slot, snapshot.loaded, node));
+    }
+    if (slot?.arriving) return slot.arriving.departing ? hold(call) : moved(call, slot.arriving.from, slot.home, slot.arriving.epoch - 1);
+    if (slot?.state === 'remote') return moved(call, slot.current, slot.home, slot.epoch);
+    if (call.redirectedHome && call.redirectedHome !== node) return astray(call, call.redirectedHome);
+    const located = await neighbourhood.locate(call.session, call.function, { claim: false, epoch: slot?.epoch ?? 0 });
+    if (located.kind === 'known') return moved(call, located.current, located.home, located.epoch);
+    return readAnswer(call, undefined);
+  }
+
+  async function hold(call: Invocation): Promise<'again'> {
+    await changes.next(call.session, HOLD_POLL_MS, call.signal);
+    return 'again';
+  }
+
+  async function readAnswer(call: Invocation, slot: Slot | undefined, access = emptyAccess(call.session, node)): Promise<Served> {
+    const { response, telemetry } = await call.worker.run(workOf(call, access));
+    return { kind: 'answer', response, node, epoch: slot?.epoch ?? 0, version: slot?.version ?? 0, replayed: false, telemetry };
+  }
+
+  // ── Elsewhere ────────────────────────────────────────────────────────────────────────────────
+
+  async function moved(call: Invocation, to: string, home: string, epoch: number): Promise<Served> {
+    return { kind: 'moved', to, url: await neighbourhood.urlOf(to), home, epoch, hops: (call.hops ?? 0) + 1 };
+  }
+
+  /** Redirected here, and nobody home: home decides, unless it was home itself that sent the client. */
+  async function astray(call: Invocation, home: string): Promise<Served> {
+    if ((call.hops ?? 0) > MAX_REDIRECTS) throw new Fault('SESSION_LOST', { holder: node });
+    return moved(call, home, home, 0);
+  }
+
+  return { invoke };
+}
+
+function workOf(call: Invocation, session: SessionAccess) {
+  const { callId, request, signal, timeoutMs } = call;
+  return { function: call.function, callId, request, session, signal, timeoutMs };
+}
+
+function checkSizes(slot: Slot, writes: Write[]): void {
+  let bytes = slot.bytes;
+  for (const write of writes) {
+    if (write.op === 'delete') continue;
+    const size = write.op === 'set' ? write.value.length : write.values.reduce((sum, value) => sum + value.length, 0);
+    if (size > MAX_VALUE_BYTES && write.op === 'set') throw new Fault('VALUE_TOO_LARGE', { key: write.key, limit: MAX_VALUE_BYTES });
+    bytes += size;
+  }
+  if (bytes > MAX_SESSION_BYTES) throw new Fault('SESSION_TOO_LARGE', { limit: MAX_SESSION_BYTES });
+}

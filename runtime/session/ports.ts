@@ -1,0 +1,25 @@
+/** What the session layer needs of the rest of the domain; the offload layer provides it. */
+import type { Owed } from '../model/record.js';
+import type { Invocation, Served } from './invoke.js';
+
+export type Located =
+  /** Nobody else has the id: it may be born here from `epoch` on, as `incarnation`; `owed` are registrations still to be made. */
+  | { kind: 'free'; epoch: number; incarnation: string; owed: Owed[] }
+  | { kind: 'known'; home: string; current: string; epoch: number };
+
+export interface Neighbourhood {
+  /** Asks parent → root whose the id is and, with `claim`, registers it for this node in the same walk. */
+  locate(session: string, functionName: string, options: { claim: boolean; epoch: number }): Promise<Located>;
+  /** URL of a node's gateway. */
+  urlOf(node: string): Promise<string>;
+  /** False while this node sends new sessions to its ancestors (status `reject`). */
+  accepting(): boolean;
+  /** Moves a session that was just born here to the first accepting ancestor; false when none takes it (it then stays). */
+  shed(session: string): Promise<boolean>;
+  /** Ends an expired session: at home at once, elsewhere by bringing it home. Resolves when the next acquire may be tried. */
+  retire(session: string, home: string): Promise<void>;
+  /** Carries the request to where the session is, instead of the client. */
+  forward(call: Invocation, to: string, home: string): Promise<Served>;
+  /** Something is owed to somebody since this commit. */
+  owes(session: string): void;
+}
