@@ -48,3 +48,36 @@ export const TOMBSTONE_KEEP_MS = 24 * 3_600_000;
 export const PEER_SKEW_MS = 60_000;
 /** Sessions answered in one page of a listing. */
 export const MAX_PAGE = 1_000;
+/** Nonces of signed calls kept; enough for some four thousand calls a second. */
+export const MAX_PEER_NONCES = 262_144;
+/** A peer that has not answered by then is treated as unreachable; moves and deploys retry by themselves. */
+export const PEER_DEADLINE_MS = 10_000;
+/** Connections kept to one peer: the calls of many moves at once, without taking all of its sockets. */
+export const MAX_PEER_CONNECTIONS = 64;
+/** Idle connections end before the peer's server ends them (5 s), so that no call meets a closing socket. */
+export const PEER_IDLE_MS = 4_000;
+/** JSON answers of peers are held in memory; whole sessions come as streams, or as one packet in seed 003's form. */
+export const MAX_PEER_REPLY_BYTES = 512 * 1024 * 1024;
+/** Bodies of stateless functions while they are buffered. */
+export const MAX_STATELESS_BODY_BYTES = 64 * 1024 * 1024;
+/** Bodies of commands and of the administration: the largest is a propagated value in base64. */
+export const MAX_COMMAND_BODY_BYTES = 16 * 1024 * 1024;
+/** Requests of one function in hand at a node; each holds memory. */
+export const MAX_IN_HAND_PER_FUNCTION = 8_192;
+/** Request line and headers; a 4 KB URL, 256 bytes of session and cookies fit with room to spare. */
+export const MAX_HEADER_BYTES = 32 * 1024;
+/** After an early refusal the rest of the body is thrown away for so long, so that the client gets to read the refusal. */
+export const LINGER_MS = 2_000;
+/** One function's bundle: code with its libraries, no data. */
+export const MAX_BUNDLE_BYTES = 32 * 1024 * 1024;
+/** Time that requests in hand have at shutdown; Ctrl-C must be through within 4 s. */
+export const CLOSE_GRACE_MS = 2_000;
+/** How long a health probe waits for the store. */
+export const HEALTH_PING_MS = 2_000;
+/** A removed function is remembered so long, so that a node that was down does not bring it back. */
+export const REMOVED_KEEP_MS = 7 * 24 * 3_600_000;
+/** First and longest pause between attempts to pass deployments on to a child. */
+export const PASS_ON_FIRST_MS = 250;
+export const PASS_ON_MOST_MS = 15_000;
+/** A deploy that waits for its subtree answers what is still pending after this. */
+export const SUBTREE_WAIT_MS = 30_000;
