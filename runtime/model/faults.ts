@@ -18,6 +18,7 @@ export const FAULTS = {
   REQUEST_ID_INVALID: row(400, false, 'The header X-session-request-id must be a UUID.'),
   JSON_INVALID: row(400, false, 'The body is not valid JSON: {reason}.'),
   PARAMETER_INVALID: row(400, false, 'The parameter {name} is wrong: {reason}.'),
+  KEY_INVALID: row(400, false, 'The function used an EdgeDB key of {bytes} bytes; a key is text of 1 to {limit} bytes.'),
   UNAUTHORIZED: row(401, false, 'This needs the credentials of the node: user admin and its password, or a call signed with the domain\'s key.'),
   REPLAYED_CALL: row(401, false, 'This signed call was seen before; sign each call afresh.'),
   FORBIDDEN: row(403, false, 'These credentials do not allow this: {reason}.'),

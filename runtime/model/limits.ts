@@ -81,3 +81,5 @@ export const PASS_ON_FIRST_MS = 250;
 export const PASS_ON_MOST_MS = 15_000;
 /** A deploy that waits for its subtree answers what is still pending after this. */
 export const SUBTREE_WAIT_MS = 30_000;
+/** Telemetry samples that one call may record; further ones are dropped. */
+export const MAX_TELEMETRY_PER_CALL = 1_000;

@@ -1,0 +1,80 @@
+/**
+ * Makes one ES module of a function's folder: the code, the packages it imports and its copy of the
+ * handler library, with node's own modules left outside. The same folder gives the same bytes anywhere.
+ */
+import { build, type BuildFailure, type Message, type Plugin } from 'esbuild';
+import { createHash } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Fault } from '../model/faults.js';
+
+export interface Bundle {
+  /** Hex digest of `code`, its name everywhere. */
+  sha256: string;
+  code: Buffer;
+}
+
+/** In this order; a template keeps the author's part in function/. */
+const ENTRIES = ['function/handler.ts', 'function/handler.js', 'function/handler.mjs', 'handler.ts', 'handler.js', 'handler.mjs'];
+const LIBRARY = fileURLToPath(new URL('../handler/index.js', import.meta.url));
+/** CommonJS packages inside the bundle call `require` for node's own modules. */
+const REQUIRE = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+/** Rejects with DEPLOY_FAILED, whose reason names file and line of what is wrong. */
+export async function bundleFunction(folder: string, name = folder): Promise<Bundle> {
+  const root = resolve(folder);
+  const entry = await findEntry(root, name);
+  try {
+    const library = await bundleLibrary();
+    const code = Buffer.from(await bundleEntry(root, entry, library));
+    return { sha256: createHash('sha256').update(code).digest('hex'), code };
+  } catch (error) {
+    const messages = (error as Partial<BuildFailure>).errors;
+    if (!messages) throw error;
+    throw new Fault('DEPLOY_FAILED', { function: name, reason: messages.map(sentenceOf).join('; ') });
+  }
+}
+
+async function findEntry(root: string, name: string): Promise<string> {
+  for (const entry of ENTRIES) {
+    const file = join(root, entry);
+    if (await access(file).then(() => true, () => false)) return file;
+  }
+  throw new Fault('DEPLOY_FAILED', { function: name, reason: `its folder ${relative('', root) || '.'} has none of ${ENTRIES.join(', ')}` });
+}
+
+/** The library by itself, so that no path of this machine gets into a function's bundle. */
+async function bundleLibrary(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [LIBRARY], bundle: true, format: 'esm', platform: 'node', target: 'node20', write: false,
+    minify: true, keepNames: true, legalComments: 'none', logLevel: 'silent',
+  });
+  return outputFiles[0]!.text;
+}
+
+async function bundleEntry(root: string, entry: string, library: string): Promise<Uint8Array> {
+  const { outputFiles } = await build({
+    absWorkingDir: root, entryPoints: [entry], bundle: true, format: 'esm', platform: 'node', target: 'node20', write: false,
+    outfile: join(root, 'bundle.mjs'), banner: { js: REQUIRE }, legalComments: 'none', logLevel: 'silent', charset: 'utf8',
+    // Stacks in the log name the author's files and lines.
+    sourcemap: 'inline', sourcesContent: false, plugins: [libraryFrom(library)],
+    // A folder that lies inside another project is not built by that project's settings.
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
+  });
+  return outputFiles[0]!.contents;
+}
+
+function libraryFrom(code: string): Plugin {
+  return {
+    name: 'library',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^xylem$/ }, () => ({ path: 'index', namespace: 'library', sideEffects: false }));
+      onLoad({ filter: /.*/, namespace: 'library' }, () => ({ contents: code, loader: 'js' }));
+    },
+  };
+}
+
+function sentenceOf({ text, location }: Message): string {
+  return location ? `${location.file}:${location.line}: ${text}` : text;
+}

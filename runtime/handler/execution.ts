@@ -1,0 +1,135 @@
+/** One run of a handler: the context it is given, and the answer its run comes to. */
+import { Fault } from '../model/faults.js';
+import { MAX_TELEMETRY_PER_CALL } from '../model/limits.js';
+import type { FunctionKind, FunctionRequest, SessionAccess, SessionInfo, TelemetryEntry, WorkerAnswer } from '../session/call.js';
+import type { HandlerContext, LogLevel, Logger } from './context.js';
+import { SessionEdgeDB } from './edgedb.js';
+import { HandlerRequest } from './request.js';
+import { toResponse } from './response.js';
+
+/** What the run needs from where it runs. */
+export interface Place {
+  /** Environment variables of the deployment. */
+  readonly env: Readonly<Record<string, string>>;
+  now(): number;
+  log(level: LogLevel, callId: string, message: string, details?: Record<string, unknown>): void;
+}
+
+/** A function as its module exports it, ready to be called. */
+export interface Target {
+  readonly kind: FunctionKind;
+  invoke(request: HandlerRequest, context: HandlerContext): unknown;
+}
+
+export interface Run {
+  readonly callId: string;
+  readonly request: FunctionRequest;
+  readonly session?: SessionAccess;
+  readonly signal: AbortSignal;
+}
+
+const NONE: readonly never[] = [];
+
+/** The parts that few handlers use are made when they are asked for: a stateless call must cost almost nothing. */
+export class ExecutionContext implements HandlerContext {
+  readonly #run: Run;
+  readonly #place: Place;
+  readonly #db: SessionEdgeDB | undefined;
+  #logger: Logger | undefined;
+  #telemetry: TelemetryEntry[] | undefined;
+
+  constructor(run: Run, place: Place, readOnly: boolean) {
+    this.#run = run;
+    this.#place = place;
+    this.#db = run.session && new SessionEdgeDB(run.session, readOnly);
+  }
+
+  get callId(): string {
+    return this.#run.callId;
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
+  }
+
+  get env(): Readonly<Record<string, string>> {
+    return this.#place.env;
+  }
+
+  get edgeDB(): SessionEdgeDB {
+    if (!this.#db) throw new TypeError('A stateless function has no session: extend Offloadable to have one');
+    return this.#db;
+  }
+
+  get session(): SessionInfo {
+    if (!this.#run.session) throw new TypeError('A stateless function has no session: extend Offloadable to have one');
+    return this.#run.session.info;
+  }
+
+  get logger(): Logger {
+    return this.#logger ??= loggerOf(this.#place, this.#run.callId);
+  }
+
+  telemetryLog(level: TelemetryEntry['level'], target: string, value: number): void {
+    if (!Number.isFinite(value)) throw new TypeError(`telemetryLog takes a finite number, not ${value}`);
+    const entries = this.#telemetry ??= [];
+    if (entries.length >= MAX_TELEMETRY_PER_CALL) return;
+    entries.push({ level, target: String(target), value, atMs: this.#place.now() });
+  }
+
+  /** The answer for what the handler returned. Throws what makes it unsendable. */
+  answer(returned: unknown): WorkerAnswer {
+    const response = toResponse(returned);
+    const writes = this.#db ? this.#db.finish() : NONE as never[];
+    // An answer made without data that could not be read must not be committed, even when the handler hid the error.
+    if (this.#db?.failure !== undefined) throw this.#db.failure;
+    const answer: WorkerAnswer = { response, writes, effects: NONE as never[], telemetry: this.#telemetry ?? NONE as never[] };
+    if (this.#db?.ttlMs !== undefined) answer.ttlMs = this.#db.ttlMs;
+    return answer;
+  }
+
+  /** Ends the run without an answer; gives what reading the session failed with, if it did: that outweighs what the handler made of it. */
+  abandon(): unknown {
+    this.#db?.finish();
+    return this.#db?.failure;
+  }
+}
+
+function loggerOf(place: Place, callId: string): Logger {
+  const at = (level: LogLevel) => (message: string, details?: Record<string, unknown>): void =>
+    place.log(level, callId, String(message), details);
+  return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
+}
+
+/**
+ * Runs the handler. Throws or rejects with what reading the session failed with, with a fault of the EdgeDB as it is,
+ * and with HANDLER_FAILED for anything else, whose stack goes to the log only.
+ */
+export function execute(target: Target, run: Run, place: Place): Promise<WorkerAnswer> | WorkerAnswer {
+  const context = new ExecutionContext(run, place, target.kind === 'read-only');
+  try {
+    const returned = target.invoke(new HandlerRequest(run.request), context);
+    if (!isThenable(returned)) return context.answer(returned);
+    return Promise.resolve(returned).then((value) => context.answer(value))
+      .then(undefined, (error: unknown) => fail(context, error, place));
+  } catch (error) {
+    return fail(context, error, place);
+  }
+}
+
+export function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && typeof (value as Promise<T>).then === 'function';
+}
+
+function fail(context: ExecutionContext, thrown: unknown, place: Place): never {
+  const unreadable = context.abandon();
+  if (unreadable !== undefined) throw unreadable;
+  if (thrown instanceof Fault) throw thrown;
+  place.log('error', context.callId, 'The function failed', { reason: describe(thrown) });
+  throw new Fault('HANDLER_FAILED', { call: context.callId }, { cause: thrown });
+}
+
+/** Stack or text of whatever was thrown; for the log only. */
+export function describe(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.stack ?? `${thrown.name}: ${thrown.message}` : `thrown: ${String(thrown)}`;
+}

@@ -1,0 +1,57 @@
+/** Finds out what a function's module exports. */
+import type { FunctionKind } from '../session/call.js';
+import type { HandlerContext } from './context.js';
+import type { Target } from './execution.js';
+import { KIND } from './offloadable.js';
+import type { HandlerRequest } from './request.js';
+
+type Method = (request: HandlerRequest, context: HandlerContext) => unknown;
+type Handler = Partial<Record<'handle' | 'handleOffload', Method>> & { constructor?: unknown };
+
+/**
+ * The default export (or the export `handler`) is a class that extends Offloadable or ReadOnlyOffloadable, a class with the
+ * method `handle`, an instance of one of these, or a plain function. Throws a TypeError saying what is missing.
+ */
+export function recognise(module: Record<string, unknown>): Target {
+  const exported = module['default'] ?? module['handler'];
+  if (typeof exported === 'function') return isClass(exported) ? fromInstance(construct(exported)) : fromFunction(exported as Method);
+  if (typeof exported === 'object' && exported !== null) return fromInstance(exported as Handler);
+  throw new TypeError('the module exports no handler: export default a function, or a class that extends Offloadable');
+}
+
+function isClass(exported: object): boolean {
+  const { prototype } = exported as { prototype?: Handler };
+  return KIND in exported || typeof prototype?.handle === 'function' || typeof prototype?.handleOffload === 'function';
+}
+
+function construct(exported: unknown): Handler {
+  return new (exported as new () => Handler)();
+}
+
+function fromFunction(handler: Method): Target {
+  return { kind: 'stateless', invoke: handler };
+}
+
+function fromInstance(handler: Handler): Target {
+  const kind = kindOf(handler);
+  if (kind === 'stateless') {
+    if (typeof handler.handle !== 'function') throw new TypeError('the exported handler has no method handle(request, context)');
+    return { kind, invoke: (request, context) => handler.handle!(request, context) };
+  }
+  if (typeof handler.handleOffload !== 'function') {
+    throw new TypeError('the exported class has no method handleOffload(request, context)');
+  }
+  return { kind, invoke: (request, context) => handler.handleOffload!(request, context) };
+}
+
+function kindOf(handler: Handler): FunctionKind {
+  const brand = (handler.constructor as Record<symbol, unknown> | undefined)?.[KIND];
+  if (brand === undefined) {
+    if (typeof handler.handleOffload === 'function' && typeof handler.handle !== 'function') {
+      throw new TypeError('the class has handleOffload but extends neither Offloadable nor ReadOnlyOffloadable');
+    }
+    return 'stateless';
+  }
+  if (brand === 'offloadable' || brand === 'read-only') return brand;
+  throw new TypeError(`the class is of an unknown kind ${String(brand)}: it was built with a newer library`);
+}

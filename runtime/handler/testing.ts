@@ -1,0 +1,65 @@
+/** For unit tests of handlers: a request and a context without a node around them. */
+import type { SessionInfo, TelemetryEntry } from '../session/call.js';
+import type { HandlerContext, LogLevel } from './context.js';
+import { ExecutionContext } from './execution.js';
+import { HandlerRequest } from './request.js';
+import { encodeValue, type Value } from './value.js';
+
+export interface TestRequestOptions {
+  method?: string;
+  path?: string;
+  query?: string | Record<string, string>;
+  headers?: Record<string, string>;
+  /** Text and bytes go as they are, anything else as JSON. */
+  body?: unknown;
+}
+
+export function testRequest(options: TestRequestOptions = {}): HandlerRequest {
+  const { method = 'GET', path = '', query = '', headers = {} } = options;
+  return new HandlerRequest({ method, path, query: new URLSearchParams(query).toString(), headers, body: bodyOf(options.body) });
+}
+
+function bodyOf(body: unknown): Buffer {
+  if (body === undefined) return Buffer.alloc(0);
+  if (typeof body === 'string') return Buffer.from(body);
+  return body instanceof Uint8Array ? Buffer.from(body) : Buffer.from(JSON.stringify(body));
+}
+
+export interface TestContextOptions {
+  /** What the session holds at the beginning: values and lists by key. */
+  data?: Record<string, Value | Value[]>;
+  session?: Partial<SessionInfo>;
+  env?: Record<string, string>;
+  /** Writing fails, as it does for a ReadOnlyOffloadable. */
+  readOnly?: boolean;
+  signal?: AbortSignal;
+  /** Called for every line the handler logs. */
+  log?: (level: LogLevel, message: string, details?: Record<string, unknown>) => void;
+  /** Called for every sample the handler records. */
+  telemetry?: (entry: Omit<TelemetryEntry, 'atMs'>) => void;
+}
+
+class TestContext extends ExecutionContext {
+  constructor(private readonly options: TestContextOptions) {
+    const { data = {}, env = {}, session = {}, log, readOnly = false } = options;
+    const stored = new Map(Object.entries(data).map(([key, value]) =>
+      [key, Array.isArray(value) ? value.map((one) => encodeValue(key, one)) : encodeValue(key, value)] as const));
+    const info = { id: 'test', node: 'test', home: 'test', epoch: 0, version: 0, ...session };
+    super({
+      callId: 'test',
+      request: { method: 'GET', path: '', query: '', headers: {}, body: Buffer.alloc(0) },
+      session: { info, data: stored, fetch: async (key) => stored.get(key), fetchKeys: async () => [...stored.keys()] },
+      signal: options.signal ?? new AbortController().signal,
+    }, { env, now: () => 0, log: (level, _call, message, details) => log?.(level, message, details) }, readOnly);
+  }
+
+  override telemetryLog(level: TelemetryEntry['level'], target: string, value: number): void {
+    super.telemetryLog(level, target, value);
+    this.options.telemetry?.({ level, target, value });
+  }
+}
+
+/** One session in memory. What a handler writes stays in it, so calls with the same context follow each other as requests do. */
+export function testContext(options: TestContextOptions = {}): HandlerContext {
+  return new TestContext(options);
+}

@@ -1,0 +1,93 @@
+/** What the tests of this folder share: calls as the session layer makes them, and functions written on the spot. */
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bundleFunction } from '../../runtime/base/bundle.js';
+import type { Deployment } from '../../runtime/model/config.js';
+import type { FunctionLine } from '../../runtime/handler/log.js';
+import type { FunctionRequest, SessionAccess, WorkerCall } from '../../runtime/session/call.js';
+import type { SessionData } from '../../runtime/store/store.js';
+
+export function request(options: Partial<FunctionRequest> = {}): FunctionRequest {
+  return { method: 'GET', path: '', query: '', headers: {}, body: Buffer.alloc(0), ...options };
+}
+
+export function session(data: SessionData = new Map(), options: { large?: boolean } = {}): SessionAccess {
+  return {
+    info: { id: 'anna', node: 'milan', home: 'milan-001', epoch: 3, version: 7 },
+    data: options.large ? undefined : data,
+    fetch: async (key) => data.get(key),
+    fetchKeys: async () => [...data.keys()],
+  };
+}
+
+let calls = 0;
+export function call(options: Partial<WorkerCall> = {}): WorkerCall {
+  calls += 1;
+  return {
+    function: 'f', callId: `call-${calls}`, request: request(), signal: new AbortController().signal, timeoutMs: 20_000, ...options,
+  };
+}
+
+export function deployment(service: string, options: Partial<Deployment> = {}): Deployment {
+  return { service, image: 'bundle:test', atMs: 0, ...options };
+}
+
+export const text = (value: string): Buffer => Buffer.from(`t${value}`);
+
+/** Lines of functions, and a way to wait for one. */
+export class Lines {
+  readonly all: FunctionLine[] = [];
+  #waiting: { wanted: (line: FunctionLine) => boolean; resolve: (line: FunctionLine) => void }[] = [];
+
+  readonly log = (line: FunctionLine): void => {
+    this.all.push(line);
+    for (const one of this.#waiting.filter(({ wanted }) => wanted(line))) one.resolve(line);
+  };
+
+  async having(part: string): Promise<FunctionLine> {
+    const wanted = (line: FunctionLine): boolean => line.message.includes(part);
+    return this.all.find(wanted) ?? new Promise((resolve) => this.#waiting.push({ wanted, resolve }));
+  }
+}
+
+/** A temporary folder of functions; `close` removes it. */
+export class Functions {
+  readonly #folder = mkdtemp(join(tmpdir(), 'functions-'));
+
+  /** Bundles source code; gives the bundle's file. */
+  async bundle(name: string, source: string, extension: 'ts' | 'js' = 'ts'): Promise<string> {
+    const folder = await this.folder(name, { [`handler.${extension}`]: source });
+    return this.bundleFolder(folder);
+  }
+
+  async bundleFolder(folder: string): Promise<string> {
+    const { sha256, code } = await bundleFunction(folder);
+    const file = join(await this.#folder, `${sha256}.mjs`);
+    await writeFile(file, code);
+    return file;
+  }
+
+  async folder(name: string, files: Record<string, string>): Promise<string> {
+    const folder = join(await this.#folder, name);
+    for (const [file, source] of Object.entries(files)) {
+      await mkdir(join(folder, file, '..'), { recursive: true });
+      await writeFile(join(folder, file), source);
+    }
+    return folder;
+  }
+
+  async close(): Promise<void> {
+    await rm(await this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The fault that a promise rejects with. */
+export async function faultOf(promise: Promise<unknown>): Promise<{ code?: string; message: string; details?: Record<string, unknown> }> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('it did not reject');
+}
