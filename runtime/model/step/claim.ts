@@ -11,6 +11,9 @@ export function claim(slot: Slot | undefined, command: Claim, here: Here, guards
   if (slot === undefined || isAbsent(slot) || slot.state === 'tombstone') {
     const epoch = slot?.epoch ?? 0;
     if (!command.write) return unchanged(slot, { kind: 'unknown', epoch });
+    // A late claim of the life that the tombstone ended: acknowledged, but it must not stand in the next life's way.
+    const isDead = slot?.state === 'tombstone' && slot.incarnation === command.incarnation && command.epoch <= epoch;
+    if (isDead && guards.incarnationCompare) return unchanged(slot, { kind: 'claimed', epoch });
     return changed(index(slot ?? blank(command.session, command.function, here), command), { kind: 'claimed', epoch });
   }
   // Home itself may begin a new life of the id: its tombstone gave it an epoch beyond the old life's.

@@ -3,13 +3,14 @@ import { passportOf, type Slot } from '../record.js';
 import type { Abort, AbortReply, Copy, CopyReply, Depart, DepartReply, Here, Step } from '../verbs.js';
 import { changed, isLeased, isResident, unchanged } from './outcome.js';
 
-/** Step 2 of a move: from now on the source notes which keys are written, and goes on serving. */
+/** Step 2 of a move: from the attempt's first copy on the source notes which keys are written, and goes on serving. */
 export function copy(slot: Slot | undefined, command: Copy, _here: Here, guards: Guards): Step<CopyReply> {
   if (!isResident(slot)) return unchanged(slot, { kind: 'refused', reason: 'state', slot });
   const mismatch = refusal(slot, command, guards);
   if (mismatch) return unchanged(slot, mismatch);
   const noting = { ...slot, copying: command.attempt };
-  return changed(noting, { kind: 'copying', slot: noting }, { renote: true });
+  // A late second `copy` of the same attempt must not lose what was noted since the first.
+  return changed(noting, { kind: 'copying', slot: noting }, slot.copying === command.attempt ? {} : { renote: true });
 }
 
 /** Step 3: the source stops serving and answers what the target still lacks. The pause begins. */

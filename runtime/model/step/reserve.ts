@@ -18,11 +18,18 @@ export function reserve(slot: Slot | undefined, command: Reserve, here: Here, gu
       return unchanged(slot, { kind: 'conflict', incarnation: slot.incarnation });
     }
   }
-  const ground = slot ?? { ...blank(command.session, command.function, here), home: command.home, incarnation: command.incarnation };
+  const ground = slot && slot.state !== 'absent' ? slot : groundFor(command, here);
   const { from, epoch, attempt, deadlineMs } = command;
-  const arriving = { from, epoch, attempt, deadlineMs, departing: false };
+  // The same reservation again must not send requests back to a source that may have stopped serving.
+  const departing = overlay?.attempt === attempt && overlay.epoch === epoch && overlay.departing;
+  const arriving = { from, epoch, attempt, deadlineMs, departing };
   const replaced = overlay && overlay.attempt !== attempt ? { unstage: overlay.attempt } : {};
   return changed({ ...ground, arriving }, { kind: 'reserved' }, replaced);
+}
+
+/** Nothing is known here but what the reservation says; a replaced one says nothing any more. */
+function groundFor(command: Reserve, here: Here): Slot {
+  return { ...blank(command.session, command.function, here), home: command.home, incarnation: command.incarnation };
 }
 
 /** Before `depart` is sent: from here on requests are held, because the source may have stopped serving. */
