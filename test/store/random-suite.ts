@@ -1,0 +1,133 @@
+/** Long random sequences of commands: the store under test and the memory store stay alike after each. */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Command } from '../../runtime/model/verbs.js';
+import { createMemoryStore } from '../../runtime/store/memory.js';
+import type { Commitment, Item, SessionStore, Write } from '../../runtime/store/store.js';
+import type { Bench } from './conformance.js';
+import { answered, bytes, commandsFor, dataOf, NODE, OWNER, PARENT, plain, replyOf, ROOT, send, shown, shownItems, START_MS } from './support.js';
+
+const SEED = Number(process.env['RANDOM_SEED'] ?? 20_240_501);
+const RUNS = 40;
+
+interface Action {
+  command?: Command;
+  data?: { commitment?: Commitment; items?: Item[] };
+  call?: (store: SessionStore) => Promise<unknown>;
+  /** Time that passes first. */
+  waitMs: number;
+}
+
+const oneOf = <T>(...values: T[]) => fc.constantFrom(...values);
+const key = oneOf('a', 'b', 'list', 'long');
+const text = oneOf('', 'x', 'y\0"', '🛒', 'z'.repeat(3_000), 'w'.repeat(20_000)).map(bytes);
+const texts = fc.array(text, { maxLength: 3 });
+const write: fc.Arbitrary<Write> = fc.oneof(
+  fc.record({ op: fc.constant('set' as const), key, value: text }), fc.record({ op: fc.constant('delete' as const), key }),
+  fc.record({ op: fc.constant('append' as const), key, values: texts }), fc.record({ op: fc.constant('setList' as const), key, values: texts }),
+);
+const effect = fc.record({ id: oneOf('e1', 'e2', 'e3'), body: text });
+const reply = fc.record({ id: oneOf('r1', 'r2', 'r3'), atMs: oneOf(START_MS, START_MS + 5), body: oneOf('', 'kept', 'v'.repeat(70_000)) })
+  .map(({ id, atMs, body }) => answered(id, atMs, body));
+const commitment: fc.Arbitrary<Commitment> = fc.record(
+  { writes: fc.array(write, { maxLength: 4 }), reply, effects: fc.array(effect, { maxLength: 2 }) }, { requiredKeys: ['writes'] });
+const item: fc.Arbitrary<Item> = fc.oneof(
+  fc.record({ kind: fc.constant('value' as const), key, value: text }),
+  fc.record({ kind: fc.constant('list' as const), key, values: texts, more: fc.boolean() }),
+  fc.record({ kind: fc.constant('deleted' as const), key }),
+  reply.map((stored) => ({ kind: 'reply' as const, reply: stored })), effect.map((row) => ({ kind: 'effect' as const, effect: row })),
+  effect.map(({ id }) => ({ kind: 'effect-done' as const, id })),
+);
+const items = fc.array(item, { maxLength: 4 });
+const epoch = fc.integer({ min: 0, max: 6 });
+const attempt = oneOf('attempt-1', 'attempt-2');
+const incarnation = fc.oneof({ weight: 9, arbitrary: fc.constant('incarnation-a') }, { weight: 1, arbitrary: fc.constant('incarnation-b') });
+const leaseId = oneOf('lease-1', 'lease-2');
+const place = oneOf(NODE, PARENT, ROOT);
+const owed = fc.array(fc.record({ to: oneOf(PARENT, ROOT), kind: oneOf('update' as const, 'claim' as const, 'gone' as const), epoch }), { maxLength: 1 });
+
+function actionsOn(session: string): fc.Arbitrary<Action> {
+  const c = commandsFor(session);
+  const plainly = <F>(fields: fc.Arbitrary<F>, make: (fields: F) => Command) => fields.map((drawn): Omit<Action, 'waitMs'> => ({ command: make(drawn) }));
+  const create = fc.record({ incarnation, epoch: fc.constant(0), ttlMs: oneOf(0, 0, 50), owed });
+  const request = fc.record({ id: oneOf('r1', 'r2'), digest: oneOf('digest of r1', 'digest of r2') });
+  const serve = plainly(fc.record({ leaseId, create, request }, { requiredKeys: ['leaseId'] }), (f) => c.acquire(f));
+  const done = fc.record({ leaseId, epoch, dirty: fc.boolean(), commitment }).map(({ commitment: carried, ...f }) =>
+    ({ command: c.release(f), data: { commitment: carried } }));
+  const call = <F>(fields: fc.Arbitrary<F>, make: (store: SessionStore, fields: F) => Promise<unknown>) =>
+    fields.map((drawn): Omit<Action, 'waitMs'> => ({ call: (store) => make(store, drawn) }));
+  const rest = fc.oneof(
+    plainly(leaseId, (id) => c.abandon(id)),
+    plainly(fc.record({ attempt, epoch, incarnation, home: place, replaces: attempt }, { requiredKeys: ['attempt', 'epoch', 'incarnation', 'home'] }), (f) => c.reserve(f)),
+    plainly(attempt, (id) => c.departing(id)),
+    plainly(fc.record({ attempt, epoch, incarnation }), (f) => c.copy(f)),
+    plainly(fc.record({ attempt, epoch, incarnation, to: oneOf(PARENT, ROOT) }), (f) => c.depart(f)),
+    fc.record({ attempt, epoch, owed, items }).map(({ items: carried, ...f }) => ({ command: c.commit(f), data: { items: carried } })),
+    plainly(fc.record({ epoch, incarnation, current: place, home: place }), (f) => c.learn(f)),
+    plainly(epoch, (asked) => c.ask(asked)),
+    plainly(fc.record({ attempt, epoch }), (f) => c.abort(f)),
+    plainly(attempt, (id) => c.drop(id)),
+    plainly(fc.record({ epoch, incarnation, home: place, write: fc.boolean() }), (f) => c.claim(f)),
+    plainly(fc.record({ to: oneOf(PARENT, ROOT), kind: oneOf('update' as const, 'claim' as const, 'gone' as const), epoch }), (f) => c.paid(f.to, f.kind, f.epoch)),
+    plainly(fc.record({ forced: fc.boolean(), owed, keepMs: oneOf(0, 1_000) }), (f) => c.expire(f)),
+    plainly(fc.record({ epoch, incarnation }), (f) => c.gone(f)),
+    call(attempt, (store, id) => store.drain(session, id)),
+    call(fc.record({ attempt, items }), (store, f) => store.stage(session, f.attempt, f.items)),
+    call(effect, (store, { id }) => store.effectDone(session, id)),
+  );
+  return fc.record({ action: fc.oneof({ weight: 3, arbitrary: serve }, { weight: 4, arbitrary: done }, { weight: 8, arbitrary: rest }), waitMs: oneOf(0, 1, 40, 31_000) })
+    .map(({ action, waitMs }) => ({ ...action, waitMs }));
+}
+
+/** What an action comes to, in comparable form. */
+async function perform(store: SessionStore, { command, data, call }: Action): Promise<unknown> {
+  if (call) return call(store).then((result) => ({ result: result ?? null }), (error: Error) => ({ error: error.message }));
+  const answer = await send(store, command!, data) as { items?: Item[]; loaded?: { kind: string; data?: Map<string, Buffer> }; reply?: { body?: Buffer } };
+  return {
+    reply: replyOf(answer), items: shownItems(answer.items), loaded: answer.loaded?.kind,
+    data: shown(answer.loaded?.data ?? []), body: answer.reply?.body?.toString('latin1'),
+  };
+}
+
+async function everythingOf(store: SessionStore, session: string): Promise<unknown> {
+  const names = await store.inventory(session);
+  const slot = await store.slot(session);
+  return {
+    slot: plain(slot), bytes: slot?.bytes, data: shown(await dataOf(store, session)), names: names.map(({ kind, name }) => `${kind} ${name}`),
+    items: names.length === 0 ? [] : shownItems(await store.items(session, names)), effects: await store.effects(session, 9),
+    isUnfinished: (await store.unfinished()).includes(session),
+  };
+}
+
+export function randomSuite(bench: Bench): void {
+  it(`stays like the memory store through random commands (seed ${SEED})`, async () => {
+    await fc.assert(fc.asyncProperty(fc.array(actionsOn('?'), { minLength: 30, maxLength: 60, size: 'max' }), async (actions) => {
+      const session = bench.fresh('random');
+      bench.clock.nowMs = START_MS;
+      const reference = createMemoryStore({ node: NODE, clock: bench.clock });
+      const start: Action = { command: commandsFor('?').create({ ...OWNER }), waitMs: 0 };
+      for (const action of [start, ...actions].map((each) => aboutSession(each, session))) {
+        bench.clock.nowMs += action.waitMs;
+        const expected = await perform(reference, action);
+        expect(await perform(bench.store, action)).to.deep.equal(expected);
+        expect(await everythingOf(bench.store, session)).to.deep.equal(await everythingOf(reference, session));
+      }
+    }), { seed: SEED, numRuns: RUNS });
+  });
+}
+
+/** Actions are drawn for a session with no name, so that a run tried again begins with a session of its own. */
+function aboutSession(action: Action, session: string): Action {
+  const { command, call } = action;
+  if (call) return { ...action, call: (store) => call(renamed(store, session)) };
+  const named = command!.verb === 'commit' ? { ...command!, passport: { ...command!.passport, session } } : { ...command!, session };
+  return { ...action, command: named as Command };
+}
+
+function renamed(store: SessionStore, session: string): SessionStore {
+  return {
+    drain: (_: string, id: string) => store.drain(session, id),
+    stage: (_: string, id: string, staged: Item[]) => store.stage(session, id, staged),
+    effectDone: (_: string, id: string) => store.effectDone(session, id),
+  } as SessionStore;
+}
