@@ -41,7 +41,7 @@ export class WaitingLine {
     if (place === 'last' && line.waiting.length >= this.options.maxWaiting) {
       throw new Fault('BUSY', { waiting: line.waiting.length });
     }
-    return this.#wait(session, line, place, signal);
+    return this.#wait(line, place, signal);
   }
 
   /** Requests in hand and waiting, over all sessions. */
@@ -51,7 +51,7 @@ export class WaitingLine {
     return size;
   }
 
-  #wait(session: string, line: Line, place: 'last' | 'first', signal: AbortSignal | undefined): Promise<Leave> {
+  #wait(line: Line, place: 'last' | 'first', signal: AbortSignal | undefined): Promise<Leave> {
     const { clock, maxWaitMs } = this.options;
     return new Promise<Leave>((resolve, reject) => {
       const giveUp = (fault: Fault) => {

@@ -1,0 +1,135 @@
+/**
+ * Seed 003's commands as the gateway calls them, whichever way they are spelled. Each is a few
+ * lines here: what is asked, who may ask it, what is answered.
+ */
+import { Fault } from '../model/faults.js';
+import type { Slot } from '../model/record.js';
+import { parseChoice } from './choose.js';
+import type { Offload } from './offload.js';
+import { STREAM_TYPE, type MoveStep } from './peers.js';
+import { seedData } from './seed-wire.js';
+import { parseStatus } from './status.js';
+import { hasEpoch, parseToken, tokenOf } from './token.js';
+
+export type Caller = 'admin' | { peer: string };
+
+export interface CommandCall {
+  method: string;
+  accept: string | undefined;
+  caller: Caller;
+  /** Header X-forced-session. */
+  forcedSession?: string;
+}
+
+export interface CommandAnswer {
+  status: number;
+  headers?: Record<string, string>;
+  json?: unknown;
+  text?: string;
+  stream?: AsyncIterable<Buffer>;
+}
+
+type Command = (params: URLSearchParams, body: unknown, call: CommandCall) => Promise<CommandAnswer>;
+
+export interface Commands {
+  names: string[];
+  run(name: string, params: URLSearchParams, body: unknown, call: CommandCall): Promise<CommandAnswer>;
+}
+
+const json = (value: unknown): CommandAnswer => ({ status: 200, json: value });
+
+export function createCommands(offload: Offload): Commands {
+  const { directory, store, status, node } = offload.options;
+  const named = (params: URLSearchParams, call: CommandCall) => params.get('session') ?? call.forcedSession ?? undefined;
+  const choiceOf = (params: URLSearchParams) => parseChoice(params.get('choose') ?? undefined);
+
+  const table: Record<string, Command> = {
+    'set-offload-status': async (params, body) => {
+      if (!directory.parent()) throw new Fault('NO_PARENT', { node });
+      await status.set(parseStatus(params.get('status') ?? (body as { status?: string } | undefined)?.status));
+      return json({ node, status: status.current });
+    },
+
+    'force-offload': async (params, _body, call) => json(await offload.offload(named(params, call), choiceOf(params))),
+
+    'force-onload': async (params, _body, call) => json(await offload.onload(named(params, call), choiceOf(params))),
+
+    'offload-session': async (_params, body) => json(await offload.receive(parseToken(body))),
+
+    'onload-session': async (params, body, call) => {
+      const asked = (body ?? {}) as { session?: string; choose?: string; asker?: string };
+      const asker = typeof call.caller === 'object' ? call.caller.peer : params.get('asker') ?? asked.asker;
+      if (!asker) throw new Fault('PARAMETER_INVALID', { name: 'asker', reason: 'the name of the asking node is needed' });
+      const session = params.get('session') ?? asked.session;
+      return json(await offload.offer(asker, session, parseChoice(params.get('choose') ?? asked.choose)));
+    },
+
+    'update-session': async (_params, body) => {
+      const token = parseToken(body);
+      if (!hasEpoch(body)) Object.assign(token, await impliedBy(token.session, token.currentLocation));
+      return json(await offload.learn(token));
+    },
+
+    'migrate-session': async (params, body, call) => {
+      const session = sessionParameter(params);
+      const step = parseStep(body);
+      if (step) return { status: 200, headers: { 'content-type': STREAM_TYPE }, stream: await offload.source.step(session, step) };
+      return json(await seedDeparture(session, params, call));
+    },
+
+    'test-function': async (params, _body, call) => {
+      const slot = await known(sessionParameter(params));
+      const isAway = slot.state === 'remote';
+      if (call.accept?.includes('text/plain')) return { status: 200, text: isAway ? `offloaded: yes (${slot.current})` : 'offloaded: no' };
+      return json({ offloaded: isAway, location: slot.state === 'resident' ? node : slot.current, state: slot.state, ...tokenOf(slot) });
+    },
+  };
+
+  async function known(session: string): Promise<Slot> {
+    const slot = await store.slot(session);
+    if (!slot || slot.state === 'absent' || slot.state === 'tombstone') throw new Fault('SESSION_UNKNOWN', { node, session });
+    return slot;
+  }
+
+  /** A plain token without an epoch means 0, except from the node that the session is leaving to. */
+  async function impliedBy(session: string, current: string): Promise<{ epoch?: number; incarnation?: string }> {
+    const slot = await store.slot(session);
+    return slot?.leaving?.to === current ? { epoch: slot.leaving.epoch, incarnation: slot.incarnation } : {};
+  }
+
+  /** Stop-and-copy for a plain seed caller: the session departs to it, and everything is answered at once (rule 14). */
+  async function seedDeparture(session: string, params: URLSearchParams, call: CommandCall) {
+    const to = typeof call.caller === 'object' ? call.caller.peer : params.get('to') ?? '';
+    if (!(await directory.resolve(to))) throw new Fault('PARAMETER_INVALID', { name: 'to', reason: 'the name of the node that takes the session is needed' });
+    const { epoch, incarnation } = await known(session);
+    const attempt = offload.options.ids.uuid();
+    const reply = await offload.source.depart(session, { step: 'depart', attempt, epoch: epoch + 1, incarnation, to });
+    if (reply.kind !== 'departed') throw new Fault('MOVE_REFUSED', { reason: 'reason' in reply ? reply.reason : reply.kind });
+    return { session_data: seedData(reply.items ?? []) };
+  }
+
+  return {
+    names: Object.keys(table),
+    run: (name, params, body, call) => {
+      const command = table[name];
+      if (!command) throw new Fault('COMMAND_UNKNOWN', { command: name, commands: Object.keys(table) });
+      return command(params, body, call);
+    },
+  };
+}
+
+function sessionParameter(params: URLSearchParams): string {
+  const session = params.get('session');
+  if (!session) throw new Fault('PARAMETER_INVALID', { name: 'session', reason: 'the id of a session is needed' });
+  return session;
+}
+
+function parseStep(body: unknown): MoveStep | undefined {
+  const step = body as Partial<MoveStep & { epoch: number; incarnation: string; to: string }> | undefined;
+  if (step?.step === undefined) return undefined;
+  const isNamed = typeof step.attempt === 'string' && step.attempt !== '';
+  const isPlaced = step.step === 'drain' || (Number.isSafeInteger(step.epoch) && typeof step.incarnation === 'string');
+  const isKnown = step.step === 'copy' || step.step === 'drain' || (step.step === 'depart' && typeof step.to === 'string');
+  if (isNamed && isPlaced && isKnown) return step as MoveStep;
+  throw new Fault('PARAMETER_INVALID', { name: 'step', reason: 'use copy, drain or depart with attempt, epoch, incarnation and to' });
+}

@@ -1,0 +1,76 @@
+/**
+ * Locate before create: the id is looked for from the parent up to the root, and claimed in the
+ * same walk. The root decides between two nodes that ask at once; if the path is cut, the node
+ * creates anyway and registers later.
+ */
+import type { Directory } from '../base/directory.js';
+import type { Ids } from '../base/ids.js';
+import type { Logger } from '../base/log.js';
+import type { Owed } from '../model/record.js';
+import type { ClaimReply } from '../model/verbs.js';
+import type { Located } from '../session/ports.js';
+import type { SessionStore } from '../store/store.js';
+import type { ClaimAnswer, ClaimRequest, Peers } from './peers.js';
+
+export interface LocatorOptions {
+  node: string;
+  store: SessionStore;
+  peers: Peers;
+  directory: Directory;
+  ids: Ids;
+  log: Logger;
+}
+
+export class Locator {
+  constructor(private readonly options: LocatorOptions) {}
+
+  /** Asks the ancestors about an id that is unknown here. With `claim`, the id is this node's when they answer `free`. */
+  async locate(session: string, creator: string, { claim, epoch }: { claim: boolean; epoch: number }): Promise<Located> {
+    const { node, ids, directory } = this.options;
+    const incarnation = ids.uuid();
+    const request: ClaimRequest = { session, function: creator, home: node, epoch, incarnation, write: claim };
+    const answer = await this.#askUp(request);
+    if (answer?.kind === 'known') return this.#known(request, answer);
+    const registered = new Set(answer?.registered ?? []);
+    const unregistered = directory.ancestors().filter(({ name }) => !registered.has(name));
+    const owed: Owed[] = unregistered.map(({ name }) => ({ to: name, kind: 'claim', epoch }));
+    return { kind: 'free', epoch: Math.max(epoch, answer?.epoch ?? 0), incarnation, owed };
+  }
+
+  /** A child's claim: known here, or asked further up, and then indexed here. */
+  async answer(request: ClaimRequest, onlyHere: boolean): Promise<ClaimAnswer> {
+    const { node } = this.options;
+    const looked = await this.#claim({ ...request, write: onlyHere && request.write });
+    if (looked.kind !== 'unknown' || onlyHere) return { ...looked, registered: looked.kind === 'claimed' ? [node] : [] };
+    const above = await this.#askUp(request);
+    if (above?.kind === 'known') return above;
+    const registered = above?.registered ?? [];
+    if (!request.write) return { kind: 'unknown', epoch: Math.max(looked.epoch, above?.epoch ?? 0), registered };
+    const written = await this.#claim(request);
+    if (written.kind !== 'claimed') return { ...written, registered };
+    return { kind: 'claimed', epoch: Math.max(written.epoch, above?.epoch ?? 0), registered: [...registered, node] };
+  }
+
+  /** The id has a place. When that place is this very node, its record was lost between claim and birth: it is born now, as what was claimed. */
+  #known(request: ClaimRequest, { home, current, epoch, incarnation }: ClaimReply & { kind: 'known' }): Located {
+    const { node } = this.options;
+    if (home !== node) return { kind: 'known', home, current: current === node ? home : current, epoch };
+    if (current !== node) return { kind: 'known', home, current, epoch };
+    return { kind: 'free', epoch: Math.max(epoch, request.epoch), incarnation, owed: [] };
+  }
+
+  async #askUp(request: ClaimRequest): Promise<ClaimAnswer | undefined> {
+    const parent = this.options.directory.parent();
+    if (!parent) return undefined;
+    try {
+      return await this.options.peers.claim(parent.name, request);
+    } catch (error) {
+      this.options.log.warn({ parent: parent.name, reason: (error as Error).message }, 'the parent could not be asked for a session; it is registered later');
+      return undefined;
+    }
+  }
+
+  #claim(request: ClaimRequest): Promise<ClaimReply> {
+    return this.options.store.run({ verb: 'claim', ...request });
+  }
+}

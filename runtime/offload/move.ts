@@ -1,0 +1,169 @@
+/**
+ * A move, driven by its target: reserve, copy while the source serves, depart, commit, and then
+ * tell whom it concerns. Every step before the commit can be given up; nothing after it can.
+ */
+import type { Clock } from '../base/clock.js';
+import type { Ids } from '../base/ids.js';
+import type { Logger } from '../base/log.js';
+import { Fault } from '../model/faults.js';
+import { MAX_COPY_ROUNDS, RESERVATION_MS, SMALL_DELTA_BYTES } from '../model/limits.js';
+import type { Owed, Passport, Slot } from '../model/record.js';
+import type { Changes } from '../session/changes.js';
+import type { Item, SessionStore } from '../store/store.js';
+import { collect, isUnanswered, type Peers } from './peers.js';
+import { refusalOf } from './source.js';
+import { tokenOf, type SessionToken } from './token.js';
+
+export interface MoverOptions {
+  node: string;
+  store: SessionStore;
+  peers: Peers;
+  changes: Changes;
+  clock: Clock;
+  ids: Ids;
+  log: Logger;
+  /** Ancestors, nearest first: a new home registers its session with them. */
+  ancestors(): string[];
+  /** Called after a commit that owes messages. */
+  owes(session: string): void;
+  /** Test hook: called with the name of each step as it is reached. */
+  reached?(step: MoveStepName, session: string): void | Promise<void>;
+}
+
+export type MoveStepName =
+  | 'reserved' | 'copying' | 'copied' | 'departing' | 'departed' | 'committed' | 'confirmed';
+
+export interface TakeOptions {
+  rehome?: boolean;
+}
+
+/** A depart whose answer was lost is asked again: the same attempt gets the same answer. */
+const DEPART_TRIES = 3;
+
+export class Mover {
+  /** Sessions this process is taking: one driver a session. */
+  readonly #taking = new Set<string>();
+
+  constructor(private readonly options: MoverOptions) {}
+
+  /** Takes a session from its holder. @returns the record as committed here */
+  async take(token: SessionToken, { rehome = false }: TakeOptions = {}): Promise<SessionToken> {
+    const { session } = token;
+    if (this.#taking.has(session)) throw new Fault('MOVE_REFUSED', { reason: 'it is being moved here already' });
+    this.#taking.add(session);
+    try {
+      return await this.#drive(token, rehome);
+    } finally {
+      this.#taking.delete(session);
+      this.options.changes.announce(session);
+    }
+  }
+
+  async #drive(token: SessionToken, rehome: boolean): Promise<SessionToken> {
+    const attempt = this.options.ids.uuid();
+    await this.#reserve(token, attempt);
+    let slot: Slot;
+    try {
+      await this.#copy(token, attempt);
+      const { passport, items } = await this.#depart(token, attempt);
+      slot = await this.#commit(token, attempt, rehome ? { ...passport, home: this.options.node } : passport, passport.home, items);
+    } catch (error) {
+      await this.#giveUp(token.session, attempt);
+      throw error;
+    }
+    await this.#confirm(slot, token.currentLocation);
+    return tokenOf(slot);
+  }
+
+  async #reserve(token: SessionToken, attempt: string): Promise<void> {
+    const { store, clock, node } = this.options;
+    const { session, currentLocation: from, incarnation, epoch } = token;
+    const reply = await store.run({
+      verb: 'reserve', session, function: token.function, home: token.proprietaryLocation, incarnation,
+      from, epoch: epoch + 1, attempt, deadlineMs: clock.now() + RESERVATION_MS,
+    });
+    if (reply.kind === 'reserved') return this.#reached('reserved', session);
+    if (reply.kind === 'stale') throw new Fault('STALE_EPOCH', { epoch: reply.epoch });
+    if (reply.kind === 'conflict') throw refusalOf(reply, session, incarnation);
+    throw new Fault('MOVE_REFUSED', { reason: reply.kind === 'busy' ? 'another move is under way' : `node ${node} holds it already` });
+  }
+
+  /** Bulk, and again what was written meanwhile, until little is left or the rounds are used up. */
+  async #copy(token: SessionToken, attempt: string): Promise<void> {
+    const { peers, store } = this.options;
+    const { session, incarnation, epoch, currentLocation: source } = token;
+    const bulk = await peers.step(source, session, { step: 'copy', attempt, epoch: epoch + 1, incarnation });
+    if (bulk.head.kind !== 'copying') throw refusalOf(bulk.head, session, incarnation);
+    await this.#reached('copying', session);
+    for await (const items of bulk.batches) await store.stage(session, attempt, items);
+    for (let round = 0; round < MAX_COPY_ROUNDS; round += 1) {
+      const delta = await peers.step(source, session, { step: 'drain', attempt });
+      if (delta.head.kind !== 'drained') throw new Fault('MOVE_REFUSED', { reason: 'another move of it was begun' });
+      for await (const items of delta.batches) await store.stage(session, attempt, items);
+      if (delta.head.bytes <= SMALL_DELTA_BYTES) break;
+    }
+    await this.#reached('copied', session);
+  }
+
+  async #depart(token: SessionToken, attempt: string): Promise<{ passport: Passport; items: Item[] }> {
+    const { store, peers, node } = this.options;
+    const { session, incarnation, epoch, currentLocation: source } = token;
+    const noted = await store.run({ verb: 'departing', session, attempt });
+    if (noted.kind !== 'ok') throw new Fault('MOVE_REFUSED', { reason: 'the reservation is gone' });
+    await this.#reached('departing', session);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const answer = await peers.step(source, session, { step: 'depart', attempt, epoch: epoch + 1, incarnation, to: node });
+        if (answer.head.kind !== 'departed') throw refusalOf(answer.head, session, incarnation);
+        const items = await collect(answer.batches);
+        await this.#reached('departed', session);
+        return { passport: answer.head.passport, items };
+      } catch (error) {
+        if (!isUnanswered(error) || tries >= DEPART_TRIES) throw error;
+      }
+    }
+  }
+
+  async #commit(token: SessionToken, attempt: string, passport: Passport, oldHome: string, items: Item[]): Promise<Slot> {
+    const { store, changes } = this.options;
+    const { session, epoch } = token;
+    const owed = this.#owedBy(passport, oldHome, epoch + 1);
+    const reply = await store.commit({ verb: 'commit', passport, epoch: epoch + 1, attempt, owed }, items);
+    if (reply.kind !== 'committed') throw new Fault('MOVE_REFUSED', { reason: `the commit was refused (${reply.reason})` });
+    changes.announce(session);
+    await this.#reached('committed', session);
+    if (reply.slot.owed.length > 0) this.options.owes(session);
+    return reply.slot;
+  }
+
+  /** Home is told of every residency elsewhere; a re-home tells the old home and registers with the new ancestors. */
+  #owedBy(passport: Passport, oldHome: string, epoch: number): Owed[] {
+    const { node } = this.options;
+    const homes = [...new Set([oldHome, passport.home])].filter((home) => home !== node);
+    const owed: Owed[] = homes.map((to) => ({ to, kind: 'update', epoch }));
+    if (oldHome === passport.home) return owed;
+    return [...owed, ...this.options.ancestors().map((to) => ({ to, kind: 'claim' as const, epoch }))];
+  }
+
+  /** The source may forget its copy. If this is lost, its own asking finds out. */
+  async #confirm(slot: Slot, source: string): Promise<void> {
+    const { peers, log } = this.options;
+    try {
+      await peers.update(source, tokenOf(slot));
+      await this.#reached('confirmed', slot.session);
+    } catch (error) {
+      log.debug({ reason: (error as Error).message, source }, 'the source of a move was not told; it will ask');
+    }
+  }
+
+  async #giveUp(session: string, attempt: string): Promise<void> {
+    await this.options.store.run({ verb: 'drop', session, attempt }).catch((error: unknown) => {
+      this.options.log.warn({ reason: (error as Error).message }, 'a reservation could not be given up; its deadline ends it');
+    });
+    this.options.changes.announce(session);
+  }
+
+  async #reached(step: MoveStepName, session: string): Promise<void> {
+    await this.options.reached?.(step, session);
+  }
+}

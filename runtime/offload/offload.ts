@@ -1,0 +1,271 @@
+/**
+ * The offload layer of one node: moves sessions up, down and across, and answers its peers. Who
+ * picks the target is all that offload, onload and migrate differ in; the move is the same.
+ */
+import type { Clock } from '../base/clock.js';
+import type { Directory, NodeInfo } from '../base/directory.js';
+import type { Ids } from '../base/ids.js';
+import type { Logger } from '../base/log.js';
+import { Fault } from '../model/faults.js';
+import { TOMBSTONE_KEEP_MS } from '../model/limits.js';
+import type { Owed, Slot } from '../model/record.js';
+import type { Changes } from '../session/changes.js';
+import type { WaitingLine } from '../session/line.js';
+import type { SessionStore } from '../store/store.js';
+import { choose, type Choice } from './choose.js';
+import { Conflicts } from './conflicts.js';
+import { Debts } from './debts.js';
+import { Locator } from './locate.js';
+import { Mover, type MoverOptions } from './move.js';
+import { isUnanswered, type Peers, type TakeOrder } from './peers.js';
+import { Source } from './source.js';
+import type { StatusFile } from './status.js';
+import { tokenOf, type SessionToken } from './token.js';
+
+export interface OffloadOptions {
+  node: string;
+  store: SessionStore;
+  peers: Peers;
+  directory: Directory;
+  status: StatusFile;
+  line: WaitingLine;
+  changes: Changes;
+  clock: Clock;
+  ids: Ids;
+  log: Logger;
+  random(): number;
+  /** Functions deployed here. */
+  functions(): string[];
+  reached?: MoverOptions['reached'];
+}
+
+export class Offload {
+  readonly source: Source;
+  readonly mover: Mover;
+  readonly debts: Debts;
+  readonly locator: Locator;
+  readonly conflicts: Conflicts;
+
+  constructor(readonly options: OffloadOptions) {
+    const { directory } = options;
+    this.conflicts = new Conflicts(options);
+    this.debts = new Debts({ ...options, conflicts: this.conflicts });
+    this.source = new Source(options);
+    this.locator = new Locator(options);
+    this.mover = new Mover({
+      ...options,
+      ancestors: () => directory.ancestors().map(({ name }) => name),
+      owes: (session) => this.debts.owes(session),
+    });
+  }
+
+  /** False while this node passes offloaded sessions on to its parent; the root always takes them. */
+  accepting(): boolean {
+    return this.options.status.current === 'accept' || !this.options.directory.parent();
+  }
+
+  // ── Up ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** Moves one session of this node to the nearest accepting ancestor. @returns the record as committed there */
+  async offload(session: string | undefined, choice: Choice): Promise<SessionToken> {
+    const { directory, node } = this.options;
+    const parent = directory.parent();
+    if (!parent) throw new Fault('NO_PARENT', { node });
+    const slot = session === undefined ? await this.#choose(choice, () => true) : await this.#resident(session);
+    return this.#offer(parent, slot);
+  }
+
+  async #offer(parent: NodeInfo, slot: Slot): Promise<SessionToken> {
+    const { peers } = this.options;
+    try {
+      const committed = await peers.offload(parent.name, tokenOf(slot));
+      await this.learn(committed);
+      return committed;
+    } catch (error) {
+      // The move may have gone through although its answer was lost: the record tells.
+      const after = await this.options.store.slot(slot.session);
+      if (after?.state === 'remote' && after.epoch > slot.epoch) return tokenOf(after);
+      throw error;
+    }
+  }
+
+  /** A child offers a session: it is taken here, or passed on to the parent. */
+  async receive(token: SessionToken): Promise<SessionToken> {
+    const { directory, node, peers } = this.options;
+    const parent = directory.parent();
+    const missing = this.#missingFunctions(token);
+    if (this.accepting() && missing.length === 0) return this.mover.take(token);
+    if (parent) return peers.offload(parent.name, token);
+    throw missing.length > 0
+      ? new Fault('FUNCTION_MISSING_AT_TARGET', { node, missing })
+      : new Fault('NO_CAPACITY', { reason: `node ${node} is the root and takes no more` });
+  }
+
+  /** Sends a session that was just born here upward; false when nobody takes it. */
+  async shed(session: string): Promise<boolean> {
+    try {
+      await this.offload(session, 'largest');
+      return true;
+    } catch (error) {
+      this.options.log.info({ reason: (error as Error).message }, 'a new session stays here although this node rejects');
+      return false;
+    }
+  }
+
+  // ── Down ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** Brings sessions homed here or below down to this node: asks parent, then its parent, up to the root. */
+  async onload(session: string | undefined, choice: Choice): Promise<SessionToken[]> {
+    const { directory, node, peers } = this.options;
+    const ancestors = directory.ancestors();
+    if (ancestors.length === 0) throw new Fault('NO_PARENT', { node });
+    let unanswered: unknown;
+    for (const ancestor of ancestors) {
+      try {
+        const offered = await peers.onload(ancestor.name, { session, choose: choice, asker: node });
+        if (offered.length > 0) return await Promise.all(offered.map((token) => this.mover.take(token)));
+      } catch (error) {
+        if (!isUnanswered(error)) throw error;
+        unanswered = error;
+      }
+    }
+    throw unanswered ?? new Fault('NOTHING_TO_MOVE', { node });
+  }
+
+  /** What this node may give to a node below it: sessions that are resident here and homed in the asker's subtree. */
+  async offer(asker: string, session: string | undefined, choice: Choice): Promise<SessionToken[]> {
+    const { directory, store } = this.options;
+    const isBelowAsker = (slot: Slot) => directory.isBelow(slot.home, asker);
+    if (session === undefined) {
+      const slot = await this.#find(choice, isBelowAsker);
+      return slot ? [tokenOf(slot)] : [];
+    }
+    const slot = await store.slot(session);
+    return slot?.state === 'resident' && isBelowAsker(slot) ? [tokenOf(slot)] : [];
+  }
+
+  // ── Across ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Moves a session to a named node, wherever it is now. @returns the record as committed there */
+  async migrate(session: string, to: string, rehome: boolean): Promise<SessionToken> {
+    const { peers, node, directory } = this.options;
+    if (!(await directory.resolve(to))) throw new Fault('NODE_UNKNOWN', { name: to, known: directory.known() });
+    const holder = await this.#holderOf(session);
+    if (holder.current === to) return tokenOf(holder);
+    const order: TakeOrder = { session, from: holder.current, rehome };
+    return to === node ? this.take(order) : peers.take(to, order);
+  }
+
+  /** Takes a session by order of an operator or a peer; elsewhere than on the path home→root only as a re-home. */
+  async take({ session, from, rehome }: TakeOrder): Promise<SessionToken> {
+    const { peers, node, directory } = this.options;
+    const slot = await peers.slot(from, session);
+    if (slot?.state !== 'resident') throw new Fault('MOVE_REFUSED', { reason: `node ${from} does not hold it` });
+    const isOnPath = slot.home === node || directory.isBelow(slot.home, node);
+    if (!isOnPath && !rehome) throw new Fault('NOT_ON_PATH', { node, home: slot.home });
+    const missing = this.#missingFunctions(tokenOf(slot));
+    if (missing.length > 0) throw new Fault('FUNCTION_MISSING_AT_TARGET', { node, missing });
+    return this.mover.take(tokenOf(slot), { rehome: rehome && slot.home !== node });
+  }
+
+  /** Follows the records from here to the node that holds the session. */
+  async #holderOf(session: string): Promise<Slot> {
+    const { node, store, peers } = this.options;
+    let at = node;
+    let slot = await store.slot(session);
+    for (let hops = 0; slot && hops < 8; hops += 1) {
+      if (slot.state === 'resident' && !slot.arriving) return slot;
+      const next = slot.arriving?.from ?? slot.current;
+      if (slot.state !== 'remote' || next === at) throw new Fault('MOVE_REFUSED', { reason: 'another move is under way' });
+      at = next;
+      slot = at === node ? await store.slot(session) : await peers.slot(at, session);
+    }
+    throw new Fault('SESSION_UNKNOWN', { node: at, session });
+  }
+
+  // ── Knowing and ending ───────────────────────────────────────────────────────────────────────
+
+  /** Takes note of where a session is. */
+  async learn(token: SessionToken): Promise<{ kind: string; epoch?: number }> {
+    const { store, changes } = this.options;
+    const { session, function: creator, proprietaryLocation: home, currentLocation: current, epoch, incarnation } = token;
+    const reply = await store.run({ verb: 'learn', session, function: creator, home, current, epoch, incarnation });
+    changes.announce(session);
+    if (reply.kind === 'conflict') {
+      this.conflicts.add(session, reply.incarnation, incarnation, current);
+      throw new Fault('SESSION_CONFLICT', { session, mine: reply.incarnation, theirs: incarnation });
+    }
+    return reply;
+  }
+
+  /** Ends an expired session: here when this is its home, else by having its home take it back first (rule 12). */
+  async retire(session: string, home: string): Promise<void> {
+    const { node, store, peers, changes } = this.options;
+    if (home !== node) {
+      await peers.take(home, { session, from: node, rehome: false });
+      return;
+    }
+    const owed = this.options.directory.ancestors().map(({ name }): Owed => ({ to: name, kind: 'gone', epoch: 0 }));
+    const reply = await store.run({ verb: 'expire', session, forced: false, owed, keepMs: TOMBSTONE_KEEP_MS });
+    changes.announce(session);
+    if (reply.kind === 'expired') this.debts.owes(session);
+  }
+
+  // ── After a restart ──────────────────────────────────────────────────────────────────────────
+
+  /** Goes on with whatever a former life of this node had begun (rule 6). */
+  async resume(): Promise<void> {
+    const { store } = this.options;
+    for (const session of await store.unfinished()) {
+      const slot = await store.slot(session);
+      if (slot?.arriving) await store.run({ verb: 'drop', session, attempt: slot.arriving.attempt });
+      if (slot?.state === 'leaving') this.source.watch(session);
+      if (slot && slot.owed.length > 0) this.debts.owes(session);
+    }
+  }
+
+  /** What resume does at start, done again from time to time for what a lost reply of the store has hidden. */
+  async sweep(): Promise<void> {
+    const { store, clock, changes } = this.options;
+    for (const session of await store.unfinished()) {
+      const slot = await store.slot(session);
+      if (slot?.arriving && slot.arriving.deadlineMs < clock.now()) {
+        await store.run({ verb: 'drop', session, attempt: slot.arriving.attempt });
+        changes.announce(session);
+      }
+      if (slot?.state === 'leaving') this.source.watch(session);
+      if (slot && slot.owed.length > 0) this.debts.owes(session);
+    }
+  }
+
+  close(): void {
+    this.source.close();
+    this.debts.close();
+  }
+
+  async #resident(session: string): Promise<Slot> {
+    const slot = await this.options.store.slot(session);
+    if (!slot || slot.state === 'tombstone') throw new Fault('SESSION_UNKNOWN', { node: this.options.node, session });
+    if (slot.state !== 'resident') {
+      const reason = slot.state === 'remote' ? `it is at node ${slot.current}` : 'another move is under way';
+      throw new Fault('MOVE_REFUSED', { reason });
+    }
+    return slot;
+  }
+
+  async #choose(choice: Choice, isEligible: (slot: Slot) => boolean): Promise<Slot> {
+    const slot = await this.#find(choice, isEligible);
+    if (!slot) throw new Fault('NOTHING_TO_MOVE', { node: this.options.node });
+    return slot;
+  }
+
+  #find(choice: Choice, isEligible: (slot: Slot) => boolean): Promise<Slot | undefined> {
+    const { store, clock, random } = this.options;
+    return choose(choice, { store, nowMs: clock.now(), random, isEligible });
+  }
+
+  #missingFunctions({ functions }: SessionToken): string[] {
+    const deployed = new Set(this.options.functions());
+    return functions.filter((name) => !deployed.has(name));
+  }
+}

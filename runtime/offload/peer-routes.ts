@@ -1,0 +1,34 @@
+/** What peers ask of each other beyond the seed's commands; every call is signed with the domain's key. */
+import { Fault } from '../model/faults.js';
+import type { Offload } from './offload.js';
+import type { ClaimRequest, TakeOrder } from './peers.js';
+
+/** Path → handler of a POST with a JSON body; the answer is JSON. */
+export type PeerRoutes = Record<string, (body: unknown, params: URLSearchParams) => Promise<unknown>>;
+
+export function createPeerRoutes(offload: Offload): PeerRoutes {
+  const { store, changes } = offload.options;
+  return {
+    '/peer/claim': (body, params) => offload.locator.answer(checked<ClaimRequest>(body, ['session', 'function', 'home', 'incarnation']), params.get('only') === 'here'),
+    '/peer/ask': async (body) => {
+      const { session, epoch } = checked<{ session: string; epoch: number }>(body, ['session']);
+      const reply = await store.run({ verb: 'ask', session, epoch: Number(epoch) });
+      changes.announce(session);
+      return reply;
+    },
+    '/peer/gone': (body) => {
+      const { session, epoch, incarnation } = checked<{ session: string; epoch: number; incarnation: string }>(body, ['session', 'incarnation']);
+      return store.run({ verb: 'gone', session, epoch: Number(epoch), incarnation });
+    },
+    '/peer/record': async (body) => ({ slot: (await store.slot(checked<{ session: string }>(body, ['session']).session)) ?? null }),
+    '/peer/take': (body) => offload.take(checked<TakeOrder>(body, ['session', 'from'])),
+  };
+}
+
+function checked<T>(body: unknown, texts: string[]): T {
+  const fields = (body ?? {}) as Record<string, unknown>;
+  for (const name of texts) {
+    if (typeof fields[name] !== 'string' || fields[name] === '') throw new Fault('PARAMETER_INVALID', { name, reason: 'a non-empty string is needed' });
+  }
+  return body as T;
+}

@@ -1,0 +1,113 @@
+/** The calls that nodes make on each other, typed; how they travel (HTTP, signed) is the transport's. */
+import { Fault } from '../model/faults.js';
+import type { Passport, Slot } from '../model/record.js';
+import type { AskReply, ClaimReply, CopyReply, DepartReply, LearnReply } from '../model/verbs.js';
+import type { Item } from '../store/store.js';
+import { decodeStream, type DecodedStream } from './stream.js';
+import type { SessionToken } from './token.js';
+
+/** How calls travel; every method rejects with a fault (PEER_UNREACHABLE when nobody answers). */
+export interface Transport {
+  json(node: string, path: string, body: unknown, timeoutMs: number): Promise<unknown>;
+  stream(node: string, path: string, body: unknown, timeoutMs: number): Promise<AsyncIterable<Uint8Array>>;
+}
+
+export const STREAM_TYPE = 'application/x-session-stream';
+
+/** Steps of a move as the target asks them of the source, all on `migrate-session`. */
+export type MoveStep =
+  | { step: 'copy'; attempt: string; epoch: number; incarnation: string }
+  | { step: 'drain'; attempt: string }
+  | { step: 'depart'; attempt: string; epoch: number; incarnation: string; to: string };
+
+export type DrainHead = { kind: 'drained'; bytes: number } | { kind: 'refused' };
+export type StepHead = { copy: CopyReply; drain: DrainHead; depart: DepartReply & { passport?: Passport } };
+
+export interface ClaimRequest {
+  session: string;
+  function: string;
+  home: string;
+  epoch: number;
+  incarnation: string;
+  write: boolean;
+}
+/** `registered` names the ancestors that have indexed the session by now; the others are owed a claim. */
+export type ClaimAnswer = ClaimReply & { registered: string[] };
+
+export interface TakeOrder {
+  session: string;
+  /** Node that holds it. */
+  from: string;
+  /** The target becomes its home. */
+  rehome: boolean;
+}
+
+/** A quick answer is expected of everything but a whole move. */
+const SHORT_MS = 5_000;
+const MOVE_MS = 120_000;
+const COPY_MS = 60_000;
+
+export class Peers {
+  constructor(private readonly transport: Transport) {}
+
+  claim(node: string, request: ClaimRequest): Promise<ClaimAnswer> {
+    return this.transport.json(node, '/peer/claim', request, SHORT_MS) as Promise<ClaimAnswer>;
+  }
+
+  /** Registers a session with this very node, without asking further up. */
+  claimHere(node: string, request: ClaimRequest): Promise<ClaimAnswer> {
+    return this.transport.json(node, '/peer/claim?only=here', request, SHORT_MS) as Promise<ClaimAnswer>;
+  }
+
+  ask(node: string, session: string, epoch: number): Promise<AskReply> {
+    return this.transport.json(node, '/peer/ask', { session, epoch }, SHORT_MS) as Promise<AskReply>;
+  }
+
+  gone(node: string, session: string, epoch: number, incarnation: string): Promise<unknown> {
+    return this.transport.json(node, '/peer/gone', { session, epoch, incarnation }, SHORT_MS);
+  }
+
+  /** The record as the node has it. */
+  async slot(node: string, session: string): Promise<Slot | undefined> {
+    const { slot } = (await this.transport.json(node, '/peer/record', { session }, SHORT_MS)) as { slot: Slot | null };
+    return slot ?? undefined;
+  }
+
+  /** Has the node take a session from its holder; answers when the move has ended. */
+  take(node: string, order: TakeOrder): Promise<SessionToken> {
+    return this.transport.json(node, '/peer/take', order, MOVE_MS) as Promise<SessionToken>;
+  }
+
+  /** Offers a session upward; the answer is the record as committed by whoever took it. */
+  offload(node: string, token: SessionToken): Promise<SessionToken> {
+    return this.transport.json(node, '/function/offload-session', token, MOVE_MS) as Promise<SessionToken>;
+  }
+
+  /** Asks an ancestor for sessions homed in the asker's subtree; possibly none. */
+  async onload(node: string, query: { session?: string; choose?: string; asker: string }): Promise<SessionToken[]> {
+    return (await this.transport.json(node, '/function/onload-session', query, SHORT_MS)) as SessionToken[];
+  }
+
+  /** Tells a node where a session is (confirm and update are one). */
+  update(node: string, token: SessionToken): Promise<LearnReply> {
+    return this.transport.json(node, '/function/update-session', token, SHORT_MS) as Promise<LearnReply>;
+  }
+
+  async step<S extends MoveStep>(node: string, session: string, step: S): Promise<DecodedStream<StepHead[S['step']]>> {
+    const path = `/function/migrate-session?session=${encodeURIComponent(session)}`;
+    const source = await this.transport.stream(node, path, step, step.step === 'depart' ? COPY_MS / 2 : COPY_MS);
+    return decodeStream<StepHead[S['step']]>(source);
+  }
+}
+
+/** All items of a stream that is known to be small. */
+export async function collect(batches: AsyncIterable<Item[]>): Promise<Item[]> {
+  const items: Item[] = [];
+  for await (const batch of batches) items.push(...batch);
+  return items;
+}
+
+/** Whether nobody answered, so that what was asked may or may not have happened. */
+export function isUnanswered(error: unknown): boolean {
+  return !(error instanceof Fault) || error.code === 'PEER_UNREACHABLE';
+}

@@ -1,0 +1,148 @@
+/**
+ * The source's side of a move: it streams while it serves, departs when asked, and then holds the
+ * session until it knows what became of it. Nothing here decides; the target's commit does.
+ */
+import { pause, type Clock } from '../base/clock.js';
+import type { Logger } from '../base/log.js';
+import { Fault } from '../model/faults.js';
+import { ASK_AFTER_MS, COPY_BATCH_BYTES } from '../model/limits.js';
+import type { Leaving } from '../model/record.js';
+import type { AskReply, DepartReply } from '../model/verbs.js';
+import type { Changes } from '../session/changes.js';
+import type { WaitingLine } from '../session/line.js';
+import type { Item, ItemName, SessionStore } from '../store/store.js';
+import type { MoveStep, Peers } from './peers.js';
+import { encodeStream } from './stream.js';
+
+export interface SourceOptions {
+  store: SessionStore;
+  peers: Peers;
+  line: WaitingLine;
+  changes: Changes;
+  clock: Clock;
+  log: Logger;
+}
+
+const ASK_EVERY_MS = 500;
+const MAX_ASK_EVERY_MS = 5_000;
+
+export class Source {
+  /** Sessions for which this process asks what became of their departure. */
+  readonly #asking = new Set<string>();
+  #closed = false;
+
+  constructor(private readonly options: SourceOptions) {}
+
+  /** Answers one step of a move as a stream: a head with the verb's reply, then the items. */
+  async step(session: string, step: MoveStep): Promise<AsyncIterable<Buffer>> {
+    switch (step.step) {
+      case 'copy': return this.#copy(session, step);
+      case 'drain': return this.#drain(session, step);
+      case 'depart': {
+        const { items = [], ...head } = await this.depart(session, step);
+        return encodeStream(head, [items]);
+      }
+    }
+  }
+
+  /** Departs in the session's line, so that no handler is cut short; then watches over the outcome. */
+  async depart(session: string, step: MoveStep & { step: 'depart' }): Promise<DepartReply & { items?: Item[] }> {
+    const { store, line, changes } = this.options;
+    const { to, epoch, attempt, incarnation } = step;
+    const leave = await line.enter(session, undefined, 'first');
+    try {
+      const reply = await store.depart({ verb: 'depart', session, to, epoch, attempt, incarnation });
+      if (reply.kind === 'departed') this.watch(session);
+      return reply;
+    } finally {
+      leave();
+      changes.announce(session);
+    }
+  }
+
+  /** Asks the target, from a while after the departure on, until the session is a stub or resident again. */
+  watch(session: string): void {
+    if (this.#asking.has(session) || this.#closed) return;
+    this.#asking.add(session);
+    void this.#askUntilKnown(session)
+      .catch((error: unknown) => this.options.log.error({ err: error }, 'asking for a departed session failed'))
+      .finally(() => this.#asking.delete(session));
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #askUntilKnown(session: string): Promise<void> {
+    const { clock, log } = this.options;
+    let waitMs = ASK_AFTER_MS;
+    while (!this.#closed) {
+      await pause(clock, waitMs);
+      try {
+        if (await this.settle(session)) return;
+      } catch (error) {
+        log.debug({ reason: (error as Error).message }, 'the target of a departed session does not answer yet');
+      }
+      waitMs = Math.min(Math.max(waitMs, ASK_EVERY_MS) * 1.5, MAX_ASK_EVERY_MS);
+    }
+  }
+
+  /** One try to learn what became of a departure; true when nothing is open any more. */
+  async settle(session: string): Promise<boolean> {
+    const { store, peers } = this.options;
+    const slot = await store.slot(session);
+    if (slot?.state !== 'leaving' || !slot.leaving) return true;
+    const { leaving } = slot;
+    const reply = await peers.ask(leaving.to, session, leaving.epoch);
+    await this.#apply(session, slot.function, leaving, reply);
+    return true;
+  }
+
+  async #apply(session: string, creator: string, leaving: Leaving, reply: AskReply): Promise<void> {
+    const { store, changes } = this.options;
+    if (reply.kind === 'committed') {
+      const { epoch, current, home, incarnation } = reply;
+      await store.run({ verb: 'learn', session, function: creator, home, current, epoch, incarnation });
+    } else {
+      await store.run({ verb: 'abort', session, epoch: leaving.epoch, attempt: leaving.attempt });
+    }
+    changes.announce(session);
+  }
+
+  async #copy(session: string, { attempt, epoch, incarnation }: MoveStep & { step: 'copy' }): Promise<AsyncIterable<Buffer>> {
+    const { store } = this.options;
+    const reply = await store.run({ verb: 'copy', session, attempt, epoch, incarnation });
+    if (reply.kind !== 'copying') return encodeStream(reply, []);
+    return encodeStream(reply, this.#batches(session, await store.inventory(session)));
+  }
+
+  async #drain(session: string, { attempt }: MoveStep & { step: 'drain' }): Promise<AsyncIterable<Buffer>> {
+    const names = await this.options.store.drain(session, attempt);
+    if (!names) return encodeStream({ kind: 'refused' }, []);
+    return encodeStream({ kind: 'drained', bytes: sizeOf(names) }, this.#batches(session, names));
+  }
+
+  /** Reads a few items at a time, so that a large session never stands whole in memory. */
+  async *#batches(session: string, names: ItemName[]): AsyncGenerator<Item[]> {
+    let batch: ItemName[] = [];
+    let bytes = 0;
+    for (const name of names) {
+      batch.push(name);
+      bytes += name.bytes;
+      if (bytes < COPY_BATCH_BYTES) continue;
+      yield await this.options.store.items(session, batch);
+      [batch, bytes] = [[], 0];
+    }
+    if (batch.length > 0) yield await this.options.store.items(session, batch);
+  }
+}
+
+function sizeOf(names: ItemName[]): number {
+  return names.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** The reply of a refused step as the fault its caller gets. */
+export function refusalOf(reply: { kind: string; reason?: string; incarnation?: string }, session: string, mine: string): Fault {
+  if (reply.kind === 'conflict') return new Fault('SESSION_CONFLICT', { session, mine, theirs: reply.incarnation ?? '' });
+  return new Fault('MOVE_REFUSED', { reason: reply.reason ?? reply.kind });
+}

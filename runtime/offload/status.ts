@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
+import { Fault } from '../model/faults.js';
+
+export type OffloadStatus = 'accept' | 'reject';
+
+export function parseStatus(text: string | null | undefined): OffloadStatus {
+  if (text === 'accept' || text === 'reject') return text;
+  throw new Fault('PARAMETER_INVALID', { name: 'status', reason: 'use accept or reject' });
+}
+
+/** Whether this node takes sessions that others offload; survives a restart. */
+export class StatusFile {
+  #status: OffloadStatus;
+
+  constructor(private readonly file: string) {
+    this.#status = readStatus(file);
+  }
+
+  get current(): OffloadStatus {
+    return this.#status;
+  }
+
+  async set(status: OffloadStatus): Promise<void> {
+    await writeFile(`${this.file}.new`, `${status}\n`);
+    await rename(`${this.file}.new`, this.file);
+    this.#status = status;
+  }
+}
+
+function readStatus(file: string): OffloadStatus {
+  try {
+    return readFileSync(file, 'utf8').trim() === 'reject' ? 'reject' : 'accept';
+  } catch {
+    return 'accept';
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The binary stream between peers: frames of `length (4 bytes) · type (1 byte) · payload`. The first
+ * is a head in JSON, then come items, and the last is an explicit end with their count and hash:
+ * a stream that stops without it is an abort, whatever the connection says.
+ */
+import { createHash } from 'node:crypto';
+import { COPY_BATCH_BYTES, MAX_VALUE_BYTES } from '../model/limits.js';
+import type { Item } from '../store/store.js';
+
+const TYPES = { head: 1, value: 2, list: 3, more: 4, deleted: 5, reply: 6, effect: 7, effectDone: 8, end: 9 } as const;
+/** A value at its limit, its key and room for framing. */
+const MAX_FRAME_BYTES = MAX_VALUE_BYTES + 64 * 1024;
+
+export class StreamBroken extends Error {
+  override readonly name = 'StreamBroken';
+}
+
+// ── Writing ────────────────────────────────────────────────────────────────────────────────────
+
+export async function* encodeStream(head: unknown, items: AsyncIterable<Item[]> | Iterable<Item[]>): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  let count = 0;
+  yield frame(TYPES.head, [Buffer.from(JSON.stringify(head))]);
+  for await (const batch of items) {
+    const frames: Buffer[] = [];
+    for (const item of batch) {
+      for (const piece of piecesOf(item)) {
+        frames.push(piece);
+        hash.update(piece);
+        count += 1;
+      }
+    }
+    if (frames.length > 0) yield Buffer.concat(frames);
+  }
+  yield frame(TYPES.end, [Buffer.from(JSON.stringify({ count, sha256: hash.digest('hex') }))]);
+}
+
+function* piecesOf(item: Item): Generator<Buffer> {
+  switch (item.kind) {
+    case 'value': yield frame(TYPES.value, [sized(item.key), item.value]); return;
+    case 'deleted': yield frame(TYPES.deleted, [Buffer.from(item.key)]); return;
+    case 'effect-done': yield frame(TYPES.effectDone, [Buffer.from(item.id)]); return;
+    case 'effect': yield frame(TYPES.effect, [sized(item.effect.id), item.effect.body]); return;
+    case 'reply': {
+      const { body, ...meta } = item.reply;
+      yield frame(TYPES.reply, [sized(JSON.stringify({ ...meta, kept: body !== undefined })), body ?? Buffer.alloc(0)]);
+      return;
+    }
+    case 'list': yield* listPieces(item.key, item.values, item.more ?? false);
+  }
+}
+
+/** A long list goes in parts, so that no frame is larger than a value may be. */
+function* listPieces(key: string, values: Buffer[], more: boolean): Generator<Buffer> {
+  let part: Buffer[] = [];
+  let bytes = 0;
+  let type: number = more ? TYPES.more : TYPES.list;
+  for (const value of values) {
+    if (bytes > 0 && bytes + value.length > COPY_BATCH_BYTES) {
+      yield frame(type, [sized(key), ...part]);
+      [part, bytes, type] = [[], 0, TYPES.more];
+    }
+    part.push(sized(value));
+    bytes += value.length;
+  }
+  yield frame(type, [sized(key), ...part]);
+}
+
+function frame(type: number, payload: Buffer[]): Buffer {
+  const head = Buffer.allocUnsafe(5);
+  head.writeUInt32BE(payload.reduce((sum, part) => sum + part.length, 1));
+  head.writeUInt8(type, 4);
+  return Buffer.concat([head, ...payload]);
+}
+
+function sized(content: string | Buffer): Buffer {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+// ── Reading ────────────────────────────────────────────────────────────────────────────────────
+
+export interface DecodedStream<Head> {
+  head: Head;
+  /** Batches as they arrive; throws StreamBroken when the end is missing or does not match. */
+  batches: AsyncIterable<Item[]>;
+}
+
+export async function decodeStream<Head>(source: AsyncIterable<Uint8Array>): Promise<DecodedStream<Head>> {
+  const reader = framesOf(source);
+  const first = await reader.next();
+  if (first.done || first.value[0]?.type !== TYPES.head) throw new StreamBroken('the stream has no head');
+  const [headFrame, ...rest] = first.value;
+  return { head: JSON.parse(headFrame!.payload.toString()) as Head, batches: itemsOf(rest, reader) };
+}
+
+interface Frame {
+  type: number;
+  payload: Buffer;
+  whole: Buffer;
+}
+
+async function* itemsOf(rest: Frame[], reader: AsyncGenerator<Frame[]>): AsyncGenerator<Item[]> {
+  const hash = createHash('sha256');
+  let count = 0;
+  for (let frames: Frame[] | undefined = rest; frames; ) {
+    const items: Item[] = [];
+    for (const each of frames) {
+      if (each.type === TYPES.end) {
+        const end = JSON.parse(each.payload.toString()) as { count: number; sha256: string };
+        if (end.count !== count || end.sha256 !== hash.digest('hex')) throw new StreamBroken('the stream does not match its end mark');
+        if (items.length > 0) yield items;
+        return;
+      }
+      hash.update(each.whole);
+      count += 1;
+      items.push(itemOf(each));
+    }
+    if (items.length > 0) yield items;
+    const next = await reader.next();
+    frames = next.done ? undefined : next.value;
+  }
+  throw new StreamBroken('the stream ended before its end mark');
+}
+
+function itemOf({ type, payload }: Frame): Item {
+  switch (type) {
+    case TYPES.deleted: return { kind: 'deleted', key: payload.toString() };
+    case TYPES.effectDone: return { kind: 'effect-done', id: payload.toString() };
+    default: {
+      const nameEnd = 4 + payload.readUInt32BE(0);
+      const name = payload.toString('utf8', 4, nameEnd);
+      const content = payload.subarray(nameEnd);
+      return named(type, name, content);
+    }
+  }
+}
+
+function named(type: number, name: string, content: Buffer): Item {
+  switch (type) {
+    case TYPES.value: return { kind: 'value', key: name, value: content };
+    case TYPES.list: return { kind: 'list', key: name, values: [...partsOf(content)] };
+    case TYPES.more: return { kind: 'list', key: name, values: [...partsOf(content)], more: true };
+    case TYPES.effect: return { kind: 'effect', effect: { id: name, body: content } };
+    case TYPES.reply: {
+      const { kept, ...meta } = JSON.parse(name) as { key: string; digest: string; atMs: number; kept: boolean };
+      return { kind: 'reply', reply: kept ? { ...meta, body: content } : meta };
+    }
+    default: throw new StreamBroken(`the stream has a frame of unknown type ${type}`);
+  }
+}
+
+function* partsOf(content: Buffer): Generator<Buffer> {
+  for (let at = 0; at < content.length; ) {
+    const end = at + 4 + content.readUInt32BE(at);
+    yield content.subarray(at + 4, end);
+    at = end;
+  }
+}
+
+async function* framesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Frame[]> {
+  let pending: Buffer[] = [];
+  let size = 0;
+  let wanted = 4;
+  for await (const chunk of source) {
+    pending.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    size += chunk.byteLength;
+    if (size < wanted) continue;
+    const bytes = pending.length === 1 ? pending[0]! : Buffer.concat(pending);
+    const frames: Frame[] = [];
+    let at = 0;
+    while (bytes.length - at >= 4) {
+      const length = bytes.readUInt32BE(at);
+      if (length === 0 || length > MAX_FRAME_BYTES) throw new StreamBroken(`the stream has a frame of ${length} bytes`);
+      if (bytes.length - at < 4 + length) break;
+      const whole = bytes.subarray(at, at + 4 + length);
+      frames.push({ type: whole.readUInt8(4), payload: whole.subarray(5), whole });
+      at += whole.length;
+    }
+    pending = at < bytes.length ? [bytes.subarray(at)] : [];
+    size = bytes.length - at;
+    wanted = size >= 4 ? 4 + pending[0]!.readUInt32BE(0) : 4;
+    if (frames.length > 0) yield frames;
+  }
+}
