@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import type { Logger } from '../base/log.js';
+import type { Log } from '../base/log.js';
 
 /** Two incarnations of one session id, for an operator to choose; they are never merged. */
 export interface Conflict {
@@ -17,7 +17,7 @@ const MAX_CONFLICTS = 1_000;
 export class Conflicts {
   readonly #found = new Map<string, Conflict>();
 
-  constructor(private readonly options: { clock: Clock; log: Logger }) {}
+  constructor(private readonly options: { clock: Clock; log: Log }) {}
 
   add(session: string, mine: string, theirs: string, at: string): void {
     const key = `${session}\n${mine}\n${theirs}`;

@@ -3,7 +3,7 @@
  * owed stands in the session's record, so a restart finds it; here is only who is being paid now.
  */
 import { pause, type Clock } from '../base/clock.js';
-import type { Logger } from '../base/log.js';
+import type { Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
 import type { Owed, Slot } from '../model/record.js';
 import type { SessionStore } from '../store/store.js';
@@ -16,7 +16,7 @@ export interface DebtsOptions {
   peers: Peers;
   conflicts: Conflicts;
   clock: Clock;
-  log: Logger;
+  log: Log;
 }
 
 const FIRST_RETRY_MS = 200;

@@ -5,7 +5,7 @@
  */
 import type { Directory } from '../base/directory.js';
 import type { Ids } from '../base/ids.js';
-import type { Logger } from '../base/log.js';
+import type { Log } from '../base/log.js';
 import type { Owed } from '../model/record.js';
 import type { ClaimReply } from '../model/verbs.js';
 import type { Located } from '../session/ports.js';
@@ -18,7 +18,7 @@ export interface LocatorOptions {
   peers: Peers;
   directory: Directory;
   ids: Ids;
-  log: Logger;
+  log: Log;
 }
 
 export class Locator {

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
-import type { Logger } from '../base/log.js';
+import type { Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
 import { MAX_COPY_ROUNDS, RESERVATION_MS, SMALL_DELTA_BYTES } from '../model/limits.js';
 import type { Owed, Passport, Slot } from '../model/record.js';
@@ -21,7 +21,7 @@ export interface MoverOptions {
   changes: Changes;
   clock: Clock;
   ids: Ids;
-  log: Logger;
+  log: Log;
   /** Ancestors, nearest first: a new home registers its session with them. */
   ancestors(): string[];
   /** Called after a commit that owes messages. */

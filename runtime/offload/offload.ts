@@ -5,7 +5,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Directory, NodeInfo } from '../base/directory.js';
 import type { Ids } from '../base/ids.js';
-import type { Logger } from '../base/log.js';
+import type { Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
 import { TOMBSTONE_KEEP_MS } from '../model/limits.js';
 import type { Owed, Slot } from '../model/record.js';
@@ -32,7 +32,7 @@ export interface OffloadOptions {
   changes: Changes;
   clock: Clock;
   ids: Ids;
-  log: Logger;
+  log: Log;
   random(): number;
   /** Functions deployed here. */
   functions(): string[];

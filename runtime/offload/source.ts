@@ -3,7 +3,7 @@
  * session until it knows what became of it. Nothing here decides; the target's commit does.
  */
 import { pause, type Clock } from '../base/clock.js';
-import type { Logger } from '../base/log.js';
+import type { Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
 import { ASK_AFTER_MS, COPY_BATCH_BYTES } from '../model/limits.js';
 import type { Leaving } from '../model/record.js';
@@ -20,7 +20,7 @@ export interface SourceOptions {
   line: WaitingLine;
   changes: Changes;
   clock: Clock;
-  log: Logger;
+  log: Log;
 }
 
 const ASK_EVERY_MS = 500;

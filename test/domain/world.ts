@@ -1,0 +1,222 @@
+/**
+ * A whole domain in one process: the real session and offload layers of every node over memory
+ * stores, with a network that a test can break. Time and ids are the test's.
+ */
+import type { Clock, Timer } from '../../runtime/base/clock.js';
+import { directoryWithin, type NodeInfo, type Subtree } from '../../runtime/base/directory.js';
+import { silentLog } from '../../runtime/base/log.js';
+import { Fault } from '../../runtime/model/faults.js';
+import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS } from '../../runtime/model/limits.js';
+import { createCommands, type Caller, type Commands } from '../../runtime/offload/commands.js';
+import type { MoveStepName } from '../../runtime/offload/move.js';
+import { createNeighbourhood } from '../../runtime/offload/neighbourhood.js';
+import { Offload } from '../../runtime/offload/offload.js';
+import { createPeerRoutes, type PeerRoutes } from '../../runtime/offload/peer-routes.js';
+import { Peers, type Transport } from '../../runtime/offload/peers.js';
+import type { OffloadStatus, StatusFile } from '../../runtime/offload/status.js';
+import type { FunctionKind, Worker, WorkerAnswer, WorkerCall } from '../../runtime/session/call.js';
+import { Changes } from '../../runtime/session/changes.js';
+import { createSessions, type Served, type Sessions } from '../../runtime/session/invoke.js';
+import { WaitingLine } from '../../runtime/session/line.js';
+import { createMemoryStore } from '../../runtime/store/memory.js';
+import type { SessionStore } from '../../runtime/store/store.js';
+
+/** Time moves when nothing else does: the world advances it to the next timer. */
+export class TestClock implements Clock {
+  nowMs = 1_700_000_000_000;
+  readonly #timers = new Map<number, { atMs: number; task: () => void }>();
+  #next = 1;
+
+  now(): number {
+    return this.nowMs;
+  }
+
+  setTimeout(task: () => void, ms: number): Timer {
+    const id = (this.#next += 1);
+    this.#timers.set(id, { atMs: this.nowMs + ms, task });
+    return id;
+  }
+
+  clearTimeout(timer: Timer): void {
+    this.#timers.delete(timer as number);
+  }
+
+  /** Runs the next timer; false when none waits. */
+  advance(): boolean {
+    const due = [...this.#timers].sort(([, a], [, b]) => a.atMs - b.atMs)[0];
+    if (!due) return false;
+    this.#timers.delete(due[0]);
+    this.nowMs = Math.max(this.nowMs, due[1].atMs);
+    due[1].task();
+    return true;
+  }
+}
+
+export type Link = { from: string; to: string; path: string };
+/** What the network does to a call: passes it, loses it, or loses its answer after it took effect. */
+export type Weather = (link: Link) => 'fine' | 'lost' | 'answer-lost';
+
+export interface TestNode {
+  name: string;
+  store: SessionStore;
+  offload: Offload;
+  sessions: Sessions;
+  commands: Commands;
+  routes: PeerRoutes;
+}
+
+export class World {
+  readonly clock = new TestClock();
+  readonly nodes = new Map<string, TestNode>();
+  weather: Weather = () => 'fine';
+  /** Called at every step of a move; throwing there is a crash of its driver. */
+  reached: (step: MoveStepName, session: string) => void | Promise<void> = () => undefined;
+  #uuids = 0;
+
+  constructor(readonly tree: Subtree, readonly functions: string[] = ['list']) {
+    for (const name of namesOf(tree)) this.#start(name);
+  }
+
+  node(name: string): TestNode {
+    const node = this.nodes.get(name);
+    if (!node) throw new Error(`no node ${name}`);
+    return node;
+  }
+
+  uuid(): string {
+    this.#uuids += 1;
+    return `00000000-0000-4000-8000-${String(this.#uuids).padStart(12, '0')}`;
+  }
+
+  /** The same node again over its old store, as after a crash: volatile state is gone. */
+  async restart(name: string): Promise<void> {
+    const { store, offload } = this.node(name);
+    offload.close();
+    this.#start(name, store);
+    await this.node(name).offload.resume();
+  }
+
+  /** Adds an item to the session's list through one node, as a client does that follows redirects. */
+  async add(at: string, session: string, item: string, requestId?: string): Promise<{ items: string[]; node: string; redirects: number }> {
+    let [target, home, redirects] = [at, undefined as string | undefined, 0];
+    for (;;) {
+      const served = await this.invoke(target, session, item, { requestId, redirectedHome: home, hops: redirects });
+      if (served.kind === 'answer') return { items: JSON.parse(served.response.body.toString()) as string[], node: served.node, redirects };
+      [target, home, redirects] = [served.to, served.home, redirects + 1];
+      if (redirects > 8) throw new Error('redirected for ever');
+    }
+  }
+
+  /** Empty `item` only reads, but as a writer does. */
+  invoke(at: string, session: string, item: string, extra: { requestId?: string; redirectedHome?: string; hops?: number; kind?: FunctionKind } = {}): Promise<Served> {
+    const { kind = 'offloadable', ...rest } = extra;
+    return this.node(at).sessions.invoke({
+      function: this.functions[0]!, worker: listWorker(kind), timeoutMs: 1_000, ttlMs: 0, callId: this.uuid(), session,
+      request: { method: 'POST', path: '', query: `add=${item}`, headers: {}, body: Buffer.alloc(0) },
+      signal: new AbortController().signal, ...rest,
+    });
+  }
+
+  command(at: string, name: string, query = '', body?: unknown, caller: Caller = 'admin') {
+    return this.node(at).commands.run(name, new URLSearchParams(query), body, { method: 'POST', accept: undefined, caller });
+  }
+
+  /** Lets everything that waits for time go on until nothing is left, or `done` says so. */
+  async settle(done: () => boolean = () => false, limit = 2_000): Promise<void> {
+    for (let turns = 0; turns < limit && !done(); turns += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+      if (!done() && !this.clock.advance()) return;
+    }
+  }
+
+  /** Waits for a promise while time goes on. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    let ended = false;
+    const end = () => {
+      ended = true;
+    };
+    work.then(end, end);
+    await this.settle(() => ended);
+    return work;
+  }
+
+  #start(name: string, kept?: SessionStore): void {
+    const { clock } = this;
+    const store = kept ?? createMemoryStore({ node: name, clock });
+    const directory = directoryWithin(this.tree, name);
+    const peers = new Peers(this.#transport(name));
+    const line = new WaitingLine({ clock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS });
+    const changes = new Changes(clock);
+    const ids = { uuid: () => this.uuid() };
+    const offload = new Offload({
+      node: name, store, peers, directory, status: memoryStatus(), line, changes, clock, ids, log: silentLog,
+      random: () => 0.5, functions: () => this.functions, reached: (step, session) => this.reached(step, session),
+    });
+    const neighbourhood = createNeighbourhood(offload, () => Promise.reject(new Fault('MOVING')));
+    const sessions = createSessions({ node: name, boot: this.uuid(), store, line, changes, neighbourhood, clock, ids });
+    this.nodes.set(name, { name, store, offload, sessions, commands: createCommands(offload), routes: createPeerRoutes(offload) });
+  }
+
+  #transport(from: string): Transport {
+    const carry = async <T>(to: string, path: string, answer: () => Promise<T>): Promise<T> => {
+      const lost = (reason: string) => new Fault('PEER_UNREACHABLE', { node: to, url: to, reason });
+      const weather = this.weather({ from, to, path });
+      if (weather === 'lost') throw lost('the call was lost');
+      const value = await answer();
+      if (weather === 'answer-lost') throw lost('the answer was lost');
+      return value;
+    };
+    const call = (to: string, path: string, body: unknown) => {
+      const url = new URL(path, 'http://node');
+      const copied = JSON.parse(JSON.stringify(body)) as unknown;
+      const route = this.node(to).routes[url.pathname];
+      if (route) return route(copied, url.searchParams).then((json) => ({ json, stream: undefined }));
+      return this.node(to).commands.run(url.pathname.split('/').pop()!, url.searchParams, copied, { method: 'POST', accept: undefined, caller: { peer: from } });
+    };
+    return {
+      json: (to, path, body) => carry(to, path, async () => JSON.parse(JSON.stringify((await call(to, path, body)).json)) as unknown),
+      stream: (to, path, body) => carry(to, path, async () => (await call(to, path, body)).stream!),
+    };
+  }
+}
+
+/** Appends the query's item to the list `items` and answers the list. */
+function listWorker(kind: FunctionKind): Worker {
+  return {
+    kind,
+    run: async ({ request, session }: WorkerCall): Promise<WorkerAnswer> => {
+      const stored = session!.data ? session!.data.get('items') : await session!.fetch('items');
+      const items = (Array.isArray(stored) ? stored : []).map((value) => value.toString());
+      const item = new URLSearchParams(request.query).get('add') ?? '';
+      if (item === 'throw') throw new Fault('HANDLER_FAILED', { call: 'x' });
+      const writes = item === '' ? [] : [{ op: 'append' as const, key: 'items', values: [Buffer.from(item)] }];
+      const body = Buffer.from(JSON.stringify(item === '' ? items : [...items, item]));
+      return { response: { status: 200, headers: {}, body }, writes, effects: [], telemetry: [] };
+    },
+    close: async () => undefined,
+  };
+}
+
+function memoryStatus(): StatusFile {
+  let current: OffloadStatus = 'accept';
+  return { get current() { return current; }, set: async (status: OffloadStatus) => void (current = status) } as unknown as StatusFile;
+}
+
+function namesOf(tree: Subtree): string[] {
+  return [tree.node.name, ...tree.children.flatMap(namesOf)];
+}
+
+const info = (name: string, level: string): NodeInfo => ({ name, url: `http://${name}`, level, accepting: true });
+const leaf = (name: string): Subtree => ({ node: info(name, 'edge'), children: [] });
+
+/** The default domain: cloud; milan with two leaves, turin with one. */
+export function defaultTree(): Subtree {
+  return {
+    node: info('cloud', 'cloud'),
+    children: [
+      { node: info('milan', 'city'), children: [leaf('milan-001'), leaf('milan-002')] },
+      { node: info('turin', 'city'), children: [leaf('turin-001')] },
+    ],
+  };
+}
