@@ -22,7 +22,7 @@ export interface DebtsOptions {
 const FIRST_RETRY_MS = 200;
 const MAX_RETRY_MS = 10_000;
 /** Sessions paid for at once; more wait in the record, where the sweep finds them. */
-const MAX_PAYING = 256;
+const MAX_PAYING = 4_096;
 
 export class Debts {
   readonly #paying = new Set<string>();

@@ -153,6 +153,7 @@ describe('a session on the default domain', () => {
           await up('milan-001').catch(() => undefined);
           await world.restart(victim);
           await world.settle();
+          await world.sweep();
           expect(await openMoves(world)).to.deep.equal([]);
           expect((await world.during(world.add('milan-001', 's', 'b'))).items).to.deep.equal(['a', 'b']);
           expect(placeOf(await up('milan').catch(() => up('milan-001')))).to.be.oneOf(['milan', 'cloud']);

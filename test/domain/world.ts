@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../../runtime/base/clock.js';
 import { directoryWithin, type NodeInfo, type Subtree } from '../../runtime/base/directory.js';
 import { silentLog } from '../../runtime/base/log.js';
 import { Fault } from '../../runtime/model/faults.js';
-import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS } from '../../runtime/model/limits.js';
+import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, RESERVATION_MS } from '../../runtime/model/limits.js';
 import { createCommands, type Caller, type Commands } from '../../runtime/offload/commands.js';
 import type { MoveStepName } from '../../runtime/offload/move.js';
 import { createNeighbourhood } from '../../runtime/offload/neighbourhood.js';
@@ -65,8 +65,38 @@ export interface TestNode {
   routes: PeerRoutes;
 }
 
+/** A process life of a node: when it ends, whatever it was doing never comes back. */
+class Life {
+  #end!: () => void;
+  isOver = false;
+  readonly over = new Promise<void>((resolve) => {
+    this.#end = resolve;
+  });
+
+  end(): void {
+    this.isOver = true;
+    this.#end();
+  }
+
+  /** The work's result while the life lasts; afterwards nothing, ever. */
+  async while<T>(work: () => Promise<T>): Promise<T> {
+    if (this.isOver) return never();
+    const result = await work().catch(async (error: unknown) => {
+      if (this.isOver) return never<T>();
+      throw error;
+    });
+    return this.isOver ? never() : result;
+  }
+}
+
+const never = <T>() => new Promise<T>(() => undefined);
+
 export class World {
   readonly clock = new TestClock();
+  /** Milliseconds that a call on the network or the store takes; 0 answers in the same turn. */
+  latency: () => number = () => 0;
+  readonly #lives = new Map<string, Life>();
+  readonly #stores = new Map<string, SessionStore>();
   readonly nodes = new Map<string, TestNode>();
   weather: Weather = () => 'fine';
   /** Called at every step of a move; throwing there is a crash of its driver. */
@@ -90,10 +120,25 @@ export class World {
 
   /** The same node again over its old store, as after a crash: volatile state is gone. */
   async restart(name: string): Promise<void> {
-    const { store, offload } = this.node(name);
-    offload.close();
-    this.#start(name, store);
-    await this.node(name).offload.resume();
+    this.crash(name);
+    this.#start(name);
+    await this.during(this.node(name).offload.resume());
+  }
+
+  /** Ends the node's process; its store stays. Peers that wait for it are told that it went away. */
+  crash(name: string): void {
+    this.#lives.get(name)!.end();
+    this.node(name).offload.close();
+  }
+
+  /** Resolves when the node's present life ends. */
+  ended(name: string): Promise<void> {
+    return this.#lives.get(name)!.over;
+  }
+
+  /** The node's record as it stands on its disk. */
+  slotAt(name: string, session: string) {
+    return this.#stores.get(name)!.slot(session);
   }
 
   /** Adds an item to the session's list through one node, as a client does that follows redirects. */
@@ -130,20 +175,38 @@ export class World {
     }
   }
 
+  /** What every node does from time to time for what a lost answer has hidden; all reservations have run out by then. */
+  async sweep(): Promise<void> {
+    this.clock.nowMs += RESERVATION_MS + 1;
+    for (const { offload } of this.nodes.values()) await this.during(offload.sweep());
+    await this.settle();
+  }
+
   /** Waits for a promise while time goes on. */
-  async during<T>(work: Promise<T>): Promise<T> {
+  async during<T>(work: Promise<T>, limit?: number): Promise<T> {
     let ended = false;
     const end = () => {
       ended = true;
     };
     work.then(end, end);
-    await this.settle(() => ended);
+    await this.settle(() => ended, limit);
+    if (!ended) throw new Error('nothing is left to happen, and the work has not ended');
     return work;
   }
 
-  #start(name: string, kept?: SessionStore): void {
+  /** Starts the node again over its old store, as after a crash; `resume` is the caller's to run. */
+  start(name: string): TestNode {
+    this.#start(name);
+    return this.node(name);
+  }
+
+  #start(name: string): void {
     const { clock } = this;
-    const store = kept ?? createMemoryStore({ node: name, clock });
+    const life = new Life();
+    this.#lives.set(name, life);
+    const kept = this.#stores.get(name) ?? createMemoryStore({ node: name, clock });
+    this.#stores.set(name, kept);
+    const store = this.#mortal(kept, life);
     const directory = directoryWithin(this.tree, name);
     const peers = new Peers(this.#transport(name));
     const line = new WaitingLine({ clock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS });
@@ -158,12 +221,41 @@ export class World {
     this.nodes.set(name, { name, store, offload, sessions, commands: createCommands(offload), routes: createPeerRoutes(offload) });
   }
 
+  /** A store as its node sees it: answers take time, and none comes after the node's end. */
+  #mortal(store: SessionStore, life: Life): SessionStore {
+    const delayed = async <T>(work: () => Promise<T>): Promise<T> => {
+      await this.#pass();
+      return life.while(work).then(async (result) => {
+        await this.#pass();
+        return life.isOver ? never<T>() : result;
+      });
+    };
+    return new Proxy(store, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name) as unknown;
+        return typeof value === 'function' ? (...args: unknown[]) => delayed(() => value.apply(target, args) as Promise<unknown>) : value;
+      },
+    });
+  }
+
+  async #pass(): Promise<void> {
+    const ms = this.latency();
+    if (ms > 0) await new Promise<void>((resolve) => void this.clock.setTimeout(resolve, ms));
+  }
+
   #transport(from: string): Transport {
+    const mine = this.#lives.get(from)!;
     const carry = async <T>(to: string, path: string, answer: () => Promise<T>): Promise<T> => {
       const lost = (reason: string) => new Fault('PEER_UNREACHABLE', { node: to, url: to, reason });
+      if (mine.isOver) return never();
       const weather = this.weather({ from, to, path });
+      await this.#pass();
       if (weather === 'lost') throw lost('the call was lost');
-      const value = await answer();
+      const theirs = this.#lives.get(to)!;
+      if (theirs.isOver) throw lost('nobody listens');
+      const value = await Promise.race([answer(), theirs.over.then(() => Promise.reject(lost('the connection broke')))]);
+      await this.#pass();
+      if (mine.isOver) return never();
       if (weather === 'answer-lost') throw lost('the answer was lost');
       return value;
     };

@@ -1,0 +1,209 @@
+/**
+ * The whole domain under one seed: clients, moves, lost calls, lost answers and crashes in an
+ * order that the seed decides. Whoever runs it again with the seed sees the same.
+ */
+import { Fault } from '../../runtime/model/faults.js';
+import type { Subtree } from '../../runtime/base/directory.js';
+import { defaultTree, World } from '../domain/world.js';
+
+export interface SimulationOptions {
+  seed: number;
+  /** Client calls, moves, crashes: every thing that is begun counts as one step. */
+  steps: number;
+  sessions?: number;
+  clients?: number;
+  tree?: Subtree;
+}
+
+export interface SimulationReport {
+  seed: number;
+  steps: number;
+  acknowledged: number;
+  moves: number;
+  refusedMoves: number;
+  crashes: number;
+  lostCalls: number;
+  maxRedirects: number;
+  /** Empty when every invariant held. */
+  violations: string[];
+}
+
+/** Small, fast and good enough to decide what happens next. */
+export function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const RETRIES = 400;
+
+export async function simulate({ seed, steps, sessions = 4, clients = 6, tree = defaultTree() }: SimulationOptions): Promise<SimulationReport> {
+  const random = mulberry32(seed);
+  const world = new World(tree);
+  const names = [...world.nodes.keys()];
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
+  const report: SimulationReport = { seed, steps, acknowledged: 0, moves: 0, refusedMoves: 0, crashes: 0, lostCalls: 0, maxRedirects: 0, violations: [] };
+  const sent = new Map<string, string[]>();
+  const acknowledged = new Map<string, string[]>();
+  let begun = 0;
+  let stormy = true;
+
+  world.latency = () => Math.floor(random() * 12);
+  world.weather = () => {
+    const roll = random();
+    if (!stormy || roll > 0.03) return 'fine';
+    report.lostCalls += 1;
+    return roll > 0.015 ? 'lost' : 'answer-lost';
+  };
+  const rest = () => new Promise<void>((resolve) => void world.clock.setTimeout(resolve, 1 + Math.floor(random() * 60)));
+
+  /** Sends one item until it is acknowledged: follows redirects, tries again with the same request id. */
+  async function client(index: number): Promise<void> {
+    const session = `s${index % sessions}`;
+    // One entrance a session: what is born twice behind a cut path is a conflict, and that is another test.
+    const entrance = names[(index % sessions) % names.length]!;
+    const [mine, seen] = [listOf(sent, session), listOf(acknowledged, session)];
+    for (let count = 0; begun < steps; count += 1) {
+      begun += 1;
+      const item = `c${index}-${count}`;
+      const requestId = world.uuid();
+      mine.push(item);
+      const answer = await persist(() => reach(entrance, session, item, requestId));
+      if (answer === undefined) report.violations.push(`item ${item} of ${session} was never acknowledged`);
+      else seen.push(item);
+      report.acknowledged += answer === undefined ? 0 : 1;
+      await rest();
+    }
+  }
+
+  async function reach(at: string, session: string, item: string, requestId: string): Promise<string[]> {
+    let [target, home, redirects] = [at, undefined as string | undefined, 0];
+    for (;;) {
+      const served = await alive(target, () => world.invoke(target, session, item, { requestId, redirectedHome: home, hops: redirects }));
+      report.maxRedirects = Math.max(report.maxRedirects, redirects);
+      if (served.kind === 'answer') return JSON.parse(served.response.body.toString()) as string[];
+      [target, home, redirects] = [served.to, served.home, redirects + 1];
+      if (redirects > 8) throw new Fault('MOVING');
+    }
+  }
+
+  /** A call to a node that crashes meanwhile ends as a broken connection. */
+  function alive<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return Promise.race([work(), world.ended(name).then(() => Promise.reject(new Fault('PEER_UNREACHABLE', { node: name })))]);
+  }
+
+  async function persist<T>(work: () => Promise<T>): Promise<T | undefined> {
+    for (let tries = 0; tries < RETRIES; tries += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof Fault) || !(error.retryable || error.code === 'PEER_UNREACHABLE')) {
+          report.violations.push(`a client saw ${error instanceof Fault ? error.code : String(error)}`);
+          return undefined;
+        }
+      }
+      await rest();
+    }
+    return undefined;
+  }
+
+  async function mover(): Promise<void> {
+    while (begun < steps) {
+      begun += 1;
+      const session = `s${Math.floor(random() * sessions)}`;
+      const { holder, home } = await placeOf(session);
+      const kind = random();
+      // Mostly what can succeed, sometimes what cannot.
+      const at = kind < 0.4 ? holder : kind < 0.8 ? home : pick(names);
+      const order = () => {
+        if (kind < 0.4) return world.command(at, 'force-offload', `session=${session}`);
+        if (kind < 0.8) return world.command(at, 'force-onload', `session=${session}`);
+        return world.node(at).offload.migrate(session, pick(names), random() < 0.5);
+      };
+      await alive(at, order as () => Promise<unknown>).then(
+        () => (report.moves += 1),
+        (error: unknown) => {
+          report.refusedMoves += 1;
+          if (!(error instanceof Fault)) report.violations.push(`a move failed with ${String(error)}`);
+        },
+      );
+      await checkHolders();
+      await rest();
+    }
+  }
+
+  async function placeOf(session: string): Promise<{ holder: string; home: string }> {
+    for (const name of names) {
+      const slot = await world.slotAt(name, session);
+      if (slot?.state === 'resident') return { holder: name, home: slot.home };
+    }
+    return { holder: pick(names), home: pick(names) };
+  }
+
+  async function reaper(): Promise<void> {
+    while (begun < steps) {
+      await new Promise<void>((resolve) => void world.clock.setTimeout(resolve, 200 + Math.floor(random() * 1_500)));
+      begun += 1;
+      report.crashes += 1;
+      const name = pick(names);
+      world.crash(name);
+      await new Promise<void>((resolve) => void world.clock.setTimeout(resolve, Math.floor(random() * 300)));
+      const { offload } = world.start(name);
+      await alive(name, () => offload.resume()).catch(() => undefined);
+    }
+  }
+
+  async function sweeper(): Promise<void> {
+    while (begun < steps || !stormy) {
+      await new Promise<void>((resolve) => void world.clock.setTimeout(resolve, 5_000));
+      for (const name of names) await alive(name, () => world.node(name).offload.sweep()).catch(() => undefined);
+      if (begun >= steps) return;
+    }
+  }
+
+  async function checkHolders(): Promise<void> {
+    for (let index = 0; index < sessions; index += 1) {
+      const slots = await Promise.all(names.map((name) => world.slotAt(name, `s${index}`)));
+      const holders = names.filter((_, at) => slots[at]?.state === 'resident');
+      if (holders.length > 1) report.violations.push(`session s${index} is resident at ${holders.join(' and ')}`);
+    }
+  }
+
+  async function checkEnd(): Promise<void> {
+    for (const [session, items] of sent) {
+      const found = await persist(() => reach(names[0]!, session, '', world.uuid()));
+      const list = found ?? [];
+      const seen = listOf(acknowledged, session);
+      if (new Set(list).size !== list.length) report.violations.push(`session ${session} has an item twice`);
+      const missing = seen.filter((item) => !list.includes(item));
+      if (missing.length > 0) report.violations.push(`session ${session} lost ${missing.join(', ')}`);
+      const foreign = list.filter((item) => !items.includes(item));
+      if (foreign.length > 0) report.violations.push(`session ${session} has ${foreign.join(', ')}, which nobody sent`);
+    }
+    for (const name of names) {
+      for (const session of await world.node(name).store.unfinished()) {
+        const slot = await world.slotAt(name, session);
+        report.violations.push(`session ${session} is unfinished at ${name}: ${slot?.state} ${JSON.stringify(slot?.owed)}`);
+      }
+    }
+  }
+
+  const actors = [...Array.from({ length: clients }, (_, index) => client(index)), mover(), mover(), reaper(), sweeper()];
+  await world.during(Promise.all(actors), Number.POSITIVE_INFINITY);
+  stormy = false;
+  await world.sweep();
+  await world.sweep();
+  await world.during(checkEnd(), Number.POSITIVE_INFINITY);
+  await checkHolders();
+  return report;
+}
+
+function listOf(lists: Map<string, string[]>, name: string): string[] {
+  const list = lists.get(name) ?? [];
+  lists.set(name, list);
+  return list;
+}
