@@ -96,8 +96,26 @@ export class Peers {
   async step<S extends MoveStep>(node: string, session: string, step: S): Promise<DecodedStream<StepHead[S['step']]>> {
     const path = `/function/migrate-session?session=${encodeURIComponent(session)}`;
     const source = await this.transport.stream(node, path, step, step.step === 'depart' ? COPY_MS / 2 : COPY_MS);
-    return decodeStream<StepHead[S['step']]>(source);
+    try {
+      const { head, batches } = await decodeStream<StepHead[S['step']]>(source);
+      return { head, batches: breaking(node, batches) };
+    } catch (error) {
+      throw broken(node, error);
+    }
   }
+}
+
+/** A stream that breaks off is a peer that did not answer, whatever broke it. */
+async function* breaking(node: string, batches: AsyncIterable<Item[]>): AsyncGenerator<Item[]> {
+  try {
+    yield* batches;
+  } catch (error) {
+    throw broken(node, error);
+  }
+}
+
+function broken(node: string, error: unknown): Fault {
+  return new Fault('PEER_UNREACHABLE', { node, url: 'stream', reason: (error as Error).message }, { cause: error });
 }
 
 /** All items of a stream that is known to be small. */

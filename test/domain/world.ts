@@ -268,8 +268,18 @@ export class World {
     };
     return {
       json: (to, path, body) => carry(to, path, async () => JSON.parse(JSON.stringify((await call(to, path, body)).json)) as unknown),
-      stream: (to, path, body) => carry(to, path, async () => (await call(to, path, body)).stream!),
+      stream: (to, path, body) => carry(to, path, async () => brokenWith(this.#lives.get(to)!, (await call(to, path, body)).stream!)),
     };
+  }
+}
+
+/** A stream whose sender may end in the middle of it. */
+async function* brokenWith(life: Life, stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const source = stream[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await Promise.race([source.next(), life.over.then(() => Promise.reject(new Error('the connection broke')))]);
+    if (next.done) return;
+    yield next.value;
   }
 }
 

@@ -9,7 +9,10 @@ const [first, steps, runs] = [Number(values.seed), Number(values.steps), Number(
 const endMs = values.seconds ? Date.now() + Number(values.seconds) * 1_000 : Number.POSITIVE_INFINITY;
 let [done, total] = [0, 0];
 for (let seed = first; (values.seconds ? Date.now() < endMs : seed < first + runs); seed += 1) {
-  const report = await simulate({ seed, steps });
+  const report = await simulate({ seed, steps }).catch((error: unknown) => {
+    console.error(`again: npm run simulate -- --seed ${seed} --steps ${steps}`);
+    throw error;
+  });
   done += 1;
   total += report.steps;
   if (report.violations.length > 0) {
