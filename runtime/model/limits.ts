@@ -10,6 +10,8 @@ export const MAX_REQUEST_IDS = 1_000;
 export const REQUEST_ID_KEEP_MS = 24 * 3_600_000;
 /** A stored answer above this keeps its digest only (409 REPLAY_TOO_LARGE). */
 export const MAX_KEPT_RESPONSE_BYTES = 64 * 1024;
+/** Nodes remembered that may point to a session; beyond, the oldest is left to find its way by its stub. */
+export const MAX_KNOWN_BY = 64;
 /** Body of a stateful request: it is held in memory while the session is waited for. */
 export const MAX_STATEFUL_BODY_BYTES = 16 * 1024 * 1024;
 /** One EdgeDB value. */

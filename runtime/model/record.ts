@@ -71,6 +71,11 @@ export interface Slot {
   /** Attempt whose commit made this residency; lets a repeated commit be answered as the first was. */
   bornBy?: string;
   owed: Owed[];
+  /**
+   * Nodes that may point to the session: ancestors it was registered with, former holders and
+   * homes. A re-home and an end are told to all of them, so that no chain of stubs grows.
+   */
+  knownBy: string[];
   /** Idle time after which the session may expire; 0 means never. */
   ttlMs: number;
   createdAtMs: number;
@@ -87,12 +92,13 @@ export interface Passport {
   home: string;
   version: number;
   incarnation: string;
+  knownBy: string[];
   ttlMs: number;
   createdAtMs: number;
   lastAccessAtMs: number;
 }
 
 export function passportOf(slot: Slot): Passport {
-  const { session, function: creator, functions, home, version, incarnation, ttlMs, createdAtMs, lastAccessAtMs } = slot;
-  return { session, function: creator, functions, home, version, incarnation, ttlMs, createdAtMs, lastAccessAtMs };
+  const { session, function: creator, functions, home, version, incarnation, knownBy, ttlMs, createdAtMs, lastAccessAtMs } = slot;
+  return { session, function: creator, functions, home, version, incarnation, knownBy, ttlMs, createdAtMs, lastAccessAtMs };
 }

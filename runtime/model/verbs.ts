@@ -25,7 +25,7 @@ export interface Acquire {
   /** Present when the request came by a redirect; names the home that the redirecting node knew. */
   redirected?: { home: string };
   /** Present once locating found no other home: the session may be created by this very command. */
-  create?: { incarnation: string; epoch: number; ttlMs: number; owed: Owed[] };
+  create?: { incarnation: string; epoch: number; ttlMs: number; knownBy: string[]; owed: Owed[] };
 }
 
 /** What the store knows of a request id of this session and function, looked up by `acquire`. */

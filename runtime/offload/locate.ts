@@ -32,9 +32,9 @@ export class Locator {
     const answer = await this.#askUp(request);
     if (answer?.kind === 'known') return this.#known(request, answer);
     const registered = new Set(answer?.registered ?? []);
-    const unregistered = directory.ancestors().filter(({ name }) => !registered.has(name));
-    const owed: Owed[] = unregistered.map(({ name }) => ({ to: name, kind: 'claim', epoch }));
-    return { kind: 'free', epoch: Math.max(epoch, answer?.epoch ?? 0), incarnation, owed };
+    const knownBy = directory.ancestors().map(({ name }) => name);
+    const owed: Owed[] = knownBy.filter((name) => !registered.has(name)).map((to) => ({ to, kind: 'claim', epoch }));
+    return { kind: 'free', epoch: Math.max(epoch, answer?.epoch ?? 0), incarnation, knownBy, owed };
   }
 
   /** A child's claim: known here, or asked further up, and then indexed here. */
@@ -53,10 +53,10 @@ export class Locator {
 
   /** The id has a place. When that place is this very node, its record was lost between claim and birth: it is born now, as what was claimed. */
   #known(request: ClaimRequest, { home, current, epoch, incarnation }: ClaimReply & { kind: 'known' }): Located {
-    const { node } = this.options;
+    const { node, directory } = this.options;
     if (home !== node) return { kind: 'known', home, current: current === node ? home : current, epoch };
     if (current !== node) return { kind: 'known', home, current, epoch };
-    return { kind: 'free', epoch: Math.max(epoch, request.epoch), incarnation, owed: [] };
+    return { kind: 'free', epoch: Math.max(epoch, request.epoch), incarnation, knownBy: directory.ancestors().map(({ name }) => name), owed: [] };
   }
 
   async #askUp(request: ClaimRequest): Promise<ClaimAnswer | undefined> {

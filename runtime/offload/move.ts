@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
-import { MAX_COPY_ROUNDS, RESERVATION_MS, SMALL_DELTA_BYTES } from '../model/limits.js';
+import { MAX_COPY_ROUNDS, MAX_KNOWN_BY, RESERVATION_MS, SMALL_DELTA_BYTES } from '../model/limits.js';
 import type { Owed, Passport, Slot } from '../model/record.js';
 import type { Changes } from '../session/changes.js';
 import type { Item, SessionStore } from '../store/store.js';
@@ -66,7 +66,7 @@ export class Mover {
     try {
       await this.#copy(token, attempt);
       const { passport, items } = await this.#depart(token, attempt);
-      slot = await this.#commit(token, attempt, rehome ? { ...passport, home: this.options.node } : passport, passport.home, items);
+      slot = await this.#commit(token, attempt, this.#stamped(passport, token.currentLocation, rehome), passport.home, items);
     } catch (error) {
       await this.#giveUp(token.session, attempt);
       throw error;
@@ -136,13 +136,20 @@ export class Mover {
     return reply.slot;
   }
 
-  /** Home is told of every residency elsewhere; a re-home tells the old home and registers with the new ancestors. */
+  /** The passport as this residency goes on with it: who may point to the session now, and where its home is. */
+  #stamped(passport: Passport, source: string, rehome: boolean): Passport {
+    const { node, ancestors } = this.options;
+    const known = new Set([...passport.knownBy, source, passport.home, ...(rehome ? ancestors() : [])]);
+    known.delete(node);
+    return { ...passport, home: rehome ? node : passport.home, knownBy: [...known].slice(-MAX_KNOWN_BY) };
+  }
+
+  /** Home is told of every residency elsewhere; of a re-home everybody is told who may point to the session. */
   #owedBy(passport: Passport, oldHome: string, epoch: number): Owed[] {
-    const { node } = this.options;
-    const homes = [...new Set([oldHome, passport.home])].filter((home) => home !== node);
-    const owed: Owed[] = homes.map((to) => ({ to, kind: 'update', epoch }));
-    if (oldHome === passport.home) return owed;
-    return [...owed, ...this.options.ancestors().map((to) => ({ to, kind: 'claim' as const, epoch }))];
+    const { node, ancestors } = this.options;
+    if (oldHome === passport.home) return oldHome === node ? [] : [{ to: oldHome, kind: 'update', epoch }];
+    const above = new Set(ancestors());
+    return passport.knownBy.map((to) => ({ to, kind: above.has(to) ? 'claim' : 'update', epoch }));
   }
 
   /** The source may forget its copy. If this is lost, its own asking finds out. */

@@ -205,7 +205,8 @@ export class Offload {
       await peers.take(home, { session, from: node, rehome: false });
       return;
     }
-    const owed = this.options.directory.ancestors().map(({ name }): Owed => ({ to: name, kind: 'gone', epoch: 0 }));
+    const knownBy = (await store.slot(session))?.knownBy ?? [];
+    const owed = knownBy.map((to): Owed => ({ to, kind: 'gone', epoch: 0 }));
     const reply = await store.run({ verb: 'expire', session, forced: false, owed, keepMs: TOMBSTONE_KEEP_MS });
     changes.announce(session);
     if (reply.kind === 'expired') this.debts.owes(session);

@@ -148,8 +148,8 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   /** The id is known elsewhere: go there. Or it is free: the next acquire may create it. */
   function createOr(call: Invocation, command: Acquire, located: Located): Promise<Served> | 'again' {
     if (located.kind === 'known') return moved(call, located.current, located.home, located.epoch);
-    const { epoch, incarnation, owed } = located;
-    command.create = { epoch, incarnation, ttlMs: call.ttlMs, owed };
+    const { epoch, incarnation, knownBy, owed } = located;
+    command.create = { epoch, incarnation, ttlMs: call.ttlMs, knownBy, owed };
     return 'again';
   }
 

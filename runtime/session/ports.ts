@@ -4,7 +4,7 @@ import type { Invocation, Served } from './invoke.js';
 
 export type Located =
   /** Nobody else has the id: it may be born here from `epoch` on, as `incarnation`; `owed` are registrations still to be made. */
-  | { kind: 'free'; epoch: number; incarnation: string; owed: Owed[] }
+  | { kind: 'free'; epoch: number; incarnation: string; knownBy: string[]; owed: Owed[] }
   | { kind: 'known'; home: string; current: string; epoch: number };
 
 export interface Neighbourhood {

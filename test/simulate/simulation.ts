@@ -175,6 +175,12 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree = 
 
   async function checkEnd(): Promise<void> {
     for (const [session, items] of sent) {
+      // Once quiet, any node that knows the session reaches it in at most two redirects.
+      for (const name of names) {
+        report.maxRedirects = 0;
+        if (await world.slotAt(name, session)) await persist(() => reach(name, session, '', world.uuid()));
+        if (report.maxRedirects > 2) report.violations.push(`session ${session} is ${report.maxRedirects} redirects away from ${name}`);
+      }
       const found = await persist(() => reach(names[0]!, session, '', world.uuid()));
       const list = found ?? [];
       const seen = listOf(acknowledged, session);

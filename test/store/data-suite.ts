@@ -160,7 +160,7 @@ export function dataSuite(bench: Bench): void {
       await born(bench.store, session, { writes: [set('a', '1'), setList('b', '2')] });
       expect(await bench.store.run(c.expire())).to.deep.equal({ kind: 'expired', epoch: 1 });
       expect((await bench.store.slot(session))!.bytes).to.equal(0);
-      const answer = await bench.store.acquire(c.create({ create: { incarnation: 'incarnation-b', epoch: 0, ttlMs: 0, owed: [] } }));
+      const answer = await bench.store.acquire(c.create({ create: { incarnation: 'incarnation-b', epoch: 0, ttlMs: 0, knownBy: [], owed: [] } }));
       expect(answer).to.have.property('created', true);
       expect(answer.loaded).to.deep.equal({ kind: 'whole', data: new Map() });
       expect(await dataOf(bench.store, session)).to.deep.equal([]);

@@ -296,7 +296,7 @@ export function moveSuite(bench: Bench): void {
       for (const id of [leaving, quiet]) await born(bench.store, id);
       await bench.store.depart(commandsFor(leaving).depart());
       await bench.store.run(commandsFor(arriving).reserve());
-      await bench.store.acquire(commandsFor(owing).create({ create: { incarnation: 'i', epoch: 0, ttlMs: 0, owed: [{ to: 'cloud', kind: 'claim', epoch: 0 }] } }));
+      await bench.store.acquire(commandsFor(owing).create({ create: { incarnation: 'i', epoch: 0, ttlMs: 0, knownBy: [], owed: [{ to: 'cloud', kind: 'claim', epoch: 0 }] } }));
       expect(await unfinished()).to.deep.equal([arriving, leaving, owing].sort());
       await bench.restart();
       expect(await unfinished()).to.deep.equal([arriving, leaving, owing].sort());

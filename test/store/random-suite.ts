@@ -49,7 +49,7 @@ const owed = fc.array(fc.record({ to: oneOf(PARENT, ROOT), kind: oneOf('update' 
 function actionsOn(session: string): fc.Arbitrary<Action> {
   const c = commandsFor(session);
   const plainly = <F>(fields: fc.Arbitrary<F>, make: (fields: F) => Command) => fields.map((drawn): Omit<Action, 'waitMs'> => ({ command: make(drawn) }));
-  const create = fc.record({ incarnation, epoch: fc.constant(0), ttlMs: oneOf(0, 0, 50), owed });
+  const create = fc.record({ incarnation, epoch: fc.constant(0), ttlMs: oneOf(0, 0, 50), knownBy: fc.constantFrom<string[]>([], ['milan', 'cloud']), owed });
   const request = fc.record({ id: oneOf('r1', 'r2'), digest: oneOf('digest of r1', 'digest of r2') });
   const serve = plainly(fc.record({ leaseId, create, request }, { requiredKeys: ['leaseId'] }), (f) => c.acquire(f));
   const done = fc.record({ leaseId, epoch, dirty: fc.boolean(), commitment }).map(({ commitment: carried, ...f }) =>

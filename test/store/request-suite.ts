@@ -94,7 +94,7 @@ export function requestSuite(bench: Bench): void {
       await bench.store.run(c.expire());
       expect(await bench.store.effects(session, 10)).to.deep.equal([]);
       expect(await bench.store.unfinished()).not.to.include(session);
-      expect((await ask(session, 'r1', { create: { incarnation: 'incarnation-b', epoch: 0, ttlMs: 0, owed: [] } })).kind).to.equal('granted');
+      expect((await ask(session, 'r1', { create: { incarnation: 'incarnation-b', epoch: 0, ttlMs: 0, knownBy: [], owed: [] } })).kind).to.equal('granted');
     });
   });
 

@@ -10,10 +10,10 @@ export const STATES: Record<string, (c: Commands) => Command[]> = {
   resident: (c) => [c.create(), c.release()],
   'resident and being copied': (c) => [c.create(), c.release(), c.copy()],
   'resident and owing': (c) => [
-    c.create({ create: { incarnation: 'incarnation-a', epoch: 0, ttlMs: 0, owed: [{ to: ROOT, kind: 'claim', epoch: 0 }] } }), c.release(),
+    c.create({ create: { incarnation: 'incarnation-a', epoch: 0, ttlMs: 0, knownBy: [], owed: [{ to: ROOT, kind: 'claim', epoch: 0 }] } }), c.release(),
   ],
   'resident and idle beyond its time': (c) => [
-    c.create({ create: { incarnation: 'incarnation-a', epoch: 0, ttlMs: 5, owed: [] } }), c.release(),
+    c.create({ create: { incarnation: 'incarnation-a', epoch: 0, ttlMs: 5, knownBy: [], owed: [] } }), c.release(),
   ],
   'resident after a move': (c) => [c.reserve(), c.departing(), c.commit()],
   leased: (c) => [c.create()],
@@ -37,8 +37,8 @@ export const STATES: Record<string, (c: Commands) => Command[]> = {
 export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
   acquire: (c) => ({
     'of a known session': c.acquire({ leaseId: 'lease-2' }),
-    'that may create': c.create({ leaseId: 'lease-2', create: { incarnation: 'incarnation-b', epoch: 0, ttlMs: 9, owed: [{ to: ROOT, kind: 'claim', epoch: 0 }] } }),
-    'that may create from a later epoch': c.create({ leaseId: 'lease-2', create: { incarnation: 'incarnation-b', epoch: 11, ttlMs: 0, owed: [] } }),
+    'that may create': c.create({ leaseId: 'lease-2', create: { incarnation: 'incarnation-b', epoch: 0, ttlMs: 9, knownBy: [], owed: [{ to: ROOT, kind: 'claim', epoch: 0 }] } }),
+    'that may create from a later epoch': c.create({ leaseId: 'lease-2', create: { incarnation: 'incarnation-b', epoch: 11, ttlMs: 0, knownBy: [], owed: [] } }),
     'redirected by another home': c.create({ leaseId: 'lease-2', redirected: { home: ROOT } }),
     'redirected to its home': c.create({ leaseId: 'lease-2', redirected: { home: NODE } }),
     'by a later life of the owner': c.acquire({ leaseId: 'lease-2', boot: 'second-life' }),

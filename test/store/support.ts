@@ -11,7 +11,7 @@ export const PARENT = 'milan';
 export const ROOT = 'cloud';
 export const START_MS = 1_700_000_000_000;
 export const OWNER = { owner: NODE, boot: 'first-life' };
-export const BIRTH = { incarnation: 'incarnation-a', epoch: 0, ttlMs: 0, owed: [] };
+export const BIRTH = { incarnation: 'incarnation-a', epoch: 0, ttlMs: 0, knownBy: [] as string[], owed: [] };
 
 export class ManualClock {
   nowMs = START_MS;
@@ -72,7 +72,7 @@ export function commandsFor(session: string) {
 
 function passport(session: string): Commit['passport'] {
   return {
-    session, function: 'cart', functions: ['cart', 'wishes'], home: PARENT, version: 7, incarnation: 'incarnation-a', ttlMs: 0,
+    session, function: 'cart', functions: ['cart', 'wishes'], home: PARENT, version: 7, incarnation: 'incarnation-a', knownBy: ['root'], ttlMs: 0,
     createdAtMs: START_MS - 5_000, lastAccessAtMs: START_MS - 1_000,
   };
 }

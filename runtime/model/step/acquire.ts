@@ -45,7 +45,7 @@ function birth(slot: Slot | undefined, command: Acquire, here: Here, guards: Gua
   const born: Slot = {
     ...blank(command.session, command.function, here),
     home: here.node, current: here.node, state: 'resident',
-    epoch: Math.max(epoch, create.epoch), incarnation: create.incarnation, ttlMs: create.ttlMs,
+    epoch: Math.max(epoch, create.epoch), incarnation: create.incarnation, ttlMs: create.ttlMs, knownBy: create.knownBy,
     // What a former life of the id still owes is owed all the same; that it is gone is said by the new life's claim.
     owed: [...(slot?.owed ?? []).filter((row) => row.kind !== 'gone'), ...create.owed],
   };

@@ -39,7 +39,7 @@ export function withoutArriving(slot: Slot): Slot | undefined {
 export function blank(session: string, creator: string, here: Here): Slot {
   return {
     session, function: creator, functions: [creator], home: '', current: '', epoch: 0, version: 0,
-    incarnation: '', state: 'absent', owed: [], ttlMs: 0,
+    incarnation: '', state: 'absent', owed: [], knownBy: [], ttlMs: 0,
     createdAtMs: here.nowMs, lastAccessAtMs: here.nowMs, bytes: 0,
   };
 }
