@@ -1,0 +1,19 @@
+import { expect } from 'chai';
+import { simulate } from './simulation.js';
+
+describe('the domain under a seeded storm of moves, lost calls and crashes', () => {
+  for (const seed of [1, 2, 3, 114, 126]) {
+    it(`keeps every invariant with seed ${seed}`, async () => {
+      const report = await simulate({ seed, steps: 500 });
+      expect(report.violations).to.deep.equal([]);
+      expect(report.moves, 'moves that succeeded').to.be.greaterThan(5);
+      expect(report.crashes, 'crashes').to.be.greaterThan(1);
+      expect(report.lostCalls, 'lost calls').to.be.greaterThan(0);
+      expect(report.acknowledged, 'acknowledged writes').to.be.greaterThan(200);
+    });
+  }
+
+  it('runs the same way again for the same seed', async () => {
+    expect(await simulate({ seed: 7, steps: 300 })).to.deep.equal(await simulate({ seed: 7, steps: 300 }));
+  });
+});
