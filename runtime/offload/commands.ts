@@ -2,6 +2,7 @@
  * Seed 003's commands as the gateway calls them, whichever way they are spelled. Each is a few
  * lines here: what is asked, who may ask it, what is answered.
  */
+import type { CommandMeta, Commands, Reply } from '../base/reply.js';
 import { Fault } from '../model/faults.js';
 import type { Slot } from '../model/record.js';
 import { parseChoice } from './choose.js';
@@ -11,36 +12,13 @@ import { seedData } from './seed-wire.js';
 import { parseStatus } from './status.js';
 import { hasEpoch, parseToken, tokenOf } from './token.js';
 
-export type Caller = 'admin' | { peer: string };
+type Command = (params: URLSearchParams, body: unknown, call: CommandMeta) => Promise<Reply>;
 
-export interface CommandCall {
-  method: string;
-  accept: string | undefined;
-  caller: Caller;
-  /** Header X-forced-session. */
-  forcedSession?: string;
-}
-
-export interface CommandAnswer {
-  status: number;
-  headers?: Record<string, string>;
-  json?: unknown;
-  text?: string;
-  stream?: AsyncIterable<Buffer>;
-}
-
-type Command = (params: URLSearchParams, body: unknown, call: CommandCall) => Promise<CommandAnswer>;
-
-export interface Commands {
-  names: string[];
-  run(name: string, params: URLSearchParams, body: unknown, call: CommandCall): Promise<CommandAnswer>;
-}
-
-const json = (value: unknown): CommandAnswer => ({ status: 200, json: value });
+const json = (value: unknown): Reply => ({ status: 200, json: value });
 
 export function createCommands(offload: Offload): Commands {
   const { directory, store, status, node } = offload.options;
-  const named = (params: URLSearchParams, call: CommandCall) => params.get('session') ?? call.forcedSession ?? undefined;
+  const named = (params: URLSearchParams, call: CommandMeta) => params.get('session') ?? call.forcedSession ?? undefined;
   const choiceOf = (params: URLSearchParams) => parseChoice(params.get('choose') ?? undefined);
 
   const table: Record<string, Command> = {
@@ -80,7 +58,7 @@ export function createCommands(offload: Offload): Commands {
     'test-function': async (params, _body, call) => {
       const slot = await known(sessionParameter(params));
       const isAway = slot.state === 'remote';
-      if (call.accept?.includes('text/plain')) return { status: 200, text: isAway ? `offloaded: yes (${slot.current})` : 'offloaded: no' };
+      if (call.accept.includes('text/plain')) return { status: 200, text: isAway ? `offloaded: yes (${slot.current})` : 'offloaded: no' };
       return json({ offloaded: isAway, location: slot.state === 'resident' ? node : slot.current, state: slot.state, ...tokenOf(slot) });
     },
   };
@@ -98,7 +76,7 @@ export function createCommands(offload: Offload): Commands {
   }
 
   /** Stop-and-copy for a plain seed caller: the session departs to it, and everything is answered at once (rule 14). */
-  async function seedDeparture(session: string, params: URLSearchParams, call: CommandCall) {
+  async function seedDeparture(session: string, params: URLSearchParams, call: CommandMeta) {
     const to = typeof call.caller === 'object' ? call.caller.peer : params.get('to') ?? '';
     if (!(await directory.resolve(to))) throw new Fault('PARAMETER_INVALID', { name: 'to', reason: 'the name of the node that takes the session is needed' });
     const { epoch, incarnation } = await known(session);

@@ -7,11 +7,12 @@ import { directoryWithin, type NodeInfo, type Subtree } from '../../runtime/base
 import { silentLog } from '../../runtime/base/log.js';
 import { Fault } from '../../runtime/model/faults.js';
 import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, RESERVATION_MS } from '../../runtime/model/limits.js';
-import { createCommands, type Caller, type Commands } from '../../runtime/offload/commands.js';
+import type { Caller, Commands } from '../../runtime/base/reply.js';
+import { createCommands } from '../../runtime/offload/commands.js';
 import type { MoveStepName } from '../../runtime/offload/move.js';
 import { createNeighbourhood } from '../../runtime/offload/neighbourhood.js';
 import { Offload } from '../../runtime/offload/offload.js';
-import { createPeerRoutes, type PeerRoutes } from '../../runtime/offload/peer-routes.js';
+import { createPeerCalls, type PeerCalls } from '../../runtime/offload/peer-routes.js';
 import { Peers, type Transport } from '../../runtime/offload/peers.js';
 import type { OffloadStatus, StatusFile } from '../../runtime/offload/status.js';
 import type { FunctionKind, Worker, WorkerAnswer, WorkerCall } from '../../runtime/session/call.js';
@@ -62,7 +63,7 @@ export interface TestNode {
   offload: Offload;
   sessions: Sessions;
   commands: Commands;
-  routes: PeerRoutes;
+  peerCalls: PeerCalls;
 }
 
 /** A process life of a node: when it ends, whatever it was doing never comes back. */
@@ -163,7 +164,7 @@ export class World {
   }
 
   command(at: string, name: string, query = '', body?: unknown, caller: Caller = 'admin') {
-    return this.node(at).commands.run(name, new URLSearchParams(query), body, { method: 'POST', accept: undefined, caller });
+    return this.node(at).commands.run(name, new URLSearchParams(query), body, { method: 'POST', accept: '', caller });
   }
 
   /** Lets everything that waits for time go on until nothing is left, or `done` says so. */
@@ -218,7 +219,7 @@ export class World {
     });
     const neighbourhood = createNeighbourhood(offload, () => Promise.reject(new Fault('MOVING')));
     const sessions = createSessions({ node: name, boot: this.uuid(), store, line, changes, neighbourhood, clock, ids });
-    this.nodes.set(name, { name, store, offload, sessions, commands: createCommands(offload), routes: createPeerRoutes(offload) });
+    this.nodes.set(name, { name, store, offload, sessions, commands: createCommands(offload), peerCalls: createPeerCalls(offload) });
   }
 
   /** A store as its node sees it: answers take time, and none comes after the node's end. */
@@ -262,9 +263,9 @@ export class World {
     const call = (to: string, path: string, body: unknown) => {
       const url = new URL(path, 'http://node');
       const copied = JSON.parse(JSON.stringify(body)) as unknown;
-      const route = this.node(to).routes[url.pathname];
+      const route = this.node(to).peerCalls[url.pathname];
       if (route) return route(copied, url.searchParams).then((json) => ({ json, stream: undefined }));
-      return this.node(to).commands.run(url.pathname.split('/').pop()!, url.searchParams, copied, { method: 'POST', accept: undefined, caller: { peer: from } });
+      return this.node(to).commands.run(url.pathname.split('/').pop()!, url.searchParams, copied, { method: 'POST', accept: '', caller: { peer: from } });
     };
     return {
       json: (to, path, body) => carry(to, path, async () => JSON.parse(JSON.stringify((await call(to, path, body)).json)) as unknown),
