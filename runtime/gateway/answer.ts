@@ -1,0 +1,85 @@
+/** Writes answers: a function's response, a redirect, a command's reply, a fault. */
+import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Reply } from '../base/reply.js';
+import { Fault } from '../model/faults.js';
+import type { FunctionResponse } from '../session/call.js';
+
+/** Name and value, one after the other, as writeHead takes them without another copy. */
+export type RawHeaders = (string | string[])[];
+
+const RETRY_AFTER_SECONDS = '1';
+/** The server's own business, or set by the gateway itself; a function cannot. */
+const OWN_HEADERS = new Set([
+  'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'content-length', 'x-call-id',
+  'x-session-location', 'x-session-epoch', 'x-session-version', 'x-session-replayed',
+]);
+
+/**
+ * @param raw headers of the gateway, extended by those of the function
+ * Throws HANDLER_FAILED, with nothing sent, when the function's status or headers cannot be sent.
+ */
+export function sendFunctionResponse(response: ServerResponse, answer: FunctionResponse, raw: RawHeaders, callId: string): void {
+  const { status, headers, body } = answer;
+  const isHead = response.req.method === 'HEAD';
+  let length = String(body.length);
+  for (const name in headers) {
+    const lower = name.toLowerCase();
+    if (!OWN_HEADERS.has(lower)) raw.push(name, headers[name]!);
+    // The answer to HEAD may announce the length that GET would have.
+    else if (isHead && lower === 'content-length' && body.length === 0) length = String(headers[name]);
+  }
+  if (status !== 204 && status !== 304) raw.push('content-length', length);
+  try {
+    if (status < 200) throw new RangeError(`The status ${status} is no final answer.`);
+    response.writeHead(status, raw as never);
+  } catch (cause) {
+    throw new Fault('HANDLER_FAILED', { call: callId }, { cause });
+  }
+  response.end(body);
+}
+
+export type FaultForm = 'json' | 'text';
+
+/** @param layer what OpenFaaS calls the source of an error: gateway or provider. */
+export function sendFault(response: ServerResponse, fault: Fault, options: { form?: FaultForm; layer?: string; extra?: object } = {}): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const { form = 'json', layer = 'gateway', extra } = options;
+  const body = Buffer.from(form === 'text' ? fault.message : JSON.stringify({ ...fault.toJSON(), ...extra }));
+  const raw: RawHeaders = [
+    'content-type', form === 'text' ? 'text/plain; charset=utf-8' : 'application/json',
+    'content-length', String(body.length), 'x-openfaas-internal', layer,
+  ];
+  if (fault.status === 503) raw.push('retry-after', RETRY_AFTER_SECONDS);
+  if (fault.status === 401) raw.push('www-authenticate', 'Basic realm="node", charset="UTF-8"');
+  if (fault.code === 'METHOD_NOT_ALLOWED') raw.push('allow', String(fault.details['allowed']).replaceAll(' or ', ', '));
+  const { req } = response;
+  // A client that waits for `100 Continue` sends no body any more, so the connection cannot be used for another request.
+  if (!req.complete && req.headers.expect !== undefined) raw.push('connection', 'close');
+  response.writeHead(fault.status, raw as never);
+  response.end(body);
+}
+
+export async function sendReply(response: ServerResponse, reply: Reply): Promise<void> {
+  const headers: Record<string, string> = { ...reply.headers };
+  if (reply.status === 503) headers['retry-after'] ??= RETRY_AFTER_SECONDS;
+  if (reply.stream) {
+    const type = { 'content-type': 'application/octet-stream', ...headers };
+    response.writeHead(reply.status, type);
+    // Flushed at once: the reader may act on the head long before there is anything to send.
+    response.flushHeaders();
+    await pipeline(Readable.from(reply.stream, { objectMode: false }), response);
+    return;
+  }
+  const [type, text] = reply.json !== undefined
+    ? ['application/json', JSON.stringify(reply.json)]
+    : ['text/plain; charset=utf-8', reply.text ?? ''];
+  const body = Buffer.from(text);
+  const described = body.length > 0 ? { 'content-type': type, ...headers } : headers;
+  response.writeHead(reply.status, reply.status === 204 || reply.status === 304 ? described : { ...described, 'content-length': body.length });
+  response.end(body);
+}

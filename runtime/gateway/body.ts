@@ -1,0 +1,48 @@
+/** Request bodies, buffered up to a limit; what is too large is refused before it is read where that can be known. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../base/clock.js';
+import { Fault } from '../model/faults.js';
+import { LINGER_MS } from '../model/limits.js';
+
+const EMPTY = Buffer.alloc(0);
+
+export function hasBody(request: IncomingMessage): boolean {
+  const { headers } = request;
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && headers['content-length'] !== '0');
+}
+
+/**
+ * @param expects the client waits for `100 Continue` before it sends the body
+ * Rejects with BODY_TOO_LARGE, or CLIENT_GONE when the body breaks off.
+ */
+export function readBody(request: IncomingMessage, response: ServerResponse, limit: number, expects: boolean): Promise<Buffer> {
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > limit) return Promise.reject(new Fault('BODY_TOO_LARGE', { limit }));
+  if (expects) response.writeContinue();
+  if (!hasBody(request)) return Promise.resolve(EMPTY);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= limit) chunks.push(chunk);
+      else reject(new Fault('BODY_TOO_LARGE', { limit }));
+    });
+    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    request.on('error', (cause) => reject(new Fault('CLIENT_GONE', {}, { cause })));
+    request.on('close', () => reject(new Fault('CLIENT_GONE')));
+  });
+}
+
+/**
+ * After an answer that came before the whole request: the rest is read and thrown away for a moment, because
+ * closing at once would reset the connection under a client that has not read the answer yet.
+ */
+export function linger(request: IncomingMessage, clock: Clock): void {
+  if (request.complete) return;
+  request.resume();
+  const timer = clock.setTimeout(() => {
+    if (!request.complete) request.socket.destroy();
+  }, LINGER_MS);
+  request.once('close', () => clock.clearTimeout(timer));
+}

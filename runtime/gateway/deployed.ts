@@ -1,0 +1,43 @@
+/** A function that runs on this node: its worker, and the calls in hand. */
+import { ANNOTATIONS, type Deployment } from '../model/config.js';
+import { HANDLER_TIMEOUT_MS } from '../model/limits.js';
+import type { Worker } from '../session/call.js';
+import type { FunctionCall } from './function-call.js';
+import type { FunctionMetrics } from './function-metrics.js';
+
+export class Deployed {
+  readonly name: string;
+  readonly isStateful: boolean;
+  readonly timeoutMs: number;
+  /** Idle time to live of sessions born by this function; 0 for ever. */
+  readonly ttlMs: number;
+  readonly running = new Set<FunctionCall>();
+  private retired: (() => void) | undefined;
+
+  constructor(readonly deployment: Deployment, readonly worker: Worker, readonly metrics: FunctionMetrics) {
+    this.name = deployment.service;
+    this.isStateful = worker.kind !== 'stateless';
+    this.timeoutMs = numberOf(deployment, ANNOTATIONS.timeoutMs) ?? HANDLER_TIMEOUT_MS;
+    this.ttlMs = (numberOf(deployment, ANNOTATIONS.sessionTtl) ?? 0) * 1000;
+  }
+
+  enter(call: FunctionCall): void {
+    this.running.add(call);
+  }
+
+  leave(call: FunctionCall): void {
+    this.running.delete(call);
+    if (this.retired && this.running.size === 0) this.retired();
+  }
+
+  /** Closes the worker once its calls are through; new ones no longer find it. */
+  async retire(): Promise<void> {
+    if (this.running.size > 0) await new Promise<void>((resolve) => { this.retired = resolve; });
+    await this.worker.close();
+  }
+}
+
+function numberOf(deployment: Deployment, annotation: string): number | undefined {
+  const text = deployment.annotations?.[annotation];
+  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,198 @@
+/**
+ * Which functions this node knows, and which of them it runs. The newest word on a function wins,
+ * be it a deployment or a removal; both survive a restart.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeAtomically } from '../base/atomic-file.js';
+import type { Clock } from '../base/clock.js';
+import type { Log } from '../base/log.js';
+import type { Deployment } from '../model/config.js';
+import { Fault } from '../model/faults.js';
+import { REMOVED_KEEP_MS } from '../model/limits.js';
+import type { Worker } from '../session/call.js';
+import type { Bundles } from './bundles.js';
+import { Deployed } from './deployed.js';
+import { appliesAt, bundleOf, type Entry, isNewer, isRemoval, type Place, sameRun } from './deployment-rules.js';
+import { MetricsBook } from './function-metrics.js';
+
+/** Makes workers; the handler layer provides it. */
+export interface Workers {
+  /** @param bundlePath the ES module to run. Rejects with DEPLOY_FAILED. */
+  load(deployment: Deployment, bundlePath: string): Promise<Worker>;
+}
+
+export interface DeploymentsParts {
+  place: Place;
+  stateDir: string;
+  bundles: Bundles;
+  workers: Workers;
+  clock: Clock;
+  log: Log;
+}
+
+export class Deployments {
+  readonly metrics = new MetricsBook();
+  private readonly known = new Map<string, Entry>();
+  private readonly running = new Map<string, Deployed>();
+  /** Changes of one function happen one after the other. */
+  private readonly turns = new Map<string, Promise<unknown>>();
+  private readonly listeners = new Set<() => void>();
+  private readonly retiring = new Set<Promise<void>>();
+  private saving: Promise<void> = Promise.resolve();
+
+  constructor(private readonly parts: DeploymentsParts) {}
+
+  /** The function of that name that runs here; `name.namespace` is understood too, as OpenFaaS has it. */
+  find(name: string): Deployed | undefined {
+    const deployed = this.running.get(name);
+    if (deployed !== undefined) return deployed;
+    const dot = name.indexOf('.');
+    return dot > 0 ? this.running.get(name.slice(0, dot)) : undefined;
+  }
+
+  /** Names of the functions that run here, in order. */
+  names(): string[] {
+    return [...this.running.keys()].sort();
+  }
+
+  list(): Deployed[] {
+    return this.names().map((name) => this.running.get(name)!);
+  }
+
+  /** Everything known, also what does not run here and what was removed. */
+  entries(): Entry[] {
+    return [...this.known.values()];
+  }
+
+  entry(name: string): Entry | undefined {
+    return this.known.get(name);
+  }
+
+  /** Of those names, the ones that are still to come. What is known but does not apply here is not awaited. */
+  missing(awaited: readonly string[]): string[] {
+    return awaited.filter((name) => !this.running.has(name) && !this.isElsewhere(name));
+  }
+
+  onChange(listener: () => void): void {
+    this.listeners.add(listener);
+  }
+
+  /** A time for a new word on a function: later than every word on it so far. */
+  stamp(name: string): number {
+    return Math.max(this.parts.clock.now(), (this.known.get(name)?.atMs ?? 0) + 1);
+  }
+
+  /**
+   * Takes a deployment or removal over, unless a newer word is known. The old worker ends after its calls.
+   * Resolves with whether anything changed. Rejects with DEPLOY_FAILED, and then nothing has changed.
+   */
+  apply(entry: Entry): Promise<boolean> {
+    const before = this.turns.get(entry.service) ?? Promise.resolve();
+    const turn = before.then(() => this.take(entry));
+    const settled = turn.catch(() => undefined);
+    this.turns.set(entry.service, settled);
+    void settled.then(() => {
+      if (this.turns.get(entry.service) === settled) this.turns.delete(entry.service);
+    });
+    return turn;
+  }
+
+  /** Runs what was known at the last stop. What cannot be loaded is logged and stays known. */
+  async restore(): Promise<void> {
+    await Promise.all((await this.saved()).map(async (entry) => {
+      try {
+        await this.apply(entry);
+      } catch (error) {
+        this.known.set(entry.service, entry);
+        this.parts.log.error({ function: entry.service, reason: String(error) }, 'a function could not be restored');
+      }
+    }));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.turns.values());
+    for (const deployed of this.running.values()) this.retire(deployed);
+    this.running.clear();
+    await Promise.all(this.retiring);
+    await this.saving;
+  }
+
+  private isElsewhere(name: string): boolean {
+    const entry = this.known.get(name);
+    return entry !== undefined && (isRemoval(entry) || !appliesAt(this.parts.place, entry.constraints));
+  }
+
+  private async take(entry: Entry): Promise<boolean> {
+    const known = this.known.get(entry.service);
+    if (known && this.isSettled(known) && !isNewer(entry, known)) return false;
+    if (isRemoval(entry)) this.swap(entry.service, undefined);
+    else await this.run(entry);
+    this.known.set(entry.service, entry);
+    await this.save();
+    for (const listener of this.listeners) listener();
+    return true;
+  }
+
+  /** False for a deployment that should run here and does not, because its worker could not be loaded at the restart. */
+  private isSettled(entry: Entry): boolean {
+    return isRemoval(entry) || this.running.has(entry.service) || !appliesAt(this.parts.place, entry.constraints);
+  }
+
+  private async run(deployment: Deployment): Promise<void> {
+    const { bundles, workers, place } = this.parts;
+    const { service } = deployment;
+    const sha256 = bundleOf(deployment);
+    if (!await bundles.has(sha256)) {
+      throw new Fault('DEPLOY_FAILED', { function: service, reason: `bundle ${sha256} is not here; put it to /system/bundles/${sha256} first` });
+    }
+    if (!appliesAt(place, deployment.constraints)) return this.swap(service, undefined);
+    const old = this.running.get(service);
+    if (old && sameRun(old.deployment, deployment)) return;
+    const worker = await workers.load(deployment, bundles.pathOf(sha256)).catch((error: unknown) => {
+      throw error instanceof Fault ? error : new Fault('DEPLOY_FAILED', { function: service, reason: String(error) }, { cause: error });
+    });
+    this.swap(service, new Deployed(deployment, worker, this.metrics.of(service)));
+  }
+
+  private swap(name: string, fresh: Deployed | undefined): void {
+    const old = this.running.get(name);
+    if (fresh) this.running.set(name, fresh);
+    else this.running.delete(name);
+    if (old) this.retire(old);
+  }
+
+  private retire(old: Deployed): void {
+    const ended = old.retire().catch((error: unknown) => {
+      this.parts.log.warn({ function: old.name, reason: String(error) }, 'a worker did not close');
+    });
+    this.retiring.add(ended);
+    void ended.then(() => this.retiring.delete(ended));
+  }
+
+  // ── What is kept ─────────────────────────────────────────────────────────────────────────────
+
+  private get path(): string {
+    return join(this.parts.stateDir, 'deployments.json');
+  }
+
+  private save(): Promise<void> {
+    this.saving = this.saving.catch(() => undefined).then(() => {
+      const oldest = this.parts.clock.now() - REMOVED_KEEP_MS;
+      for (const [name, entry] of this.known) if (isRemoval(entry) && entry.atMs < oldest) this.known.delete(name);
+      return writeAtomically(this.path, JSON.stringify({ entries: this.entries() }, undefined, 2));
+    });
+    return this.saving;
+  }
+
+  private async saved(): Promise<Entry[]> {
+    try {
+      return (JSON.parse(await readFile(this.path, 'utf8')) as { entries: Entry[] }).entries;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.parts.log.error({ path: this.path, reason: String(error) }, 'the deployments could not be read; starting without');
+      }
+      return [];
+    }
+  }
+}

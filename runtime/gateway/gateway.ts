@@ -1,0 +1,162 @@
+/** The node's front: functions and commands straight from node:http, the rest through Express, loaded at its first use. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Clock, Timer } from '../base/clock.js';
+import type { Ids } from '../base/ids.js';
+import type { Log } from '../base/log.js';
+import type { Commands } from '../base/reply.js';
+import { asFault, Fault } from '../model/faults.js';
+import { CLOSE_GRACE_MS, MAX_HEADER_BYTES } from '../model/limits.js';
+import type { Sessions } from '../session/invoke.js';
+import type { Access } from './access.js';
+import { sendFault, sendReply } from './answer.js';
+import { linger } from './body.js';
+import { createCommandDoor } from './command-door.js';
+import type { Deployments } from './deployments.js';
+import { createFunctionDoor, type FunctionDoorParts } from './function-door.js';
+import { FUNCTION_PREFIX, parseFunctionPath } from './function-path.js';
+import type { Health } from './health.js';
+
+export interface GatewayParts {
+  node: string;
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  deployments: Deployments;
+  sessions: Sessions;
+  commands: Commands;
+  access: Access;
+  health: Health;
+  /** Makes the handler of everything that is neither function nor command nor health; called at most once. */
+  admin(): Promise<(request: IncomingMessage, response: ServerResponse) => void>;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  limits?: FunctionDoorParts['limits'];
+  monotonic?: () => number;
+}
+
+export interface Gateway {
+  /** Resolves with the URL, once connections are accepted. Rejects when the port is taken. */
+  listen(): Promise<string>;
+  /** '' before `listen`. */
+  readonly url: string;
+  /** Refuses new requests, lets those in hand end within the grace, then closes every connection. */
+  close(graceMs?: number): Promise<void>;
+}
+
+const SWEEP_MS = 20;
+
+export function createGateway(parts: GatewayParts): Gateway {
+  const { node, deployments, clock, log, monotonic = () => performance.now() } = parts;
+  const functions = createFunctionDoor({ ...parts, monotonic });
+  const commands = createCommandDoor(parts.commands, parts.access);
+  let admin: ReturnType<GatewayParts['admin']> | undefined;
+  let draining = false;
+  let url = '';
+
+  function handle(request: IncomingMessage, response: ServerResponse, expects: boolean): void {
+    if (request.url!.startsWith(FUNCTION_PREFIX) && !draining) {
+      const at = parseFunctionPath(request.url!);
+      const deployed = deployments.find(at.name);
+      if (deployed !== undefined && !commands.has(at.name)) {
+        void functions.serve(deployed, at, request, response, expects);
+        return;
+      }
+    }
+    otherwise(request, response, expects).catch((error: unknown) => refuse(request, response, error));
+  }
+
+  async function otherwise(request: IncomingMessage, response: ServerResponse, expects: boolean): Promise<void> {
+    if (draining) throw new Fault('DRAINING', { node });
+    request.url = originForm(request.url!);
+    if (request.url.startsWith(FUNCTION_PREFIX)) {
+      const at = parseFunctionPath(request.url);
+      if (commands.has(at.name)) return commands.serve(at, request, response, expects);
+      const deployed = deployments.find(at.name);
+      if (deployed) return functions.serve(deployed, at, request, response, expects);
+      throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: deployments.names() });
+    }
+    if (request.url === '/healthz' || request.url.startsWith('/healthz?')) return healthz(response);
+    admin ??= parts.admin();
+    (await admin)(request, response);
+  }
+
+  async function healthz(response: ServerResponse): Promise<void> {
+    const reason = await parts.health.reason();
+    if (reason === undefined) return sendReply(response, { status: 200, json: { status: 'ok', node } });
+    return sendFault(response, new Fault('STARTING', { node, reason }), { extra: { reason } });
+  }
+
+  function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const call = parts.ids.uuid();
+    const fault = asFault(error, call);
+    if (fault.code === 'INTERNAL') log.error({ call, reason: String((error as Error)?.stack ?? error) }, 'a request failed');
+    if (response.destroyed) return;
+    sendFault(response, fault);
+    linger(request, clock);
+  }
+
+  // Keep-alive of node:http as it is (5 s): peers close their idle connections earlier.
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => handle(request, response, false));
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => handle(request, response, true));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerMalformed(error, socket));
+
+  return {
+    get url() { return url; },
+    async listen() {
+      await listening(server, parts.port, parts.host);
+      const { port } = server.address() as AddressInfo;
+      url = `http://${parts.host.includes(':') ? `[${parts.host}]` : parts.host}:${port}`;
+      return url;
+    },
+    async close(graceMs = CLOSE_GRACE_MS) {
+      draining = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const last = clock.setTimeout(() => server.closeAllConnections(), graceMs);
+      // A connection kept alive turns idle when its request ends, and nothing tells; hence the look every few moments.
+      let sweep: Timer;
+      const again = () => {
+        server.closeIdleConnections();
+        sweep = clock.setTimeout(again, SWEEP_MS);
+      };
+      again();
+      await closed;
+      clock.clearTimeout(sweep);
+      clock.clearTimeout(last);
+    },
+  };
+}
+
+/** `GET http://host/path` (what proxies are sent) as `GET /path`; anything odd stays as it is and finds nothing. */
+function originForm(target: string): string {
+  if (target.startsWith('/') || !URL.canParse(target)) return target;
+  const { pathname, search } = new URL(target);
+  return pathname + search;
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const fault = error.code === 'HPE_HEADER_OVERFLOW'
+    ? new Fault('HEADERS_TOO_LARGE', { limit: MAX_HEADER_BYTES })
+    : new Fault('PARAMETER_INVALID', { name: 'request', reason: 'it is not well-formed HTTP/1.1' });
+  const body = JSON.stringify(fault);
+  socket.end([
+    `HTTP/1.1 ${fault.status} ${fault.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request'}`,
+    'Connection: close', 'Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`, '', body,
+  ].join('\r\n'));
+}

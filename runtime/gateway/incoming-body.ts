@@ -1,0 +1,19 @@
+/** The body of a command or an administrative call: bytes as bytes, everything else JSON. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Fault } from '../model/faults.js';
+import { MAX_COMMAND_BODY_BYTES } from '../model/limits.js';
+import type { Admitted } from './access.js';
+import { readBody } from './body.js';
+
+/** Seed 003's callers send JSON without saying so, hence only application/octet-stream is told apart. */
+export async function readPayload(request: IncomingMessage, response: ServerResponse, admitted?: Admitted, expects = false): Promise<unknown> {
+  const body = await readBody(request, response, MAX_COMMAND_BODY_BYTES, expects);
+  admitted?.assertBody(body);
+  if (request.headers['content-type']?.startsWith('application/octet-stream')) return body;
+  if (body.length === 0) return undefined;
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new Fault('JSON_INVALID', { reason: cause instanceof Error ? cause.message : 'unreadable' }, { cause });
+  }
+}

@@ -1,0 +1,148 @@
+/** What a node tells about itself: `/api/v1/node`, its sessions, its counters. */
+import type { Clock } from '../base/clock.js';
+import type { Reply, Route, RouteRequest } from '../base/reply.js';
+import { Fault } from '../model/faults.js';
+import { MAX_PAGE } from '../model/limits.js';
+import type { Slot, SlotState } from '../model/record.js';
+import type { SessionStore } from '../store/store.js';
+import type { Deployments } from './deployments.js';
+
+export interface NodeFacts {
+  id?: string;
+  name: string;
+  level: string;
+  labels: Record<string, string>;
+  parentUrl?: string;
+}
+
+export interface NodeParts {
+  facts: NodeFacts;
+  url(): string;
+  store: Pick<SessionStore, 'kind' | 'page' | 'slot' | 'readKeys' | 'read' | 'weight'>;
+  deployments: Deployments;
+  /** `accept` or `reject`; undefined at the root, which has none. */
+  offloadStatus(): string | undefined;
+  children(): { name: string; url: string }[];
+  /** Further lines in Prometheus' text form. */
+  moreMetrics?(): Promise<string>;
+  clock: Clock;
+  startedAtMs: number;
+}
+
+/** Rows looked at for one page of a filtered listing; the answer then says where to go on. */
+const MAX_SCAN = 10 * MAX_PAGE;
+const STATES: readonly string[] = ['resident', 'leaving', 'arriving', 'remote', 'tombstone', 'leased'];
+
+export function nodeRoutes(parts: NodeParts): Route[] {
+  const admin = { method: 'GET', access: 'admin' } as const;
+  return [
+    { ...admin, path: '/api/v1/node', run: () => describe(parts) },
+    { ...admin, path: '/api/v1/sessions', run: (request) => list(parts, request) },
+    { ...admin, path: '/api/v1/sessions/:id', run: ({ params }) => show(parts, params['id']!) },
+    { method: 'GET', access: 'open', path: '/metrics', run: () => metrics(parts) },
+  ];
+}
+
+async function describe(parts: NodeParts): Promise<Reply> {
+  const { facts, store, deployments, clock, startedAtMs } = parts;
+  return {
+    status: 200,
+    json: {
+      ...facts, url: parts.url(), store: store.kind, offloadStatus: parts.offloadStatus() ?? null, children: parts.children(),
+      functions: deployments.names(), requestsInHand: deployments.list().reduce((sum, { running }) => sum + running.size, 0),
+      sessions: await countsOf(store), startedAt: new Date(startedAtMs).toISOString(),
+      uptimeMs: clock.now() - startedAtMs, rssBytes: process.memoryUsage.rss(), pid: process.pid, runtime: process.version,
+    },
+  };
+}
+
+/** Sessions by state; `more` when there are more than the rows looked at. */
+async function countsOf(store: NodeParts['store']): Promise<Record<string, number | boolean>> {
+  const counts: Record<string, number> = { resident: 0, leaving: 0, arriving: 0, remote: 0 };
+  let after: string | undefined;
+  for (let scanned = 0; scanned < MAX_SCAN;) {
+    const { slots, next } = await store.page(after, MAX_PAGE);
+    for (const slot of slots) counts[stateOf(slot)] = (counts[stateOf(slot)] ?? 0) + 1;
+    scanned += slots.length;
+    if (next === undefined) return counts;
+    after = next;
+  }
+  return { ...counts, more: true };
+}
+
+/** The state as an operator sees it: the overlay of a move first. */
+function stateOf(slot: Slot): SlotState | 'arriving' {
+  return slot.arriving ? 'arriving' : slot.state;
+}
+
+async function list({ store, clock }: NodeParts, { query }: RouteRequest): Promise<Reply> {
+  const limit = numberOf(query, 'limit', 100, MAX_PAGE);
+  const state = query.get('state');
+  if (state !== null && !STATES.includes(state)) throw new Fault('PARAMETER_INVALID', { name: 'state', reason: `it is one of ${STATES.join(', ')}` });
+  const functionName = query.get('function');
+  const isWanted = (slot: Slot) => (functionName === null || slot.functions.includes(functionName))
+    && (state === null || (state === 'leased' ? isLeased(slot, clock) : stateOf(slot) === state));
+  const sessions: object[] = [];
+  let next: string | undefined = query.get('after') ?? undefined;
+  for (let scanned = 0; ;) {
+    const page = await store.page(next, Math.min(limit - sessions.length, MAX_PAGE));
+    sessions.push(...page.slots.filter(isWanted).map((slot) => viewOf(slot, clock)));
+    scanned += page.slots.length;
+    next = page.next;
+    if (next === undefined || sessions.length >= limit || scanned >= MAX_SCAN) break;
+  }
+  return { status: 200, json: { sessions, ...(next !== undefined && { next }) } };
+}
+
+async function show({ store, clock, facts }: NodeParts, session: string): Promise<Reply> {
+  const slot = await store.slot(session);
+  if (!slot) throw new Fault('SESSION_UNKNOWN', { node: facts.name, session });
+  const isHere = slot.state === 'resident' || slot.state === 'leaving';
+  if (!isHere) return { status: 200, json: viewOf(slot, clock) };
+  const [keys, weightBytes] = await Promise.all([keysOf(store, session), store.weight(session)]);
+  return { status: 200, json: { ...viewOf(slot, clock), keys, weightBytes } };
+}
+
+/** Names of the keys: of a small session from its data, of a large one as the store lists them. */
+async function keysOf(store: NodeParts['store'], session: string): Promise<string[]> {
+  const snapshot = await store.read(session);
+  if (snapshot?.loaded.kind === 'whole') return [...snapshot.loaded.data.keys()].slice(0, MAX_PAGE);
+  return snapshot ? (await store.readKeys(session)).keys.slice(0, MAX_PAGE) : [];
+}
+
+/** A slot without what would let its reader act in another's name (lease ids, attempts). */
+function viewOf(slot: Slot, clock: Clock): object {
+  const { session, function: creator, functions, home, current, epoch, version, incarnation, ttlMs, createdAtMs, lastAccessAtMs, bytes } = slot;
+  return {
+    session, function: creator, functions, home, current, epoch, version, incarnation, state: stateOf(slot), leased: isLeased(slot, clock),
+    ...(slot.leaving && { leavingTo: slot.leaving.to }), ...(slot.arriving && { arrivingFrom: slot.arriving.from }),
+    owed: slot.owed.map(({ to, kind }) => ({ to, kind })), ttlMs, createdAtMs, lastAccessAtMs, bytes,
+    // Seed 003's names of the same facts.
+    proprietaryLocation: home, currentLocation: current,
+  };
+}
+
+function isLeased(slot: Slot, clock: Clock): boolean {
+  return slot.lease !== undefined && slot.lease.untilMs > clock.now();
+}
+
+function numberOf(query: URLSearchParams, name: string, otherwise: number, most: number): number {
+  const text = query.get(name);
+  if (text === null) return otherwise;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw new Fault('PARAMETER_INVALID', { name, reason: `it is a whole number from 1 to ${most}` });
+}
+
+async function metrics({ deployments, clock, startedAtMs, moreMetrics }: NodeParts): Promise<Reply> {
+  const own = [
+    '# TYPE process_resident_memory_bytes gauge', `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
+    '# TYPE node_uptime_seconds gauge', `node_uptime_seconds ${(clock.now() - startedAtMs) / 1000}`,
+    '# TYPE gateway_requests_in_hand gauge',
+    ...deployments.list().map(({ name, running }) => `gateway_requests_in_hand{function_name="${name}"} ${running.size}`), '',
+  ].join('\n');
+  return {
+    status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+    text: deployments.metrics.text(deployments.names()) + own + (await moreMetrics?.() ?? ''),
+  };
+}
