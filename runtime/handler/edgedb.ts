@@ -28,7 +28,7 @@ export interface EdgeDB extends ReadOnlyEdgeDB {
   expire(seconds: number): Promise<void>;
 }
 
-type Stored = Buffer | Buffer[] | undefined;
+export type Stored = Buffer | Buffer[] | undefined;
 /** `rest` are values to append to whatever list was there before the request. */
 type Touched = { stored: Stored } | { rest: Buffer[] };
 

@@ -1,3 +1,4 @@
+import type { Log } from '../base/log.js';
 import type { LogLevel } from './context.js';
 
 /** One line of a function for the node's log. */
@@ -11,3 +12,8 @@ export interface FunctionLine {
 }
 
 export type FunctionLog = (line: FunctionLine) => void;
+
+/** Lets functions' lines into the node's log, what they say about themselves under `details`. */
+export function functionLogTo(log: Log): FunctionLog {
+  return ({ level, message, ...fields }) => log[level](fields, message);
+}

@@ -1,32 +1,78 @@
 /** Makes the workers of a node: one for each deployed function, of the kind that its annotation asks for. */
+import { availableParallelism } from 'node:os';
 import type { Clock } from '../base/clock.js';
-import { Fault } from '../model/faults.js';
+import type { Log } from '../base/log.js';
 import { ANNOTATIONS, type Deployment } from '../model/config.js';
+import { Fault } from '../model/faults.js';
+import { WORKER_MEMORY_MB } from '../model/limits.js';
 import type { Worker } from '../session/call.js';
 import { loadInline } from './inline.js';
-import type { FunctionLog } from './log.js';
+import { functionLogTo } from './log.js';
+import { LoadRefused } from './process/member.js';
+import type { Load } from './process/messages.js';
+import { Pool } from './process/pool.js';
+import { Team } from './process/team.js';
 
 export interface WorkersOptions {
   clock: Clock;
-  log: FunctionLog;
+  log: Log;
+  /** Worker processes kept warm. */
+  spare?: number;
+  /** Most worker processes of one function. */
+  perFunction?: number;
+  memoryLimitMb?: number;
 }
 
 export interface Workers {
   /** `bundlePath` is a file ending in .mjs. Rejects with DEPLOY_FAILED, whose reason says what is wrong with the code. */
   load(deployment: Deployment, bundlePath: string): Promise<Worker>;
-  /** Ends every worker and its processes. */
+  /** Ends every worker and its processes at once; calls in hand fail with WORKER_LOST. */
   close(): Promise<void>;
 }
 
 export function createWorkers(options: WorkersOptions): Workers {
-  const { clock, log } = options;
+  const { clock, spare = 1, perFunction = Math.max(2, availableParallelism()), memoryLimitMb = WORKER_MEMORY_MB } = options;
+  const log = functionLogTo(options.log);
+  const pool = new Pool({ clock, log, spare, memoryLimitMb });
+  const teams = new Set<Team>();
 
   async function load(deployment: Deployment, bundlePath: string): Promise<Worker> {
     const { service, envVars: env = {} } = deployment;
     const asked = deployment.annotations?.[ANNOTATIONS.worker] ?? 'process';
-    if (asked === 'inline') return loadInline({ service, bundlePath, env, clock, log });
-    throw new Fault('DEPLOY_FAILED', { function: service, reason: `the annotation worker is ${asked}; it may be inline or process` });
+    switch (asked) {
+      case 'inline': return loadInline({ service, bundlePath, env, clock, log });
+      case 'process': return loadTeam({ service, path: bundlePath, env });
+      default: throw new Fault('DEPLOY_FAILED', { function: service, reason: `the annotation worker is ${asked}; it may be inline or process` });
+    }
   }
 
-  return { load, close: async () => {} };
+  async function loadTeam(wanted: Load): Promise<Worker> {
+    const kind = await pool.inspect(wanted).catch((error: unknown) => {
+      throw refusal(wanted.service, error);
+    });
+    const team = new Team({ clock, log, pool, most: perFunction, load: wanted, kind });
+    teams.add(team);
+    return {
+      kind,
+      run: (call) => team.run(call),
+      close: async () => {
+        await team.close();
+        teams.delete(team);
+      },
+    };
+  }
+
+  function refusal(service: string, error: unknown): Fault {
+    const reason = error instanceof Error ? error.message : String(error);
+    const details = { reason: error instanceof LoadRefused ? error.refused.stack : reason };
+    log({ level: 'error', function: service, message: 'The function could not be loaded', details });
+    return new Fault('DEPLOY_FAILED', { function: service, reason }, { cause: error });
+  }
+
+  async function close(): Promise<void> {
+    for (const team of teams) team.abandon();
+    await pool.close();
+  }
+
+  return { load, close };
 }

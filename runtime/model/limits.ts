@@ -85,3 +85,36 @@ export const PASS_ON_MOST_MS = 15_000;
 export const SUBTREE_WAIT_MS = 30_000;
 /** Telemetry samples that one call may record; further ones are dropped. */
 export const MAX_TELEMETRY_PER_CALL = 1_000;
+/** One frame between node and worker process: more than any request or answer may hold. */
+export const MAX_FRAME_BYTES = 512 * 1024 * 1024;
+/** A line that a function logs or prints; the rest of it is cut. */
+export const MAX_LOG_LINE_CHARS = 8 * 1024;
+/** Calls of one function in hand at one node; beyond, 503 at once is kinder than a late time-out. */
+export const MAX_CALLS_PER_FUNCTION = 2_000;
+/** Calls in flight in one worker process: more would only wait in its socket, and have to run again should it die. */
+export const MAX_CALLS_PER_PROCESS = 128;
+/** From so many calls in flight in each of its processes on, a function gets another one. */
+export const CALLS_PER_PROCESS_TO_GROW = 4;
+/** A working process is asked this often whether it still answers. */
+export const PING_EVERY_MS = 250;
+/** A process that has not answered for so long is busy with one handler: its other calls run elsewhere. */
+export const STALLED_AFTER_MS = 1_000;
+/** For so long after a stall a function gets one call at a time in each process, so that none waits behind another. */
+export const STALLS_REMEMBERED_MS = 60_000;
+/** An unused worker process ends after this: a function that nobody calls has none. */
+export const WORKER_IDLE_MS = 60_000;
+/** Importing a function's module takes no longer than this, or it is refused. */
+export const LOAD_TIMEOUT_MS = 10_000;
+/** Pause before the second start of a process after deaths in a row, doubled with each, and its bound. */
+export const RESTART_FIRST_MS = 100;
+export const RESTART_MOST_MS = 2_000;
+/** A process that lived this long has not died of starting. */
+export const RESTART_FORGIVEN_MS = 10_000;
+/** Starts in a row that may fail before the calls waiting for them do. */
+export const MAX_FAILED_STARTS = 3;
+/** Heap of one worker process unless the node says otherwise. */
+export const WORKER_MEMORY_MB = 256;
+/** What a process takes beside its heap: code, stacks, buffers on their way. */
+export const WORKER_MEMORY_BESIDE_MB = 192;
+/** Handlers that went on after their call had ended; a process with so many of them is replaced. */
+export const MAX_ORPHANS_PER_PROCESS = 32;

@@ -3,6 +3,7 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundleFunction } from '../../runtime/base/bundle.js';
+import type { Log } from '../../runtime/base/log.js';
 import type { Deployment } from '../../runtime/model/config.js';
 import type { FunctionLine } from '../../runtime/handler/log.js';
 import type { FunctionRequest, SessionAccess, WorkerCall } from '../../runtime/session/call.js';
@@ -40,10 +41,19 @@ export class Lines {
   readonly all: FunctionLine[] = [];
   #waiting: { wanted: (line: FunctionLine) => boolean; resolve: (line: FunctionLine) => void }[] = [];
 
-  readonly log = (line: FunctionLine): void => {
+  readonly log: Log = {
+    error: (fields, message) => this.#take('error', fields, message),
+    warn: (fields, message) => this.#take('warn', fields, message),
+    info: (fields, message) => this.#take('info', fields, message),
+    debug: (fields, message) => this.#take('debug', fields, message),
+    child: () => this.log,
+  };
+
+  #take(level: FunctionLine['level'], fields: object, message: string): void {
+    const line = { ...fields, level, message } as FunctionLine;
     this.all.push(line);
     for (const one of this.#waiting.filter(({ wanted }) => wanted(line))) one.resolve(line);
-  };
+  }
 
   async having(part: string): Promise<FunctionLine> {
     const wanted = (line: FunctionLine): boolean => line.message.includes(part);

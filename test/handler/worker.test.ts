@@ -2,12 +2,13 @@
 import { expect } from 'chai';
 import { ANNOTATIONS } from '../../runtime/model/config.js';
 import { systemClock } from '../../runtime/base/clock.js';
+import { silentLog } from '../../runtime/base/log.js';
 import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
 import type { FunctionResponse, Worker } from '../../runtime/session/call.js';
 import { Fault } from '../../runtime/model/faults.js';
 import { call, deployment, faultOf, Functions, Lines, request, session, text } from './support.js';
 
-for (const kind of ['inline']) {
+for (const kind of ['inline', 'process']) {
   describe(`A worker (${kind})`, () => {
     const functions = new Functions();
     const lines = new Lines();
@@ -27,6 +28,9 @@ for (const kind of ['inline']) {
       const file = await functions.bundle(name, source, options.extension);
       return workers.load(deployment(name, { annotations: { [ANNOTATIONS.worker]: kind }, envVars: options.envVars }), file);
     }
+    const WAITS_FOR_ABORT = `if (request.path === '/warm') return;
+      await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+      context.logger.info('it was told ' + request.path)`;
     const plain = (body: string): Promise<Worker> => load(`export default async function (request, context) { ${body} }`);
     const offloadable = (body: string): Promise<Worker> => load(`
       import { Offloadable, type HandlerContext, type HandlerRequest } from 'xylem';
@@ -176,8 +180,8 @@ for (const kind of ['inline']) {
     });
 
     it('ends a call whose client has gone, and tells the handler', async () => {
-      const worker = await plain(`await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
-        context.logger.info('it was told ' + request.path)`);
+      const worker = await plain(WAITS_FOR_ABORT);
+      await answerOf(worker, { path: '/warm' });
       const client = new AbortController();
       const running = worker.run(call({ signal: client.signal, request: request({ path: '/gone' }) }));
       setImmediate(() => client.abort());
@@ -186,8 +190,8 @@ for (const kind of ['inline']) {
     });
 
     it('ends a call that takes too long, and tells the handler', async () => {
-      const worker = await plain(`await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
-        context.logger.info('it was told ' + request.path)`);
+      const worker = await plain(WAITS_FOR_ABORT);
+      await answerOf(worker, { path: '/warm' });
       const fault = await faultOf(worker.run(call({ timeoutMs: 20, request: request({ path: '/late' }) })));
       expect(fault).to.deep.include({ code: 'HANDLER_TIMEOUT', details: { limit: 20 } });
       await lines.having('it was told /late');
@@ -209,7 +213,7 @@ for (const kind of ['inline']) {
 
 describe('Workers', () => {
   it('refuse an annotation they do not know', async () => {
-    const workers = createWorkers({ clock: systemClock, log: () => {} });
+    const workers = createWorkers({ clock: systemClock, log: silentLog });
     const fault = await faultOf(workers.load(deployment('f', { annotations: { [ANNOTATIONS.worker]: 'thread' } }), '/none.mjs'));
     expect(fault.message).to.contain('thread');
     await workers.close();

@@ -1,0 +1,105 @@
+/** Frames over one socket: many go out in one write per turn of the event loop, whole ones come in. */
+import type { Duplex } from 'node:stream';
+import { MAX_FRAME_BYTES } from '../../model/limits.js';
+import { FRAME_HEADER_BYTES, Packer, Unpacker } from './packing.js';
+
+export interface ChannelEvents {
+  frame(type: number, id: number, payload: Unpacker): void;
+  /** Once: the other side is gone, or sent what is no frame. */
+  ended(reason?: string): void;
+}
+
+export class Channel {
+  readonly #packer = new Packer();
+  #out: Buffer[] = [];
+  #chunks: Buffer[] = [];
+  #have = 0;
+  /** Bytes without which no frame is whole. */
+  #need = FRAME_HEADER_BYTES;
+  #ended = false;
+
+  constructor(private readonly socket: Duplex, private readonly events: ChannelEvents) {
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.on('error', () => undefined);
+    for (const event of ['end', 'close']) socket.once(event, () => this.#end());
+  }
+
+  send(type: number, id: number, pack?: (packer: Packer) => void): void {
+    if (this.#ended) return;
+    const packer = this.#packer.begin(type, id);
+    pack?.(packer);
+    if (this.#out.length === 0) setImmediate(() => this.flush());
+    for (const piece of packer.end()) this.#out.push(piece);
+  }
+
+  flush(): void {
+    const out = this.#out;
+    if (out.length === 0 || this.#ended) return;
+    this.#out = [];
+    if (out.length === 1) {
+      this.socket.write(out[0]!);
+      return;
+    }
+    this.socket.cork();
+    for (const piece of out) this.socket.write(piece);
+    this.socket.uncork();
+  }
+
+  /** Sends what is due and says goodbye. */
+  close(): void {
+    this.flush();
+    this.socket.end();
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#have > 0) {
+      this.#chunks.push(chunk);
+      this.#have += chunk.length;
+      if (this.#have < this.#need) return;
+      chunk = Buffer.concat(this.#chunks, this.#have);
+      this.#chunks = [];
+      this.#have = 0;
+    }
+    const rest = this.#parse(chunk);
+    if (rest.length === 0 || this.#ended) return;
+    this.#chunks.push(rest);
+    this.#have = rest.length;
+  }
+
+  /** Hands out the whole frames; gives what is left. */
+  #parse(chunk: Buffer): Buffer {
+    let at = 0;
+    this.#need = FRAME_HEADER_BYTES;
+    while (chunk.length - at >= FRAME_HEADER_BYTES && !this.#ended) {
+      const length = chunk.readUInt32LE(at);
+      if (length < FRAME_HEADER_BYTES - 4 || length > MAX_FRAME_BYTES) {
+        this.#end('a frame of an impossible length');
+        break;
+      }
+      const end = at + 4 + length;
+      if (end > chunk.length) {
+        this.#need = 4 + length;
+        break;
+      }
+      this.#hand(chunk, at, end);
+      at = end;
+    }
+    return chunk.subarray(at);
+  }
+
+  #hand(chunk: Buffer, at: number, end: number): void {
+    try {
+      this.events.frame(chunk.readUInt8(at + 4), chunk.readUInt32LE(at + 5), new Unpacker(chunk.subarray(at + FRAME_HEADER_BYTES, end)));
+    } catch (error) {
+      this.#end(`a frame that cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  #end(reason?: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#out = [];
+    this.#chunks = [];
+    this.events.ended(reason);
+  }
+}

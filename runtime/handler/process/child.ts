@@ -1,0 +1,182 @@
+/**
+ * The program of a worker process. It is started before anybody knows what for; a `load` dedicates it to one
+ * function. It has no store, no secrets and no way to the node but the socket it was born with, and it
+ * ends when that socket does.
+ */
+import { Socket } from 'node:net';
+import { pathToFileURL } from 'node:url';
+import { Fault } from '../../model/faults.js';
+import { MAX_LOG_LINE_CHARS } from '../../model/limits.js';
+import type { FunctionRequest, SessionAccess, WorkerAnswer } from '../../session/call.js';
+import type { Stored } from '../edgedb.js';
+import { describe, execute, isThenable, type Place, type Run, type Target } from '../execution.js';
+import { recognise } from '../recognise.js';
+import { Channel } from './channel.js';
+import {
+  packAnswer, TO_CHILD, TO_NODE, unpackCall, unpackFetched,
+  type CallMessage, type Failed, type Fetch, type Fetched, type Line, type Load, type Loaded, type Refused,
+} from './messages.js';
+import type { Unpacker } from './packing.js';
+
+/** Stands for what reading the session failed with; the node has the original. */
+class Unread extends Error {
+  override readonly message = 'The session could not be read';
+}
+
+class ChildRun implements Run {
+  readonly callId: string;
+  readonly request: FunctionRequest;
+  readonly session: SessionAccess | undefined;
+  #abort: AbortController | undefined;
+  #questions: Map<number, (fetched: Fetched) => void> | undefined;
+  #asked = 0;
+
+  constructor(private readonly channel: Channel, private readonly id: number, message: CallMessage) {
+    this.callId = message.callId;
+    this.request = message.request;
+    this.session = message.session && {
+      ...message.session,
+      fetch: async (key) => (await this.#ask({ key }) as { stored: Stored }).stored,
+      fetchKeys: async () => (await this.#ask({}) as { keys: string[] }).keys,
+    };
+  }
+
+  get signal(): AbortSignal {
+    return (this.#abort ??= new AbortController()).signal;
+  }
+
+  abort(): void {
+    (this.#abort ??= new AbortController()).abort();
+  }
+
+  fetched(fetched: Fetched): void {
+    const resolve = this.#questions?.get(fetched.question);
+    this.#questions?.delete(fetched.question);
+    resolve?.(fetched);
+  }
+
+  async #ask(asked: Omit<Fetch, 'question'>): Promise<Fetched> {
+    const questions = this.#questions ??= new Map();
+    this.#asked += 1;
+    const question = this.#asked;
+    const fetched = await new Promise<Fetched>((resolve) => {
+      questions.set(question, resolve);
+      this.channel.send(TO_NODE.fetch, this.id, (packer) => packer.json({ ...asked, question } satisfies Fetch));
+    });
+    if ('failed' in fetched) throw new Unread();
+    return fetched;
+  }
+}
+
+class Child {
+  readonly #channel: Channel;
+  readonly #runs = new Map<number, ChildRun>();
+  #target: Target | undefined;
+  #place: Place;
+
+  constructor(socket: Socket) {
+    this.#channel = new Channel(socket, {
+      frame: (type, id, payload) => this.#frame(type, id, payload),
+      ended: () => process.exit(0),
+    });
+    this.#place = this.#placeWith({});
+  }
+
+  log(line: Line): void {
+    const message = line.message.slice(0, MAX_LOG_LINE_CHARS);
+    this.#channel.send(TO_NODE.log, 0, (packer) => packer.text(jsonOf({ ...line, message })));
+  }
+
+  /** Says what happened and ends: after an exception that nobody caught, nothing here can be trusted. */
+  crash(error: unknown): void {
+    this.log({ level: 'error', message: 'An exception that nobody caught ended the worker process', details: { reason: describe(error) } });
+    this.#channel.flush();
+    setTimeout(() => process.exit(1), CRASH_FLUSH_MS);
+    this.#channel.close();
+  }
+
+  #frame(type: number, id: number, payload: Unpacker): void {
+    switch (type) {
+      case TO_CHILD.call: return this.#call(id, unpackCall(payload));
+      case TO_CHILD.abort: return this.#runs.get(id)?.abort();
+      case TO_CHILD.fetched: return this.#runs.get(id)?.fetched(unpackFetched(payload));
+      case TO_CHILD.ping: return this.#channel.send(TO_NODE.pong, id, (packer) => packer.u32(Math.ceil(process.memoryUsage.rss() / 1024)));
+      case TO_CHILD.load: return void this.#load(id, payload.json<Load>(), true);
+      case TO_CHILD.inspect: return void this.#load(id, payload.json<Load>(), false);
+    }
+  }
+
+  async #load(id: number, { service, path, env }: Load, keep: boolean): Promise<void> {
+    Object.assign(process.env, env);
+    try {
+      const url = pathToFileURL(path);
+      url.searchParams.set('function', service);
+      const target = recognise(await import(url.href) as Record<string, unknown>);
+      if (keep) {
+        this.#target = target;
+        this.#place = this.#placeWith(env);
+      }
+      this.#channel.send(TO_NODE.loaded, id, (packer) => packer.json({ kind: target.kind } satisfies Loaded));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#channel.send(TO_NODE.refused, id, (packer) => packer.json({ reason, stack: describe(error) } satisfies Refused));
+    }
+    if (!keep) for (const name of Object.keys(env)) delete process.env[name];
+  }
+
+  #call(id: number, message: CallMessage): void {
+    const run = new ChildRun(this.#channel, id, message);
+    this.#runs.set(id, run);
+    try {
+      const answer = execute(this.#target!, run, this.#place);
+      if (isThenable(answer)) answer.then((value) => this.#answer(id, value)).catch((error: unknown) => this.#fail(id, error));
+      else this.#answer(id, answer);
+    } catch (error) {
+      this.#fail(id, error);
+    }
+  }
+
+  #answer(id: number, answer: WorkerAnswer): void {
+    this.#channel.send(TO_NODE.answer, id, (packer) => packAnswer(packer, answer));
+    this.#runs.delete(id);
+  }
+
+  #fail(id: number, error: unknown): void {
+    this.#runs.delete(id);
+    const failed: Failed = error instanceof Fault ? { code: error.code, details: error.details } : { unread: true };
+    this.#channel.send(TO_NODE.failed, id, (packer) => packer.json(failed));
+  }
+
+  #placeWith(env: Record<string, string>): Place {
+    return {
+      env: Object.freeze({ ...env }),
+      now: () => Date.now(),
+      log: (level, callId, message, details) => this.log({ level, callId, message, details }),
+    };
+  }
+}
+
+/** Details that JSON cannot express, or not in a line's length, are left out: a log line must not fail its call. */
+function jsonOf(line: Line): string {
+  try {
+    const json = JSON.stringify(line);
+    if (json.length <= 2 * MAX_LOG_LINE_CHARS) return json;
+  } catch {
+    // Said below.
+  }
+  return JSON.stringify({ ...line, details: { omitted: 'too long, or not JSON' } });
+}
+
+/** Time for the last words to get out. */
+const CRASH_FLUSH_MS = 100;
+/** The socket is the first descriptor after the standard three. */
+const SOCKET_FD = 3;
+
+// Ctrl-C reaches the whole process group; the node stops its workers in order.
+process.on('SIGINT', () => undefined);
+const child = new Child(new Socket({ fd: SOCKET_FD, readable: true, writable: true }));
+process.on('uncaughtException', (error) => child.crash(error));
+// What a handler left unawaited has failed: its call is over, and no other call is worse for it.
+process.on('unhandledRejection', (error) => child.log({
+  level: 'error', message: 'A promise that nobody awaited was rejected', details: { reason: describe(error) },
+}));

@@ -1,0 +1,155 @@
+/** What a node and its worker processes say to each other, and how each message lies in its frame. */
+import type { FaultCode, FaultDetails } from '../../model/faults.js';
+import type { FunctionKind, FunctionRequest, FunctionResponse, SessionInfo, TelemetryEntry, WorkerAnswer, WorkerCall } from '../../session/call.js';
+import type { SessionData, Write } from '../../store/store.js';
+import type { FunctionLine } from '../log.js';
+import type { Packer, Unpacker } from './packing.js';
+
+export const TO_CHILD = { load: 1, inspect: 2, call: 3, abort: 4, fetched: 5, ping: 6 } as const;
+export const TO_NODE = { loaded: 17, refused: 18, answer: 19, failed: 20, fetch: 21, log: 22, pong: 23 } as const;
+
+export interface Load {
+  service: string;
+  path: string;
+  env: Record<string, string>;
+}
+
+export interface Loaded {
+  kind: FunctionKind;
+}
+
+export interface Refused {
+  reason: string;
+  /** For the log only. */
+  stack: string;
+}
+
+/** `unread`: reading the session failed; the node knows with what. */
+export type Failed = { code: FaultCode; details: FaultDetails } | { unread: true };
+
+export interface Fetch {
+  /** Number of the question within its call. */
+  question: number;
+  /** Missing: the names of all keys are asked for. */
+  key?: string;
+}
+
+export type Line = Omit<FunctionLine, 'function'>;
+
+type Stored = Buffer | Buffer[] | undefined;
+const ABSENT = 0;
+const VALUE = 1;
+const LIST = 2;
+/** How much of the session goes with a call. */
+const NO_SESSION = 0;
+const WHOLE = 1;
+const LARGE = 2;
+const OPS = ['set', 'delete', 'append', 'setList'] as const;
+/** Values up to this size are copied out of the frame they came in, so that keeping one does not keep the frame. */
+const COPY_BYTES = 4 * 1024;
+
+function packStored(packer: Packer, stored: Stored): void {
+  if (stored === undefined) packer.u8(ABSENT);
+  else if (Array.isArray(stored)) packList(packer.u8(LIST), stored);
+  else packer.u8(VALUE).bytes(stored);
+}
+
+function packList(packer: Packer, values: Buffer[]): void {
+  packer.u32(values.length);
+  for (const value of values) packer.bytes(value);
+}
+
+function unpackStored(frame: Unpacker): Stored {
+  const kind = frame.u8();
+  if (kind === ABSENT) return undefined;
+  return kind === LIST ? unpackList(frame) : frame.bytes();
+}
+
+function unpackList(frame: Unpacker): Buffer[] {
+  const values: Buffer[] = [];
+  for (let left = frame.u32(); left > 0; left -= 1) values.push(frame.bytes());
+  return values;
+}
+
+// ── Call ───────────────────────────────────────────────────────────────────────────────────────
+
+export interface CallMessage {
+  callId: string;
+  request: FunctionRequest;
+  session?: { info: SessionInfo; data?: SessionData };
+}
+
+export function packCall(packer: Packer, { callId, request, session }: WorkerCall): void {
+  const { method, path, query, headers, body } = request;
+  packer.json([callId, method, path, query, headers, session?.info]).bytes(body);
+  if (!session) packer.u8(NO_SESSION);
+  else if (!session.data) packer.u8(LARGE);
+  else {
+    packer.u8(WHOLE).u32(session.data.size);
+    for (const [key, stored] of session.data) packStored(packer.text(key), stored);
+  }
+}
+
+export function unpackCall(frame: Unpacker): CallMessage {
+  const [callId, method, path, query, headers, info] =
+    frame.json<[string, string, string, string, FunctionRequest['headers'], SessionInfo]>();
+  const request: FunctionRequest = { method, path, query, headers, body: frame.bytes() };
+  const extent = frame.u8();
+  if (extent === NO_SESSION) return { callId, request };
+  if (extent === LARGE) return { callId, request, session: { info } };
+  const data: SessionData = new Map();
+  for (let left = frame.u32(); left > 0; left -= 1) data.set(frame.text(), unpackStored(frame) ?? []);
+  return { callId, request, session: { info, data } };
+}
+
+// ── Answer ─────────────────────────────────────────────────────────────────────────────────────
+
+export function packAnswer(packer: Packer, { response, writes, ttlMs, telemetry }: WorkerAnswer): void {
+  packer.json([response.status, response.headers, ttlMs ?? -1, telemetry]).bytes(response.body).u32(writes.length);
+  for (const write of writes) {
+    packer.u8(OPS.indexOf(write.op)).text(write.key);
+    if (write.op === 'set') packer.bytes(write.value);
+    else if (write.op !== 'delete') packList(packer, write.values);
+  }
+}
+
+export function unpackAnswer(frame: Unpacker): WorkerAnswer {
+  const [status, headers, ttlMs, telemetry] = frame.json<[number, FunctionResponse['headers'], number, TelemetryEntry[]]>();
+  const response: FunctionResponse = { status, headers, body: frame.bytes() };
+  const writes: Write[] = [];
+  for (let left = frame.u32(); left > 0; left -= 1) writes.push(unpackWrite(frame));
+  const answer: WorkerAnswer = { response, writes, effects: [], telemetry };
+  if (ttlMs >= 0) answer.ttlMs = ttlMs;
+  return answer;
+}
+
+function unpackWrite(frame: Unpacker): Write {
+  const op = OPS[frame.u8()];
+  if (op === undefined) throw new RangeError('an unknown kind of write');
+  const key = frame.text();
+  if (op === 'set') return { op, key, value: own(frame.bytes()) };
+  return op === 'delete' ? { op, key } : { op, key, values: unpackList(frame).map(own) };
+}
+
+function own(value: Buffer): Buffer {
+  return value.length <= COPY_BYTES ? Buffer.from(value) : value;
+}
+
+// ── Keys of a large session ────────────────────────────────────────────────────────────────────
+
+export type Fetched = { question: number } & ({ failed: true } | { keys: string[] } | { stored: Stored });
+
+export function packFetched(packer: Packer, fetched: Fetched): void {
+  if ('failed' in fetched) packer.u32(fetched.question).u8(0);
+  else if ('keys' in fetched) packer.u32(fetched.question).u8(1).json(fetched.keys);
+  else packStored(packer.u32(fetched.question).u8(2), fetched.stored);
+}
+
+export function unpackFetched(frame: Unpacker): Fetched {
+  const question = frame.u32();
+  switch (frame.u8()) {
+    case 0: return { question, failed: true };
+    case 1: return { question, keys: frame.json<string[]>() };
+    default: return { question, stored: unpackStored(frame) };
+  }
+}

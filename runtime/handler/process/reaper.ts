@@ -1,0 +1,39 @@
+/**
+ * A worker process ends when its socket to the node closes, unless its handler never gives the event loop
+ * back. For that case a small shell outlives the node: it holds the processes' ids and kills what is left.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+
+export interface Reaper {
+  born(pid: number): void;
+  died(pid: number): void;
+  close(): void;
+}
+
+const SCRIPT = `trap '' INT TERM HUP
+pids=
+while read -r line; do
+  pid=\${line#?}
+  case $line in
+    +*) pids="$pids $pid" ;;
+    -*) left=; for one in $pids; do [ "$one" = "$pid" ] || left="$left $one"; done; pids=$left ;;
+  esac
+done
+[ -z "$pids" ] || kill -9 $pids 2>/dev/null`;
+
+/** Where there is no shell, processes still end with their socket. */
+export function createReaper(): Reaper {
+  const shell: ChildProcess = spawn('/bin/sh', ['-c', SCRIPT], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: {} });
+  shell.on('error', () => undefined);
+  shell.stdin!.on('error', () => undefined);
+  shell.unref();
+  (shell.stdin as unknown as { unref(): void }).unref();
+  const tell = (line: string): void => {
+    if (shell.stdin!.writable) shell.stdin!.write(`${line}\n`);
+  };
+  return {
+    born: (pid) => tell(`+${pid}`),
+    died: (pid) => tell(`-${pid}`),
+    close: () => shell.stdin!.end(),
+  };
+}

@@ -1,0 +1,245 @@
+/**
+ * Runs one function in processes of its own. Nothing a handler does harms the node or another session's call:
+ * nothing is committed before an answer, so the calls of a process that died simply run again, each with a
+ * process to itself; the one at which that process dies too is the culprit and fails.
+ */
+import type { Clock } from '../../base/clock.js';
+import { Fault, FAULTS, type FaultCode } from '../../model/faults.js';
+import { CALLS_PER_PROCESS_TO_GROW, MAX_CALLS_PER_FUNCTION, MAX_CALLS_PER_PROCESS } from '../../model/limits.js';
+import type { FunctionKind, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
+import type { FunctionLog } from '../log.js';
+import { Job } from './job.js';
+import type { Member } from './member.js';
+import { packCall, packFetched, TO_CHILD, TO_NODE, unpackAnswer, type Failed, type Fetch, type Load } from './messages.js';
+import type { Unpacker } from './packing.js';
+import { Pulse } from './pulse.js';
+import type { Pool } from './pool.js';
+import { Starter } from './starter.js';
+
+export interface TeamOptions {
+  clock: Clock;
+  log: FunctionLog;
+  pool: Pool;
+  /** Most processes at once; one that is stalled does not count. */
+  most: number;
+  load: Load;
+  kind: FunctionKind;
+}
+
+export class Team implements Worker {
+  readonly kind: FunctionKind;
+  readonly #members = new Set<Member>();
+  readonly #jobs = new Map<number, Job>();
+  readonly #waiting: Job[] = [];
+  readonly #pulse: Pulse;
+  readonly #starter: Starter;
+  #last = 0;
+  #closing: (() => void) | undefined;
+
+  constructor(private readonly options: TeamOptions) {
+    this.kind = options.kind;
+    this.#pulse = new Pulse(options.clock, this.#members, {
+      stalled: (member) => this.#stalled(member),
+      tired: (member) => void member.retire(),
+    });
+    this.#starter = new Starter(options, {
+      ready: (member) => this.#ready(member),
+      died: (member, reason) => this.#died(member, reason),
+      failed: (fault) => this.#failWaiting(fault),
+    });
+  }
+
+  run(call: WorkerCall): Promise<WorkerAnswer> {
+    const { load: { service }, clock } = this.options;
+    if (call.signal.aborted) return Promise.reject(new Fault('CLIENT_GONE'));
+    if (this.#closing) return Promise.reject(new Fault('WORKER_LOST', { function: service }));
+    if (this.#jobs.size >= MAX_CALLS_PER_FUNCTION) {
+      return Promise.reject(new Fault('OVERLOADED', { function: service, limit: MAX_CALLS_PER_FUNCTION }));
+    }
+    this.#last = (this.#last + 1) >>> 0;
+    const job = new Job(this.#last, call, clock, (late, fault) => this.#end(late, fault));
+    this.#jobs.set(job.id, job);
+    this.#place(job);
+    return job.answer;
+  }
+
+  /** Takes no more calls; resolves when those in hand are answered and the processes gone. */
+  async close(): Promise<void> {
+    if (this.#jobs.size > 0) await new Promise<void>((resolve) => this.#closing = resolve);
+    else this.#closing = () => undefined;
+    this.#pulse.stop();
+    this.#starter.stop();
+    await Promise.all([...this.#members].map((member) => member.retire()));
+  }
+
+  /** Fails every call in hand: the processes are about to be killed. */
+  abandon(): void {
+    this.#closing ??= () => undefined;
+    this.#pulse.stop();
+    this.#starter.stop();
+    for (const job of this.#jobs.values()) this.#finish(job, () => job.reject(this.#lost()));
+  }
+
+  // ── Placing ──────────────────────────────────────────────────────────────────────────────────
+
+  #place(job: Job): void {
+    const member = this.#choose(job);
+    if (member) return this.#give(member, job);
+    if (job.suspect) this.#waiting.unshift(job);
+    else this.#waiting.push(job);
+    this.#grow();
+  }
+
+  /** An idle process; else the one with the fewest calls, unless the call or the function needs one to itself. */
+  #choose(job: Job): Member | undefined {
+    let least: Member | undefined;
+    for (const member of this.#members) {
+      if (member.leaving || member.stalled || member.alone) continue;
+      if (member.load === 0) return member;
+      if (!least || member.load < least.load) least = member;
+    }
+    if (!least || job.suspect || this.#pulse.stalledLately) return undefined;
+    if (least.load >= CALLS_PER_PROCESS_TO_GROW) this.#grow();
+    return least.load < MAX_CALLS_PER_PROCESS ? least : undefined;
+  }
+
+  #grow(): void {
+    let serving = 0;
+    for (const member of this.#members) if (!member.stalled && !member.leaving) serving += 1;
+    if (serving < this.options.most && this.#members.size < 2 * this.options.most) this.#starter.start();
+  }
+
+  #give(member: Member, job: Job): void {
+    job.member = member;
+    member.alone = job.suspect;
+    member.used = true;
+    member.calls.add(job.id);
+    member.send(TO_CHILD.call, job.id, (packer) => packCall(packer, job.call));
+    this.#pulse.beat();
+  }
+
+  #ready(member: Member): void {
+    member.listener = this;
+    this.#members.add(member);
+    this.#serveWaiting();
+  }
+
+  #serveWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const member = this.#choose(this.#waiting[0]!);
+      if (!member) return this.#grow();
+      this.#give(member, this.#waiting.shift()!);
+    }
+  }
+
+  // ── Answers ──────────────────────────────────────────────────────────────────────────────────
+
+  frame(member: Member, type: number, id: number, payload: Unpacker): void {
+    const job = this.#jobs.get(id);
+    const current = job?.member === member ? job : undefined;
+    switch (type) {
+      case TO_NODE.fetch:
+        if (current) void this.#fetch(member, current, payload.json<Fetch>());
+        return;
+      case TO_NODE.answer: {
+        const answer = current && unpackAnswer(payload);
+        return this.#leave(member, id, current, () => current!.resolve(answer!));
+      }
+      case TO_NODE.failed: {
+        const failed = payload.json<Failed>();
+        return this.#leave(member, id, current, () => current!.reject(this.#faultOf(failed, current!)));
+      }
+      default: throw new RangeError(`a frame of unknown type ${type}`);
+    }
+  }
+
+  #leave(member: Member, id: number, job: Job | undefined, settle: () => void): void {
+    member.calls.delete(id);
+    member.orphans.delete(id);
+    member.alone = false;
+    if (job) this.#finish(job, settle);
+    if (this.#waiting.length > 0) this.#serveWaiting();
+  }
+
+  #finish(job: Job, settle: () => void): void {
+    this.#jobs.delete(job.id);
+    settle();
+    if (this.#jobs.size === 0) this.#closing?.();
+  }
+
+  #faultOf(failed: Failed, job: Job): unknown {
+    if ('unread' in failed) return job.unread ?? new Fault('HANDLER_FAILED', { call: job.call.callId });
+    if (Object.hasOwn(FAULTS, failed.code)) return new Fault(failed.code satisfies FaultCode, failed.details);
+    return new Fault('HANDLER_FAILED', { call: job.call.callId });
+  }
+
+  async #fetch(member: Member, job: Job, { question, key }: Fetch): Promise<void> {
+    const { session } = job.call;
+    try {
+      if (!session) throw new Fault('SESSION_MISSING');
+      const fetched = key === undefined
+        ? { question, keys: await session.fetchKeys() }
+        : { question, stored: await session.fetch(key) };
+      member.send(TO_CHILD.fetched, job.id, (packer) => packFetched(packer, fetched));
+    } catch (error) {
+      job.unread ??= error;
+      member.send(TO_CHILD.fetched, job.id, (packer) => packFetched(packer, { question, failed: true }));
+    }
+  }
+
+  // ── Mishaps ──────────────────────────────────────────────────────────────────────────────────
+
+  /** The time is up, or the client gone: the handler is told, and nobody waits for what it does. */
+  #end(job: Job, fault: Fault): void {
+    const { member } = job;
+    if (member) {
+      member.orphans.add(job.id);
+      member.send(TO_CHILD.abort, job.id);
+      if (member.stalled) member.kill('it ran a handler that never gave the processor back');
+      this.#pulse.beat();
+    } else {
+      const at = this.#waiting.indexOf(job);
+      if (at >= 0) this.#waiting.splice(at, 1);
+    }
+    this.#finish(job, () => job.reject(fault));
+  }
+
+  /** One handler keeps the process to itself. It may, until its time is up, as long as no other call waits behind it. */
+  #stalled(member: Member): void {
+    if (member.load === 1 && member.orphans.size === 0 && !member.overweight) {
+      member.stalled = true;
+      this.#serveWaiting();
+    } else {
+      member.kill('it did not answer any more');
+    }
+  }
+
+  #died(member: Member, reason: string): void {
+    if (!this.#members.delete(member)) return;
+    const jobs = [...member.calls].flatMap((id) => this.#jobs.get(id) ?? []).filter((job) => job.member === member);
+    if (jobs.length > 0 || !member.leaving) {
+      this.options.log({
+        level: 'warn', function: this.options.load.service, message: 'A worker process ended',
+        details: { reason, calls: jobs.map((job) => job.call.callId), suspect: member.alone },
+      });
+      this.#starter.mourn(member);
+    }
+    for (const job of jobs) this.#again(job);
+    this.#serveWaiting();
+  }
+
+  #again(job: Job): void {
+    job.member = undefined;
+    if (job.suspect) return this.#finish(job, () => job.reject(this.#lost()));
+    job.suspect = true;
+    this.#waiting.unshift(job);
+  }
+
+  #failWaiting(fault: Fault): void {
+    for (const job of this.#waiting.splice(0)) this.#finish(job, () => job.reject(fault));
+  }
+
+  #lost(): Fault {
+    return new Fault('WORKER_LOST', { function: this.options.load.service });
+  }
+}
