@@ -118,3 +118,7 @@ export const WORKER_MEMORY_MB = 256;
 export const WORKER_MEMORY_BESIDE_MB = 192;
 /** Handlers that went on after their call had ended; a process with so many of them is replaced. */
 export const MAX_ORPHANS_PER_PROCESS = 32;
+/** A node tells its parent and the oracle that it is there this often. */
+export const ANNOUNCE_EVERY_MS = 2_000;
+/** A node that the oracle has not heard of for so long counts as failed. */
+export const REGISTRATION_DEADLINE_MS = 10_000;

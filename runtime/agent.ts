@@ -1,0 +1,168 @@
+/**
+ * The node's agent: tells the parent who is below, learns who is above, and registers with the
+ * oracle. The tree alone keeps the domain going; the oracle may be down.
+ */
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock, Timer } from './base/clock.js';
+import type { NodeInfo, Subtree } from './base/directory.js';
+import type { PeerClient } from './base/http-client.js';
+import type { Log } from './base/log.js';
+import type { Route } from './base/reply.js';
+import { type KnownTree, TreeDirectory } from './base/tree-directory.js';
+import { Fault } from './model/faults.js';
+import { ANNOUNCE_EVERY_MS, MAX_TREE_DEPTH, REGISTRATION_DEADLINE_MS } from './model/limits.js';
+
+export interface AgentOptions {
+  self: NodeInfo;
+  /** Name of the parent, where the configuration gives it; else it is learned at the first announcement. */
+  parentUrl?: string;
+  oracleUrl?: string;
+  /** Life of this process. */
+  boot: string;
+  stateDir: string;
+  peers: PeerClient;
+  clock: Clock;
+  log: Log;
+  /** What a registration says besides name and address: store, functions, load. */
+  describe(): Record<string, unknown>;
+  /** Called when the children have changed. */
+  onChildren?(): void;
+}
+
+/** At first a node speaks up more often: a whole domain that starts together finds itself sooner. */
+const YOUNG_ROUNDS = 20;
+
+export class Agent {
+  readonly directory: TreeDirectory;
+  #registered = false;
+  #closed = false;
+  readonly #timers = new Set<Timer>();
+
+  constructor(private readonly options: AgentOptions) {
+    this.directory = new TreeDirectory({ self: options.self, askUp: (name) => this.#askUp(name) });
+  }
+
+  /** True once the oracle knows the node; a node without an oracle has nothing to wait for. */
+  registered(): boolean {
+    return this.#registered || this.options.oracleUrl === undefined;
+  }
+
+  /** Takes up what was known before, tries parent and oracle once, and then again and again. */
+  async start(): Promise<void> {
+    await this.#restore();
+    await Promise.all([this.#announce(), this.#register()]);
+    this.#repeat(() => this.#announce(), ANNOUNCE_EVERY_MS);
+    this.#repeat(() => this.#register(), ANNOUNCE_EVERY_MS);
+  }
+
+  /** Announces at once, because something about the node has changed. */
+  async announceNow(): Promise<void> {
+    await this.#announce();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers) this.options.clock.clearTimeout(timer);
+  }
+
+  routes(): Route[] {
+    return [
+      { method: 'POST', path: '/peer/announce', access: 'peer', run: async ({ body }) => ({ status: 200, json: await this.#receive(body as Subtree) }) },
+      {
+        method: 'GET', path: '/peer/resolve', access: 'peer',
+        run: async ({ query }) => ({ status: 200, json: { node: (await this.directory.resolve(query.get('name') ?? '')) ?? null } }),
+      },
+    ];
+  }
+
+  // ── The tree ─────────────────────────────────────────────────────────────────────────────────
+
+  async #receive(child: Subtree): Promise<{ ancestors: NodeInfo[] }> {
+    const name = child?.node?.name;
+    if (typeof name !== 'string' || typeof child.node.url !== 'string' || !Array.isArray(child.children)) {
+      throw new Fault('PARAMETER_INVALID', { name: 'node', reason: 'a node with name, url and children is needed' });
+    }
+    const above = [this.directory.self, ...this.directory.ancestors()];
+    if (above.some((node) => node.name === name)) throw new Fault('PARAMETER_INVALID', { name: 'node', reason: `${name} is above already: the tree would be a circle` });
+    if (above.length >= MAX_TREE_DEPTH) throw new Fault('PARAMETER_INVALID', { name: 'node', reason: `the tree would be deeper than ${MAX_TREE_DEPTH}` });
+    if (this.directory.setChild(child)) {
+      await this.#save();
+      this.options.onChildren?.();
+      // News go up at once, so that a new leaf is known to the root within a round trip a level.
+      void this.#announce();
+    }
+    return { ancestors: above };
+  }
+
+  async #announce(): Promise<void> {
+    const { parentUrl, peers, log } = this.options;
+    if (parentUrl === undefined) return;
+    try {
+      const { body } = await peers.call(parentUrl, 'POST', '/peer/announce', this.directory.subtree());
+      if (this.directory.setAncestors((body as { ancestors: NodeInfo[] }).ancestors)) await this.#save();
+    } catch (error) {
+      log.debug({ parentUrl, reason: (error as Error).message }, 'the parent was not reached');
+    }
+  }
+
+  async #askUp(name: string): Promise<NodeInfo | undefined> {
+    const { parentUrl, peers } = this.options;
+    if (parentUrl === undefined) return undefined;
+    const { body } = await peers.call(parentUrl, 'GET', `/peer/resolve?name=${encodeURIComponent(name)}`);
+    return (body as { node: NodeInfo | null }).node ?? undefined;
+  }
+
+  // ── The oracle ───────────────────────────────────────────────────────────────────────────────
+
+  async #register(): Promise<void> {
+    const { oracleUrl, peers, self, boot, log } = this.options;
+    if (oracleUrl === undefined) return;
+    const { name, url, level } = self;
+    const parent = this.directory.parent()?.name ?? null;
+    // Without its parent's name a node that has one would be taken for a second root.
+    if (parent === null && this.options.parentUrl !== undefined) return;
+    try {
+      const registration = { name, url, level, parent, boot, deadlineMs: REGISTRATION_DEADLINE_MS, ...this.options.describe() };
+      await peers.call(oracleUrl, 'POST', '/api/v1/nodes', registration);
+      this.#registered = true;
+    } catch (error) {
+      log.debug({ oracleUrl, reason: (error as Error).message }, 'the oracle was not reached');
+    }
+  }
+
+  #repeat(work: () => Promise<void>, everyMs: number): void {
+    const { clock } = this.options;
+    let young = YOUNG_ROUNDS;
+    const again = () => {
+      young -= 1;
+      const timer = clock.setTimeout(() => {
+        this.#timers.delete(timer);
+        void work().finally(() => {
+          if (!this.#closed) again();
+        });
+      }, young > 0 || !this.registered() ? everyMs / 10 : everyMs);
+      this.#timers.add(timer);
+    };
+    again();
+  }
+
+  // ── What is kept ─────────────────────────────────────────────────────────────────────────────
+
+  get #file(): string {
+    return join(this.options.stateDir, 'directory.json');
+  }
+
+  async #save(): Promise<void> {
+    await writeFile(`${this.#file}.new`, JSON.stringify(this.directory.snapshot()));
+    await rename(`${this.#file}.new`, this.#file);
+  }
+
+  async #restore(): Promise<void> {
+    try {
+      this.directory.restore(JSON.parse(await readFile(this.#file, 'utf8')) as KnownTree);
+    } catch {
+      // The first start, or a torn file: parent and children say it all again.
+    }
+  }
+}
