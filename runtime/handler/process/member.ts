@@ -53,6 +53,8 @@ export class Member {
   stalled = false;
   /** Takes no more calls. */
   leaving = false;
+  /** Nothing reaches it any more. */
+  cut = false;
   usedAtMs: number;
   /** Used since it was last asked how it is. */
   used = false;
@@ -64,6 +66,8 @@ export class Member {
   readonly #channel: Channel;
   #loading: { resolve(kind: FunctionKind): void; reject(error: Error): void } | undefined;
   #dead = false;
+  #halves = 0;
+  #reason: string | undefined;
   #gone: Promise<void>;
 
   constructor(private readonly options: MemberOptions) {
@@ -75,7 +79,7 @@ export class Member {
     this.#gone = new Promise((resolve) => {
       this.#process.once('exit', (code, signal) => {
         resolve();
-        clock.setTimeout(() => this.#die(signal ? `ended by ${signal}` : `ended with code ${code}`), LAST_WORDS_MS);
+        this.#half(signal ? `its process ended by ${signal}` : `its process ended with code ${code}`);
       });
       this.#process.once('error', (error) => {
         resolve();
@@ -86,7 +90,11 @@ export class Member {
     eachLine(this.#process.stderr!, (message) => log({ level: 'warn', message }));
     this.#channel = new Channel(this.#process.stdio[3] as Duplex, {
       frame: (type, id, payload) => this.#frame(type, id, payload),
-      ended: (reason) => this.#die(reason ?? 'its socket closed'),
+      ended: (reason) => {
+        this.cut = true;
+        if (reason) this.#die(reason);
+        else this.#half();
+      },
     });
   }
 
@@ -180,6 +188,16 @@ export class Member {
         return;
       default: return this.listener?.frame(this, type, id, payload);
     }
+  }
+
+  /** Socket closed or process gone: the other follows within moments, and only both together tell all. */
+  #half(reason?: string): void {
+    this.#reason ??= reason;
+    const both = this.#halves > 0;
+    this.#halves += 1;
+    const end = (): void => this.#die(this.#reason ?? 'its socket closed');
+    if (both) end();
+    else this.options.clock.setTimeout(end, LAST_WORDS_MS);
   }
 
   #die(reason: string): void {

@@ -94,7 +94,7 @@ export class Team implements Worker {
   #choose(job: Job): Member | undefined {
     let least: Member | undefined;
     for (const member of this.#members) {
-      if (member.leaving || member.stalled || member.alone) continue;
+      if (member.leaving || member.cut || member.stalled || member.alone) continue;
       if (member.load === 0) return member;
       if (!least || member.load < least.load) least = member;
     }
@@ -105,7 +105,7 @@ export class Team implements Worker {
 
   #grow(): void {
     let serving = 0;
-    for (const member of this.#members) if (!member.stalled && !member.leaving) serving += 1;
+    for (const member of this.#members) if (!member.stalled && !member.leaving && !member.cut) serving += 1;
     if (serving < this.options.most && this.#members.size < 2 * this.options.most) this.#starter.start();
   }
 
@@ -192,6 +192,7 @@ export class Team implements Worker {
   /** The time is up, or the client gone: the handler is told, and nobody waits for what it does. */
   #end(job: Job, fault: Fault): void {
     const { member } = job;
+    this.#finish(job, () => job.reject(fault));
     if (member) {
       member.orphans.add(job.id);
       member.send(TO_CHILD.abort, job.id);
@@ -201,7 +202,6 @@ export class Team implements Worker {
       const at = this.#waiting.indexOf(job);
       if (at >= 0) this.#waiting.splice(at, 1);
     }
-    this.#finish(job, () => job.reject(fault));
   }
 
   /** One handler keeps the process to itself. It may, until its time is up, as long as no other call waits behind it. */
