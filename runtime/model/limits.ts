@@ -122,3 +122,12 @@ export const MAX_ORPHANS_PER_PROCESS = 32;
 export const ANNOUNCE_EVERY_MS = 2_000;
 /** A node that the oracle has not heard of for so long counts as failed. */
 export const REGISTRATION_DEADLINE_MS = 10_000;
+/** Finding a store server may have to download packages; a newcomer waits this long before the start goes on without. */
+export const FIND_SERVER_MS = 60_000;
+/** A store server reads its append-only file before it answers; a large one takes a while. */
+export const STORE_START_MS = 60_000;
+/** A store server that was told to stop is killed after this; what it acknowledged is in its file by then. */
+export const STORE_STOP_MS = 1_500;
+/** A store server that dies is started again after a pause that doubles between these. */
+export const STORE_RESTART_MIN_MS = 50;
+export const STORE_RESTART_MAX_MS = 5_000;
