@@ -1,3 +1,6 @@
+/** Version of this runtime, as `/system/info` and `--version` say it; a test holds it to package.json. */
+export const VERSION = '0.1.0';
+
 /** What a node is told at its start; `runtime/node.ts` reads it from a JSON file or from the environment of a container. */
 export interface NodeConfig {
   name: string;

@@ -131,3 +131,5 @@ export const STORE_STOP_MS = 1_500;
 /** A store server that dies is started again after a pause that doubles between these. */
 export const STORE_RESTART_MIN_MS = 50;
 export const STORE_RESTART_MAX_MS = 5_000;
+/** Unfinished moves and debts are looked over this often, for what a lost answer of the store has hidden. */
+export const SWEEP_EVERY_MS = 2_000;

@@ -1,0 +1,19 @@
+import type { NodeConfig } from './config.js';
+
+/**
+ * A node's configuration from the environment of a container or of a machine of its own: NODE_NAME
+ * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID, and secret files
+ * `admin-password` and `peer-key` in SECRETS_DIR. Passwords are never read from the environment.
+ */
+export function configFromEnvironment(env: Record<string, string | undefined>): NodeConfig {
+  const name = env.NODE_NAME;
+  if (!name) throw new Error('NODE_NAME is missing: give the node a name, or start it with --config FILE.');
+  const stateDir = env.STATE_DIR ?? `.state/${name}`;
+  const secrets = env.SECRETS_DIR ?? '/run/secrets';
+  return {
+    name, level: env.NODE_LEVEL ?? 'edge', host: env.NODE_HOST ?? '0.0.0.0', port: Number(env.NODE_PORT ?? 8080), url: env.NODE_URL,
+    parentUrl: env.PARENT_URL, oracleUrl: env.ORACLE_URL, domainId: env.DOMAIN_ID ?? 'domain-7000', labels: {},
+    store: env.STORE_URL ?? 'auto', stateDir, adminUser: 'admin',
+    adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`,
+  };
+}

@@ -1,0 +1,197 @@
+/**
+ * One node: reads its configuration, opens its store, wires the layers and says when it is ready.
+ * Everything long-lived of a node is made here and ended here, in the opposite order.
+ *
+ * As a process: `node dist/runtime/node.js --config FILE`. It reports to the process that started it
+ * with `{event: 'ready', …}` or `{event: 'failed', reason}` (and prints the same as one line of JSON),
+ * ends on SIGTERM, and when the channel to its supervisor closes.
+ */
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Agent } from './agent.js';
+import { systemClock, type Timer } from './base/clock.js';
+import { readSecret } from './base/credentials.js';
+import { createPeerClient } from './base/http-client.js';
+import { systemIds } from './base/ids.js';
+import { createLog, type Log } from './base/log.js';
+import { createPeerSigner, createPeerVerifier } from './base/peer-signature.js';
+import { createAccess } from './gateway/access.js';
+import { createAdmin } from './gateway/admin.js';
+import { createBundles } from './gateway/bundles.js';
+import { Deployments } from './gateway/deployments.js';
+import { createGateway } from './gateway/gateway.js';
+import { createHealth } from './gateway/health.js';
+import { nodeRoutes } from './gateway/node-routes.js';
+import { PassingOn } from './gateway/passing-on.js';
+import { createSendOn } from './gateway/send-on.js';
+import { systemRoutes } from './gateway/system-routes.js';
+import { createWorkers } from './handler/workers.js';
+import { configFromEnvironment } from './model/environment.js';
+import { type NodeConfig, VERSION } from './model/config.js';
+import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, SWEEP_EVERY_MS } from './model/limits.js';
+import { createCommands } from './offload/commands.js';
+import { createForward } from './offload/forward.js';
+import type { MoverOptions } from './offload/move.js';
+import { createNeighbourhood } from './offload/neighbourhood.js';
+import { Offload } from './offload/offload.js';
+import { createPeerRoutes } from './offload/peer-routes.js';
+import { Peers } from './offload/peers.js';
+import { StatusFile } from './offload/status.js';
+import { createTransport } from './offload/transport.js';
+import { Changes } from './session/changes.js';
+import { createSessions } from './session/invoke.js';
+import { WaitingLine } from './session/line.js';
+import { openStore } from './store/open.js';
+
+export interface RunningNode {
+  name: string;
+  url: string;
+  store: { kind: string; url: string; why: string };
+  /** Ends everything in order: no new requests, those in hand, the moves, the workers, the store. */
+  close(): Promise<void>;
+}
+
+export interface NodeHooks {
+  /** Called at every step of a move that this node drives; tests crash there. */
+  reached?: MoverOptions['reached'];
+}
+
+export async function startNode(config: NodeConfig, hooks: NodeHooks = {}): Promise<RunningNode> {
+  const clock = systemClock;
+  const ids = systemIds;
+  const { name, level, stateDir, parentUrl } = config;
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const log = createLog(config.log ?? 'info', { file: join(stateDir, 'node.log'), fields: { node: name } });
+  const [password, peerKey] = await Promise.all([readSecret(config.adminPasswordFile), readSecret(config.peerKeyFile)]);
+  const boot = ids.uuid();
+  const opened = await openStore(config, { clock, log });
+  const { store } = opened;
+
+  const signer = createPeerSigner({ node: name, key: peerKey, clock, ids });
+  const peerClient = createPeerClient({ signer });
+  const bundles = createBundles({ folder: join(stateDir, 'bundles'), ids });
+  const workers = createWorkers({ clock, log, ...config.workers });
+  const deployments = new Deployments({ place: { name, level, labels: config.labels }, stateDir, bundles, workers, clock, log });
+
+  const self = { name, url: config.url ?? `http://${config.host}:${config.port}`, level, accepting: true };
+  const agent = new Agent({
+    self, parentUrl, oracleUrl: config.oracleUrl, boot, stateDir, peers: peerClient, clock, log,
+    describe: () => ({ labels: config.labels, store: store.kind, functions: deployments.names() }),
+    onChildren: () => passingOn.start(),
+  });
+  const { directory } = agent;
+  const passingOn = new PassingOn({ node: name, deployments, bundles, children: () => directory.children(), parentUrl, peers: peerClient, clock, log });
+
+  const line = new WaitingLine({ clock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS });
+  const changes = new Changes(clock);
+  const status = new StatusFile(join(stateDir, 'offload-status'));
+  const offload = new Offload({
+    node: name, store, peers: new Peers(createTransport(peerClient, directory)), directory, status, line, changes, clock, ids, log,
+    random: Math.random, functions: () => deployments.names(), reached: hooks.reached,
+  });
+  const carrier = createSendOn((node) => neighbourhood.urlOf(node));
+  const neighbourhood = createNeighbourhood(offload, createForward({ clock, sendOn: carrier.sendOn }));
+  const sessions = createSessions({ node: name, boot, store, line, changes, neighbourhood, clock, ids });
+
+  const access = createAccess({ user: config.adminUser, password }, createPeerVerifier({ key: peerKey, clock }));
+  const routes = [
+    ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn }),
+    ...nodeRoutes({
+      facts: { name, level, labels: config.labels, parentUrl }, url: () => gateway.url, store, deployments,
+      offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), clock, startedAtMs: clock.now(),
+    }),
+    ...createPeerRoutes(offload), ...agent.routes(),
+  ];
+  const gateway = createGateway({
+    node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access,
+    health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
+    admin: () => createAdmin({ routes, access, clock, ids, log }), clock, ids, log,
+  });
+
+  // What a former life had begun is undone or taken up before anybody is served.
+  await offload.resume();
+  await deployments.restore();
+  const url = await gateway.listen();
+  if (config.url === undefined) self.url = url;
+  const sweeping = repeat(() => offload.sweep(), log);
+  await agent.start();
+  void passingOn.catchUp();
+  log.info({ url, store: store.kind, why: opened.why }, 'the node is ready');
+
+  return {
+    name, url: self.url, store: { kind: store.kind, url: opened.url, why: opened.why },
+    async close() {
+      sweeping.end();
+      agent.close();
+      passingOn.close();
+      await gateway.close();
+      offload.close();
+      await Promise.all([deployments.close(), carrier.close(), peerClient.close()]);
+      await workers.close();
+      await opened.close();
+    },
+  };
+}
+
+/** Runs the work again and again; one that fails is logged and tried the next time. */
+function repeat(work: () => Promise<void>, log: Log): { end(): void } {
+  let timer: Timer;
+  let ended = false;
+  const again = () => {
+    timer = systemClock.setTimeout(() => {
+      work()
+        .catch((error: unknown) => log.warn({ reason: (error as Error).message }, 'a sweep failed'))
+        .finally(() => ended || again());
+    }, SWEEP_EVERY_MS);
+  };
+  again();
+  return {
+    end() {
+      ended = true;
+      systemClock.clearTimeout(timer);
+    },
+  };
+}
+
+// ── As a process ───────────────────────────────────────────────────────────────────────────────
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  // A terminal's Ctrl-C reaches the whole group; the supervisor ends its nodes itself, in order.
+  process.on('SIGINT', () => undefined);
+  let node: RunningNode | undefined;
+  let ending: Promise<void> | undefined;
+  const end = () => {
+    ending ??= (node?.close() ?? Promise.resolve()).then(() => process.exit(0), () => process.exit(1));
+  };
+  process.on('SIGTERM', end);
+  process.on('disconnect', end);
+  try {
+    const config = values.config ? (JSON.parse(await readFile(values.config, 'utf8')) as NodeConfig) : configFromEnvironment(process.env);
+    node = await startNode(config, hooksOf(process.env));
+    report({ event: 'ready', name: node.name, url: node.url, store: node.store, pid: process.pid });
+  } catch (error) {
+    report({ event: 'failed', reason: (error as Error).message });
+    process.exit(1);
+  }
+}
+
+function report(event: Record<string, unknown>): void {
+  console.log(JSON.stringify(event));
+  process.send?.(event);
+}
+
+/** For crash tests alone: `CRASH_AT=step` together with `ALLOW_CRASH=yes` kills the process when a move reaches the step. */
+function hooksOf(env: NodeJS.ProcessEnv): NodeHooks {
+  const { CRASH_AT: crashAt, ALLOW_CRASH: allowed } = env;
+  if (crashAt === undefined || allowed !== 'yes') return {};
+  return {
+    reached: (step) => {
+      if (step === crashAt) process.kill(process.pid, 'SIGKILL');
+    },
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
