@@ -3,7 +3,7 @@ import { build } from 'esbuild';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const SOURCES = ['runtime', 'oracle', 'cli', 'functions', 'template', 'test', 'bench'];
+const SOURCES = ['runtime', 'oracle', 'cli', 'functions', 'test', 'bench'];
 const COPIED = /\.(lua|html|css|svg)$/;
 
 async function filesBelow(folder) {
