@@ -1,0 +1,122 @@
+/** What the parts of a domain file must be together: names, levels, ports and stores. */
+import type { DomainFile, DomainFileError, DomainNode, PortOptions } from './domain-file.js';
+import type { At, ReadDomain, ReadNode } from './domain-read.js';
+
+const DEFAULT_BASE_PORT = 8080;
+const DEFAULT_ORACLE_PORT = 7000;
+const MAX_PORT = 65_535;
+
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const STORE_KINDS = ['auto', 'redis', 'embedded', 'memory'];
+const DEFAULT_LEVELS = ['cloud', 'city', 'edge'];
+const NAME_RULE = '1 to 63 lower-case letters, digits and dashes, with no dash at either end';
+
+type Place = Pick<At<unknown>, 'line' | 'column'>;
+
+export function checkTree(read: ReadDomain, ports: PortOptions): { domain: DomainFile; errors: DomainFileError[] } {
+  const checker = new Checker(read, ports);
+  const domain = checker.run();
+  return { domain, errors: checker.errors };
+}
+
+class Checker {
+  readonly errors: DomainFileError[] = [];
+  private readonly names = new Map<string, Place>();
+  /** Who has a port: a node's name, or the oracle. */
+  private readonly owners = new Map<number, string>();
+  private readonly levels: string[];
+  private readonly fileBase: number;
+
+  constructor(private readonly read: ReadDomain, private readonly ports: PortOptions) {
+    this.levels = read.levels?.value.map(({ value }) => value) ?? DEFAULT_LEVELS;
+    this.fileBase = read.basePort?.value ?? DEFAULT_BASE_PORT;
+  }
+
+  run(): DomainFile {
+    const { domain, basePort, oraclePort, store, root } = this.read;
+    if (domain && (domain.value === '' || domain.value.length > 256)) this.fail(domain, 'the domain\'s id has 1 to 256 characters');
+    this.checkLevels();
+    if (basePort) this.isPort(basePort.value, basePort, 'basePort');
+    if (oraclePort && this.ports.oraclePort === undefined) this.isPort(oraclePort.value, oraclePort, 'oraclePort');
+    if (store) this.checkStore(store);
+    const oracle = this.ports.oraclePort ?? oraclePort?.value ?? DEFAULT_ORACLE_PORT;
+    this.owners.set(oracle, 'the oracle');
+    const nodes = root ? this.nodes(root, 0) : [];
+    return {
+      domainId: domain?.value ?? 'local', levels: this.levels, basePort: this.base, oraclePort: oracle,
+      nodes: this.withPorts(nodes),
+    };
+  }
+
+  private get base(): number {
+    return this.ports.basePort ?? this.fileBase;
+  }
+
+  private checkLevels(): void {
+    const { levels } = this.read;
+    if (!levels) return;
+    if (levels.value.length === 0) this.fail(levels, 'levels names at least one level, the root\'s');
+    levels.value.forEach((level, index) => {
+      if (!NAME.test(level.value)) this.fail(level, `${level.value} is no good name of a level: ${NAME_RULE}`);
+      if (levels.value.findIndex(({ value }) => value === level.value) < index) this.fail(level, `the level ${level.value} is listed twice`);
+    });
+  }
+
+  private nodes(node: ReadNode, depth: number, parent?: string): { node: DomainNode; given?: At<number>; at: Place }[] {
+    const { name, port, store, labels } = node;
+    if (name) this.checkName(name);
+    if (depth === this.levels.length) {
+      this.fail(node.at, `${name?.value ?? 'this node'} is ${depth + 1} deep, but levels names only ${depth}: ${this.levels.join(', ')}`);
+    }
+    if (store) this.checkStore(store);
+    const made: DomainNode = {
+      name: name?.value ?? '', level: this.levels[depth] ?? '', ...(parent !== undefined && { parent }), port: 0,
+      store: store?.value ?? this.read.store?.value ?? 'auto', labels,
+    };
+    const below = node.children.flatMap((child) => this.nodes(child, depth + 1, made.name));
+    return [{ node: made, given: port, at: port ?? name ?? node.at }, ...below];
+  }
+
+  /** Given ports first, then the others count up from the base by their place in the file. */
+  private withPorts(nodes: ReturnType<Checker['nodes']>): DomainNode[] {
+    nodes.forEach(({ node, given, at }, index) => {
+      if (given && !this.isPort(given.value, given, `the port of ${node.name}`)) return;
+      node.port = given ? given.value - this.fileBase + this.base : this.base + index;
+      if (this.base === 0) return;
+      if (!given && !this.isPort(node.port, at, `the port of ${node.name}, counted from ${this.base},`)) return;
+      if (given && node.port !== given.value && !this.isPort(node.port, at, `the port of ${node.name}, moved to ${node.port} with the base port,`)) return;
+      const owner = this.owners.get(node.port);
+      if (owner !== undefined) this.fail(at, `${node.name} would have port ${node.port}, which ${owner} has already`);
+      else this.owners.set(node.port, node.name);
+    });
+    return nodes.map(({ node }) => node);
+  }
+
+  private checkName(name: At<string>): void {
+    if (!NAME.test(name.value)) this.fail(name, `${JSON.stringify(name.value)} is no good name of a node: ${NAME_RULE}`);
+    const first = this.names.get(name.value);
+    if (first) this.fail(name, `there is a node ${name.value} already, at ${first.line}:${first.column}`);
+    else this.names.set(name.value, name);
+  }
+
+  private checkStore(store: At<string>): void {
+    if (STORE_KINDS.includes(store.value) || isStoreUrl(store.value)) return;
+    this.fail(store, `${store.value} is no store: use ${STORE_KINDS.join(', ')}, redis://host:port or unix:///path`);
+  }
+
+  private isPort(port: number, at: Place, what: string): boolean {
+    if (port >= 1 && port <= MAX_PORT) return true;
+    this.fail(at, `${what} is ${port}; a port is 1 to ${MAX_PORT}`);
+    return false;
+  }
+
+  private fail({ line, column }: Place, reason: string): void {
+    this.errors.push({ line, column, reason });
+  }
+}
+
+/** Whether it is an address of a Redis server; a password does not belong into it. */
+function isStoreUrl(text: string): boolean {
+  if (/^(unix|redis\+unix):\/\/\/./.test(text)) return true;
+  return /^rediss?:\/\//.test(text) && URL.canParse(text) && new URL(text).hostname !== '' && new URL(text).password === '';
+}

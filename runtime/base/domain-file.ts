@@ -1,0 +1,78 @@
+/**
+ * Reads the file that describes a domain: its tree of nodes, their levels, ports and stores.
+ * Everything that is wrong is found in one reading, each with the line and column where it stands.
+ */
+import type { NodeConfig } from '../model/config.js';
+import { checkTree } from './domain-check.js';
+import { readTree } from './domain-read.js';
+
+export interface DomainNode {
+  name: string;
+  /** Name of its level: `levels[depth]`. */
+  level: string;
+  /** Name of the node above; undefined at the root. */
+  parent?: string;
+  port: number;
+  store: string;
+  labels: Record<string, string>;
+}
+
+export interface DomainFile {
+  /** Id of the domain, from which the ids of its nodes and sessions follow. */
+  domainId: string;
+  levels: string[];
+  basePort: number;
+  oraclePort: number;
+  /** Depth first: every node stands behind its parent. */
+  nodes: DomainNode[];
+}
+
+/** Line and column count from 1. */
+export interface DomainFileError {
+  line: number;
+  column: number;
+  reason: string;
+}
+
+/** Ports given on the command line; they win over the file's. A node with a port of its own keeps its distance to the base port. */
+export interface PortOptions {
+  basePort?: number;
+  oraclePort?: number;
+}
+
+/** Either the domain, or everything that is wrong with its file, in the file's order. */
+export type ParsedDomain = { domain: DomainFile; errors: [] } | { domain?: undefined; errors: DomainFileError[] };
+
+export function parseDomainFile(text: string, ports: PortOptions = {}): ParsedDomain {
+  const { read, errors } = readTree(text);
+  const { domain, errors: more } = checkTree(read, ports);
+  const all = [...errors, ...more].sort((left, right) => left.line - right.line || left.column - right.column);
+  return all.length > 0 ? { errors: all } : { domain, errors: [] };
+}
+
+/** `domain.yml:12:7: there are two nodes called milan` */
+export function describeError(file: string, { line, column, reason }: DomainFileError): string {
+  return `${file}:${line}:${column}: ${reason}`;
+}
+
+export interface NodePlaces {
+  host: string;
+  oracleUrl: string;
+  /** State folder of a node. */
+  stateDirOf(name: string): string;
+  adminUser: string;
+  adminPasswordFile: string;
+  peerKeyFile: string;
+  awaitFunctions: string[];
+}
+
+/** What each node is started with, in the file's order. */
+export function nodeConfigs(domain: DomainFile, places: NodePlaces): NodeConfig[] {
+  const { stateDirOf, ...shared } = places;
+  const urlOf = new Map(domain.nodes.map(({ name, port }) => [name, `http://${places.host}:${port}`]));
+  return domain.nodes.map(({ name, level, parent, port, store, labels }) => ({
+    ...shared, name, level, port, url: urlOf.get(name)!, ...(parent !== undefined && { parentUrl: urlOf.get(parent)! }),
+    domainId: domain.domainId, labels, store, stateDir: stateDirOf(name),
+  }));
+}
+

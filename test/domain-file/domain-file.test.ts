@@ -1,0 +1,94 @@
+import { expect } from 'chai';
+import { readFile } from 'node:fs/promises';
+import { describeError, nodeConfigs, parseDomainFile, type PortOptions } from '../../runtime/base/domain-file.js';
+
+const errorsOf = (text: string, ports?: PortOptions) => parseDomainFile(text, ports).errors.map((error) => describeError('f', error));
+const domainOf = (text: string, ports?: PortOptions) => {
+  const { domain, errors } = parseDomainFile(text, ports);
+  expect(errors).to.deep.equal([]);
+  return domain!;
+};
+
+describe('the domain file', () => {
+  it('that comes with the project has six nodes on the documented ports', async () => {
+    const { nodes, oraclePort } = domainOf(await readFile('domain.yml', 'utf8'));
+    expect(nodes.map(({ name, level, parent, port }) => [name, level, parent, port])).to.deep.equal([
+      ['cloud', 'cloud', undefined, 8080], ['milan', 'city', 'cloud', 8081], ['milan-001', 'edge', 'milan', 8082],
+      ['milan-002', 'edge', 'milan', 8083], ['turin', 'city', 'cloud', 8084], ['turin-001', 'edge', 'turin', 8085],
+    ]);
+    expect(oraclePort).to.equal(7000);
+  });
+
+  it('reports everything that is wrong at once, with line and column', () => {
+    expect(errorsOf('levels: [a, b]\ncolour: red\nroot:\n  name: Cloud\n  port: 70000\n  children:\n    - name: x\n      store: mysql\n    - name: x\n'))
+      .to.deep.equal([
+        'f:2:1: unknown key colour: a domain file has domain, levels, store, basePort, oraclePort and root',
+        'f:4:9: "Cloud" is no good name of a node: 1 to 63 lower-case letters, digits and dashes, with no dash at either end',
+        'f:5:9: the port of Cloud is 70000; a port is 1 to 65535',
+        'f:8:14: mysql is no store: use auto, redis, embedded, memory, redis://host:port or unix:///path',
+        'f:9:13: there is a node x already, at 7:13',
+      ]);
+  });
+
+  it('says where its YAML is broken', () => {
+    expect(errorsOf('root:\n  name: a\n  name: b\n')).to.deep.equal(['f:3:3: map keys must be unique']);
+  });
+
+  it('is refused when it is empty or has no root', () => {
+    expect(errorsOf('')).to.have.length(1);
+    expect(errorsOf('domain: d\n')).to.deep.equal(['f:1:1: the key root is missing: the node at the top of the tree']);
+  });
+
+  it('is refused when the tree is deeper than its levels', () => {
+    expect(errorsOf('levels: [a]\nroot:\n  name: x\n  children:\n    - name: y\n')).to.deep.equal(['f:5:7: y is 2 deep, but levels names only 1: a']);
+  });
+
+  it('is refused when a node stands below itself', () => {
+    expect(errorsOf('root: &top\n  name: x\n  children:\n    - *top\n'))
+      .to.deep.equal(['f:4:7: *top is an alias: write the node out, a tree has every node once']);
+  });
+
+  it('is refused when the tree is deeper than any may be', () => {
+    let text = '';
+    for (let depth = 0; depth < 17; depth += 1) text += `${'  '.repeat(depth * 2)}${depth ? '- ' : ''}name: n${depth}\n${'  '.repeat(depth * 2)}${depth ? '  ' : ''}children:\n`;
+    const levels = `levels: [${Array.from({ length: 20 }, (_, index) => `l${index}`)}]`;
+    const indented = text.split('\n').map((line) => `  ${line}`).join('\n');
+    expect(errorsOf(`${levels}\nroot:\n${indented}\n`)).to.have.length(1).and.match(/deeper than 16 levels/);
+  });
+
+  it('takes a number for a name only in quotes', () => {
+    expect(errorsOf('root:\n  name: 12\n')).to.deep.equal(['f:2:9: name is a text and not 12; put it in quotes']);
+    expect(domainOf('root:\n  name: "12"\n').nodes[0]!.name).to.equal('12');
+  });
+
+  it('is refused when two want the same port', () => {
+    expect(errorsOf('root:\n  name: x\n  children:\n    - name: y\n      port: 8080\n')).to.deep.equal(['f:5:13: y would have port 8080, which x has already']);
+    expect(errorsOf('oraclePort: 8080\nroot:\n  name: x\n')).to.deep.equal(['f:3:9: x would have port 8080, which the oracle has already']);
+  });
+
+  it('moves all ports with the base port', () => {
+    const { nodes } = domainOf('root:\n  name: x\n  children:\n    - {name: y, port: 8180}\n    - {name: z}\n', { basePort: 9000 });
+    expect(nodes.map(({ port }) => port)).to.deep.equal([9000, 9100, 9002]);
+  });
+
+  it('lets a node have a store and labels of its own', () => {
+    const { nodes } = domainOf('store: memory\nroot:\n  name: x\n  children:\n    - {name: y, store: "redis://10.0.0.1:6379", labels: {zone: 4}}\n');
+    expect(nodes.map(({ store, labels }) => [store, labels])).to.deep.equal([['memory', {}], ['redis://10.0.0.1:6379', { zone: '4' }]]);
+  });
+
+  it('never takes a password in a store\'s address', () => {
+    expect(errorsOf('store: redis://:secret@h:1\nroot: {name: x}\n')).to.have.length(1);
+  });
+
+  it('becomes the configuration of every node', () => {
+    const configs = nodeConfigs(domainOf('domain: d\nroot:\n  name: x\n  children:\n    - name: y\n'), {
+      host: '127.0.0.1', oracleUrl: 'http://o', stateDirOf: (name) => `/s/${name}`, adminUser: 'admin',
+      adminPasswordFile: '/p', peerKeyFile: '/k', awaitFunctions: ['f'],
+    });
+    expect(configs[0]).to.not.have.property('parentUrl');
+    expect(configs[1]).to.deep.include({
+      name: 'y', level: 'city', port: 8081, url: 'http://127.0.0.1:8081', parentUrl: 'http://127.0.0.1:8080', stateDir: '/s/y',
+      domainId: 'd', store: 'auto', awaitFunctions: ['f'], oracleUrl: 'http://o', peerKeyFile: '/k',
+    });
+  });
+});
