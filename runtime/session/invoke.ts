@@ -74,6 +74,14 @@ type Next = Served | 'again' | Errand;
 export function createSessions(options: SessionLayerOptions): Sessions {
   const { node, boot, store, line, changes, neighbourhood, clock, ids } = options;
 
+  // When the store did not answer a release, its lease may still stand. Nobody in this process holds it any
+  // more (the line sees to that), so the next acquire comes as another life, to which it is void.
+  let life = 0;
+  const orNewLife = <T>(answer: Promise<T>): Promise<T> => answer.catch((error: unknown) => {
+    life += 1;
+    throw error;
+  });
+
   async function invoke(call: Invocation): Promise<Served> {
     const served = call.worker.kind === 'read-only' ? await read(call) : await write(call);
     if (served.kind !== 'moved' || !(call.forward || served.hops > MAX_REDIRECTS - 1)) return served;
@@ -101,13 +109,13 @@ export function createSessions(options: SessionLayerOptions): Sessions {
 
   async function inTurn(call: Invocation, deadlineMs: number): Promise<Served | Errand> {
     const command: Acquire = {
-      verb: 'acquire', session: call.session, function: call.function, leaseId: ids.uuid(), owner: node, boot,
+      verb: 'acquire', session: call.session, function: call.function, leaseId: ids.uuid(), owner: node, boot: `${boot}/${life}`,
       leaseMs: Math.max(LEASE_MS, call.timeoutMs + 10_000),
     };
     if (call.requestId) command.request = { id: call.requestId, digest: digestOf(call.request) };
     if (call.redirectedHome) command.redirected = { home: call.redirectedHome };
     for (;;) {
-      const acquired = await store.acquire(command);
+      const acquired = await orNewLife(store.acquire(command));
       const next = acquired.kind === 'granted' && !call.signal.aborted
         ? await run(call, command, acquired)
         : await otherwise(call, command, acquired);
@@ -183,16 +191,16 @@ export function createSessions(options: SessionLayerOptions): Sessions {
       };
     }
     const dirty = writes.length > 0 || effects.length > 0;
-    const released = await store.release(
+    const released = await orNewLife(store.release(
       { verb: 'release', session: call.session, leaseId: command.leaseId, epoch: slot.epoch, dirty, ttlMs }, commitment,
-    );
+    ));
     if (released.kind === 'refused') throw new Fault('LEASE_LOST');
     if (effects.length > 0) neighbourhood.owes(call.session);
     return { kind: 'answer', response, node, epoch: released.epoch, version: released.version, replayed: false, telemetry };
   }
 
   async function abandon(command: Acquire): Promise<void> {
-    await store.run({ verb: 'abandon', session: command.session, leaseId: command.leaseId });
+    await orNewLife(store.run({ verb: 'abandon', session: command.session, leaseId: command.leaseId }));
   }
 
   // ── Readers ──────────────────────────────────────────────────────────────────────────────────
