@@ -89,15 +89,15 @@ export class MachineStore implements SessionStore {
   }
 
   async read(session: string): Promise<Snapshot | undefined> {
-    return this.#view(session, (held, view) => held && { slot: held.slot, loaded: load(held.slot, view) });
+    return this.#safely(session, (held, view) => held && { slot: held.slot, loaded: load(held.slot, view) });
   }
 
   async readKey(session: string, key: string): Promise<{ version: number; epoch: number; value: Buffer | Buffer[] | undefined }> {
-    return this.#view(session, (held, view) => ({ ...stampOf(held), value: view?.cells.get(key) }));
+    return this.#safely(session, (held, view) => ({ ...stampOf(held), value: view?.cells.get(key) }));
   }
 
   async readKeys(session: string): Promise<{ version: number; epoch: number; keys: string[] }> {
-    return this.#view(session, (held, view) => ({ ...stampOf(held), keys: view?.cells.keys() ?? [] }));
+    return this.#safely(session, (held, view) => ({ ...stampOf(held), keys: view?.cells.keys() ?? [] }));
   }
 
   async inventory(session: string): Promise<ItemName[]> {
@@ -184,6 +184,13 @@ export class MachineStore implements SessionStore {
       const held = loadHeld(rows, session);
       return work(held, held && isHolder(held.slot) ? liveView(rows, held) : undefined);
     });
+  }
+
+  /** As `#view`, for answers that may reach a client: not given before a crash can no longer take them back. */
+  async #safely<T>(session: string, work: (held: Held | undefined, view: SpaceView | undefined) => T): Promise<T> {
+    const result = this.#view(session, work);
+    await this.backend.settled?.(SLOTS, bytesOf(session));
+    return result;
   }
 }
 

@@ -32,6 +32,8 @@ export interface Backend {
   transact<T>(work: (rows: Rows) => T, mayLag?: (result: T) => boolean): Promise<T>;
   /** One consistent snapshot. */
   view<T>(work: (rows: ReadRows) => T): T;
+  /** Resolves when a row, as it is seen now, is safe from a crash; rejects when it was taken back. */
+  settled?(bucket: string, name: string): Promise<void>;
   close(): Promise<void>;
 }
 
