@@ -8,7 +8,7 @@ export interface Watched {
 }
 
 interface Guard {
-  call: Watched;
+  readonly call: Watched;
   settled: boolean;
   timer?: Timer;
   onAbort?: () => void;
@@ -20,10 +20,10 @@ export interface Watch {
   over<T>(running: Promise<T>, call: Watched, stopped: () => void): Promise<T>;
 }
 
-/**
- * Timer and abort listener are armed once the present turn of the event loop is over: most runs have
- * ended by then. Times count from there.
- */
+/** Runs shorter than this are never watched: making a signal and a timer costs more than many a call. */
+const WATCHED_AFTER_MS = 5;
+
+/** Timers and abort listeners of all runs that began together are armed together, a little later: most have ended by then. */
 export function createWatch(clock: Clock): Watch {
   let fresh: Guard[] = [];
 
@@ -38,7 +38,8 @@ export function createWatch(clock: Clock): Watch {
     if (signal.aborted) return guard.give(new Fault('CLIENT_GONE'));
     guard.onAbort = () => guard.give(new Fault('CLIENT_GONE'));
     signal.addEventListener('abort', guard.onAbort, { once: true });
-    guard.timer = clock.setTimeout(() => guard.give(new Fault('HANDLER_TIMEOUT', { limit: timeoutMs })), timeoutMs);
+    const leftMs = Math.max(timeoutMs - WATCHED_AFTER_MS, 0);
+    guard.timer = clock.setTimeout(() => guard.give(new Fault('HANDLER_TIMEOUT', { limit: timeoutMs })), leftMs);
   }
 
   function settle(guard: Guard): boolean {
@@ -65,7 +66,7 @@ export function createWatch(clock: Clock): Watch {
         (value) => { if (settle(guard)) resolve(value); },
         (error: unknown) => { if (settle(guard)) reject(error as Error); },
       );
-      if (fresh.push(guard) === 1) setImmediate(armAll);
+      if (fresh.push(guard) === 1) clock.setTimeout(armAll, WATCHED_AFTER_MS);
     });
   }
 

@@ -30,7 +30,8 @@ for (const kind of ['inline', 'process']) {
     }
     const WAITS_FOR_ABORT = `if (request.path === '/warm') return;
       await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
-      context.logger.info('it was told ' + request.path)`;
+      context.logger.info('it was told ' + request.path);
+      await new Promise(() => undefined);`;
     const plain = (body: string): Promise<Worker> => load(`export default async function (request, context) { ${body} }`);
     const offloadable = (body: string): Promise<Worker> => load(`
       import { Offloadable, type HandlerContext, type HandlerRequest } from 'xylem';

@@ -8,6 +8,7 @@ import { Fault, FAULTS, type FaultCode } from '../../model/faults.js';
 import { CALLS_PER_PROCESS_TO_GROW, MAX_CALLS_PER_FUNCTION, MAX_CALLS_PER_PROCESS } from '../../model/limits.js';
 import type { FunctionKind, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
 import type { FunctionLog } from '../log.js';
+import { createWatch, type Watch } from '../watch.js';
 import { Job } from './job.js';
 import type { Member } from './member.js';
 import { packCall, packFetched, TO_CHILD, TO_NODE, unpackAnswer, type Failed, type Fetch, type Load } from './messages.js';
@@ -33,11 +34,13 @@ export class Team implements Worker {
   readonly #waiting: Job[] = [];
   readonly #pulse: Pulse;
   readonly #starter: Starter;
+  readonly #watch: Watch;
   #last = 0;
   #closing: (() => void) | undefined;
 
   constructor(private readonly options: TeamOptions) {
     this.kind = options.kind;
+    this.#watch = createWatch(options.clock);
     this.#pulse = new Pulse(options.clock, this.#members, {
       stalled: (member) => this.#stalled(member),
       tired: (member) => void member.retire(),
@@ -50,17 +53,16 @@ export class Team implements Worker {
   }
 
   run(call: WorkerCall): Promise<WorkerAnswer> {
-    const { load: { service }, clock } = this.options;
-    if (call.signal.aborted) return Promise.reject(new Fault('CLIENT_GONE'));
+    const { service } = this.options.load;
     if (this.#closing) return Promise.reject(new Fault('WORKER_LOST', { function: service }));
     if (this.#jobs.size >= MAX_CALLS_PER_FUNCTION) {
       return Promise.reject(new Fault('OVERLOADED', { function: service, limit: MAX_CALLS_PER_FUNCTION }));
     }
     this.#last = (this.#last + 1) >>> 0;
-    const job = new Job(this.#last, call, clock, (late, fault) => this.#end(late, fault));
+    const job = new Job(this.#last, call);
     this.#jobs.set(job.id, job);
     this.#place(job);
-    return job.answer;
+    return this.#watch.over(job.answer, call, () => this.#end(job));
   }
 
   /** Takes no more calls; resolves when those in hand are answered and the processes gone. */
@@ -161,9 +163,9 @@ export class Team implements Worker {
     if (this.#waiting.length > 0) this.#serveWaiting();
   }
 
-  #finish(job: Job, settle: () => void): void {
+  #finish(job: Job, settle?: () => void): void {
     this.#jobs.delete(job.id);
-    settle();
+    settle?.();
     if (this.#jobs.size === 0) this.#closing?.();
   }
 
@@ -190,9 +192,9 @@ export class Team implements Worker {
   // ── Mishaps ──────────────────────────────────────────────────────────────────────────────────
 
   /** The time is up, or the client gone: the handler is told, and nobody waits for what it does. */
-  #end(job: Job, fault: Fault): void {
+  #end(job: Job): void {
     const { member } = job;
-    this.#finish(job, () => job.reject(fault));
+    this.#finish(job);
     if (member) {
       member.orphans.add(job.id);
       member.send(TO_CHILD.abort, job.id);
