@@ -1,0 +1,129 @@
+/**
+ * One function by itself, as in a container: HTTP in front, the session layer, a store behind. There is no tree
+ * around it: sessions are born here and stay in the store.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { hostname, tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { bundleFunction } from '../base/bundle.js';
+import { systemClock } from '../base/clock.js';
+import { systemIds } from '../base/ids.js';
+import { createLog, type Log } from '../base/log.js';
+import { ANNOTATIONS, type NodeConfig } from '../model/config.js';
+import { Fault } from '../model/faults.js';
+import { CLOSE_GRACE_MS, HANDLER_TIMEOUT_MS, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, TOMBSTONE_KEEP_MS } from '../model/limits.js';
+import { Changes } from '../session/changes.js';
+import { createSessions } from '../session/invoke.js';
+import { WaitingLine } from '../session/line.js';
+import type { Neighbourhood } from '../session/ports.js';
+import { openStore } from '../store/open.js';
+import type { SessionStore } from '../store/store.js';
+import { createFunctionServer } from './function-server.js';
+import { createWorkers } from './workers.js';
+
+export interface StandaloneOptions {
+  /** Folder of the function, or its bundle (a file ending in .mjs). */
+  source: string;
+  /** 0 takes a free one. */
+  port: number;
+  host?: string;
+  /** As in a node's configuration; `memory` forgets everything at the end. */
+  store: string;
+  /** Name that answers give as X-session-location. */
+  node?: string;
+  stateDir?: string;
+  timeoutMs?: number;
+  env?: Record<string, string>;
+  log: Log;
+}
+
+export interface Standalone {
+  port: number;
+  /** Takes no more connections, lets requests in hand end, closes the store. */
+  close(): Promise<void>;
+}
+
+/** Rejects with DEPLOY_FAILED when the function cannot be built or loaded, STORE_UNAVAILABLE when the store cannot be opened. */
+export async function startFunction(options: StandaloneOptions): Promise<Standalone> {
+  const { log, node = hostname(), timeoutMs = HANDLER_TIMEOUT_MS, env = {} } = options;
+  const folder = await mkdtemp(join(tmpdir(), 'function-'));
+  const name = basename(resolve(options.source), '.mjs');
+  const bundlePath = options.source.endsWith('.mjs') ? resolve(options.source) : await bundleInto(folder, options.source, name);
+  const opened = await openStore(configOf(options, node, folder), { clock: systemClock, log });
+  const workers = createWorkers({ clock: systemClock, log });
+  // The container is the wall around the function; another would only cost.
+  const deployment = { service: name, image: 'bundle:local', envVars: env, annotations: { [ANNOTATIONS.worker]: 'inline' }, atMs: 0 };
+  const worker = await workers.load(deployment, bundlePath).catch(async (error: unknown) => {
+    await opened.close();
+    throw error;
+  });
+  const sessions = createSessions({
+    node, boot: systemIds.uuid(), store: opened.store, changes: new Changes(systemClock), clock: systemClock, ids: systemIds,
+    line: new WaitingLine({ clock: systemClock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS }),
+    neighbourhood: aloneWith(opened.store),
+  });
+  const server = createFunctionServer({ name, node, worker, sessions, timeoutMs, ids: systemIds, log, ready: () => opened.store.ping() });
+  await server.listen(options.port, options.host ?? '0.0.0.0');
+  return {
+    port: (server.http.address() as AddressInfo).port,
+    async close() {
+      await server.drain(systemClock, CLOSE_GRACE_MS);
+      await workers.close();
+      await opened.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function bundleInto(folder: string, source: string, name: string): Promise<string> {
+  const { sha256, code } = await bundleFunction(source, name);
+  const file = join(folder, `${sha256}.mjs`);
+  await writeFile(file, code);
+  return file;
+}
+
+function configOf(options: StandaloneOptions, node: string, stateDir: string): NodeConfig {
+  return {
+    name: node, level: '', host: options.host ?? '0.0.0.0', port: options.port, domainId: '', labels: {}, store: options.store,
+    stateDir: options.stateDir ?? stateDir, adminUser: '', adminPasswordFile: '', peerKeyFile: '',
+  };
+}
+
+/** Nobody else has sessions, and nobody takes any. */
+function aloneWith(store: SessionStore): Neighbourhood {
+  return {
+    locate: async (_session, _function, { epoch }) => ({ kind: 'free', epoch, incarnation: systemIds.uuid(), knownBy: [], owed: [] }),
+    urlOf: (node) => Promise.reject(unreachable(node)),
+    accepting: () => true,
+    shed: async () => false,
+    retire: async (session) => {
+      await store.run({ verb: 'expire', session, forced: false, owed: [], keepMs: TOMBSTONE_KEEP_MS });
+    },
+    forward: (_call, to) => Promise.reject(unreachable(to)),
+    owes: () => undefined,
+  };
+}
+
+function unreachable(node: string): Fault {
+  return new Fault('PEER_UNREACHABLE', { node, url: 'unknown', reason: 'this function runs by itself' });
+}
+
+/** The program: the function's folder (or bundle) as first argument, the rest from the environment. Ends at SIGTERM or SIGINT. */
+export async function runFunction(source: string, environment: NodeJS.ProcessEnv): Promise<void> {
+  const log = createLog('info');
+  const { PORT = '8080', STORE_URL = 'memory', NODE_NAME, STATE_DIR, TIMEOUT_MS } = environment;
+  const standalone = await startFunction({
+    source, port: Number(PORT), store: STORE_URL, node: NODE_NAME, stateDir: STATE_DIR, log,
+    timeoutMs: TIMEOUT_MS === undefined ? undefined : Number(TIMEOUT_MS),
+  });
+  log.info({ url: `http://127.0.0.1:${standalone.port}/`, store: STORE_URL.split('@').pop() }, 'the function is ready');
+  let closing = false;
+  const close = (): void => {
+    if (closing) return;
+    closing = true;
+    void standalone.close().then(() => process.exit(0));
+  };
+  process.on('SIGTERM', close);
+  process.on('SIGINT', close);
+}

@@ -1,0 +1,78 @@
+import { expect } from 'chai';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { silentLog } from '../../runtime/base/log.js';
+import { startFunction, type Standalone } from '../../runtime/handler/standalone.js';
+import { faultOf, Functions } from './support.js';
+
+describe('A function by itself', () => {
+  const functions = new Functions();
+  const started: Standalone[] = [];
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((one) => one.close()));
+  });
+  after(() => functions.close());
+
+  async function start(source: string): Promise<string> {
+    const standalone = await startFunction({ source, port: 0, host: '127.0.0.1', store: 'memory', node: 'alone', log: silentLog });
+    started.push(standalone);
+    return `http://127.0.0.1:${standalone.port}`;
+  }
+
+  it('keeps sessions, and says where and in which version', async () => {
+    const url = await start('functions/shopping-cart');
+    const anna = { headers: { 'x-session': 'anna' } };
+    await fetch(`${url}/?product=apple`, { method: 'POST', ...anna });
+    const answer = await fetch(`${url}/?product=pear`, { method: 'POST', ...anna });
+    expect(await answer.json()).to.deep.equal({ products: ['apple', 'pear'] });
+    expect(Object.fromEntries(answer.headers)).to.include({ 'x-session-location': 'alone', 'x-session-version': '2', 'x-session-epoch': '0' });
+    expect(await (await fetch(url, { headers: { 'x-session': 'bea' } })).json()).to.deep.equal({ products: [] });
+  });
+
+  it('lets a request id take effect once', async () => {
+    const url = await start('functions/shopping-cart');
+    const headers = { 'x-session': 'anna', 'x-session-request-id': '6a1e7a0e-52ad-4c5f-9d6d-3a7f0c4c1d11' };
+    await fetch(`${url}/?product=apple`, { method: 'POST', headers });
+    const again = await fetch(`${url}/?product=apple`, { method: 'POST', headers });
+    expect(again.headers.get('x-session-replayed')).to.equal('true');
+    expect(await again.json()).to.deep.equal({ products: ['apple'] });
+  });
+
+  it('answers faults as a node does', async () => {
+    const url = await start('functions/shopping-cart');
+    const answer = await fetch(url);
+    expect(answer.status).to.equal(400);
+    expect(await answer.json()).to.include({ code: 'SESSION_MISSING' });
+  });
+
+  it('answers health and readiness', async () => {
+    const url = await start('functions/empty-function');
+    expect((await fetch(`${url}/_/health`)).status).to.equal(200);
+    expect((await fetch(`${url}/_/ready`)).status).to.equal(200);
+    expect((await fetch(`${url}/anything`)).status).to.equal(200);
+  });
+
+  it('does not start without a function', async () => {
+    const options = { port: 0, store: 'memory', log: silentLog };
+    const folder = await functions.folder('none', { 'README.md': '' });
+    expect(await faultOf(startFunction({ source: folder, ...options }))).to.include({ code: 'DEPLOY_FAILED' });
+  });
+
+  it('answers the request in hand when it is told to stop, and ends', async () => {
+    const folder = await functions.folder('slow', {
+      'handler.js': "export default async () => { console.log('begun'); await new Promise((resolve) => setTimeout(resolve, 300)); return 'done' }",
+    });
+    const program = fileURLToPath(new URL('../../runtime/handler/serve.js', import.meta.url));
+    const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PORT: '0' } });
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const { url } = JSON.parse((await lines.next()).value as string) as { url: string };
+    const answer = fetch(url);
+    expect((await lines.next()).value).to.equal('begun');
+    child.kill('SIGTERM');
+    expect(await (await answer).text()).to.equal('done');
+    const [code] = await once(child, 'exit') as [number];
+    expect(code).to.equal(0);
+  });
+});
