@@ -56,7 +56,10 @@ export class Locator {
     const { node, directory } = this.options;
     if (home !== node) return { kind: 'known', home, current: current === node ? home : current, epoch };
     if (current !== node) return { kind: 'known', home, current, epoch };
-    return { kind: 'free', epoch: Math.max(epoch, request.epoch), incarnation, knownBy: directory.ancestors().map(({ name }) => name), owed: [] };
+    const knownBy = directory.ancestors().map(({ name }) => name);
+    // How far that claim got nobody knows: every ancestor is told again.
+    const owed = knownBy.map((to): Owed => ({ to, kind: 'claim', epoch }));
+    return { kind: 'free', epoch: Math.max(epoch, request.epoch), incarnation, knownBy, owed };
   }
 
   async #askUp(request: ClaimRequest): Promise<ClaimAnswer | undefined> {

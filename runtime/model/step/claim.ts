@@ -18,6 +18,8 @@ export function claim(slot: Slot | undefined, command: Claim, here: Here, guards
   }
   // Home itself may begin a new life of the id: its tombstone gave it an epoch beyond the old life's.
   const isReborn = slot.state === 'remote' && slot.home === command.home && command.epoch > slot.epoch;
+  // Home that only looks is told that the id is free for it: what is indexed here is its former life.
+  if (isReborn && !command.write && guards.incarnationCompare) return unchanged(slot, { kind: 'unknown', epoch: slot.epoch });
   const isOwn = slot.incarnation === command.incarnation || isReborn || !guards.incarnationCompare;
   if (!isOwn || !command.write) {
     const { home, current, epoch, incarnation } = slot;

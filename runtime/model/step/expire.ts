@@ -3,7 +3,7 @@ import type { Slot } from '../record.js';
 import type { Expire, ExpireReply, Here, Step } from '../verbs.js';
 import { changed, hasExpired, isLeased, unchanged } from './outcome.js';
 
-/** Ends a session at its home, or forgets a stub or tombstone that nobody needs any more (rules 10 to 12). */
+/** Ends a session at its home, or forgets a tombstone that nobody needs any more (rules 10 to 12). */
 export function expire(slot: Slot | undefined, command: Expire, here: Here, guards: Guards): Step<ExpireReply> {
   if (!slot) return unchanged(slot, { kind: 'forgotten' });
   if (slot.arriving || slot.state === 'leaving') return unchanged(slot, { kind: 'refused', reason: 'busy' });
@@ -24,10 +24,9 @@ function retire(slot: Slot, command: Expire, here: Here, guards: Guards): Step<E
 }
 
 function forget(slot: Slot, command: Expire, here: Here, guards: Guards): Step<ExpireReply> {
-  // Home's stub is the only way to a session that lives elsewhere: it ends by a commit or by `gone` alone.
-  if (slot.state === 'remote' && slot.home === here.node && guards.onlyHomeExpires) {
-    return unchanged(slot, { kind: 'refused', reason: 'not-home' });
-  }
+  // A stub is the way to a session that lives: home's the only one, an ancestor's what keeps it from
+  // being born twice. It ends by a commit, or when home says that the session is gone, never by age.
+  if (slot.state === 'remote' && guards.onlyHomeExpires) return unchanged(slot, { kind: 'refused', reason: 'not-home' });
   if (here.nowMs - slot.lastAccessAtMs <= command.keepMs) return unchanged(slot, { kind: 'refused', reason: 'young' });
   return changed(undefined, { kind: 'forgotten' });
 }

@@ -43,6 +43,10 @@ function stub(slot: Slot, command: Learn): Slot {
 /** Home ended the session: whoever only points to it may stop pointing. */
 export function gone(slot: Slot | undefined, command: Gone, here: Here, guards: Guards): Step<GoneReply> {
   const isSame = slot?.incarnation === command.incarnation || !guards.incarnationCompare;
-  if (slot?.state !== 'remote' || !isSame || slot.arriving || command.epoch < slot.epoch) return unchanged(slot, { kind: 'ignored' });
-  return changed({ ...slot, state: 'tombstone', epoch: command.epoch, lastAccessAtMs: here.nowMs }, { kind: 'gone' });
+  if (slot?.state !== 'remote' || !isSame || command.epoch < slot.epoch) return unchanged(slot, { kind: 'ignored' });
+  const { arriving, ...rest } = slot;
+  if (arriving && arriving.epoch > command.epoch) return unchanged(slot, { kind: 'ignored' });
+  // What was to arrive has ended at its source: nothing of it can come any more.
+  const effects = arriving ? { unstage: arriving.attempt } : {};
+  return changed({ ...rest, state: 'tombstone', epoch: command.epoch, lastAccessAtMs: here.nowMs }, { kind: 'gone' }, effects);
 }
