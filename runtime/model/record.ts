@@ -44,6 +44,8 @@ export interface Owed {
   /** `update`: where the session is now. `claim`: register the id with an ancestor. `gone`: it expired. */
   kind: 'update' | 'claim' | 'gone';
   epoch: number;
+  /** With `gone`: the life that ended. The slot may be another's by the time the row is paid. */
+  incarnation?: string;
 }
 
 export interface Slot {

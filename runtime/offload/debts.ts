@@ -71,7 +71,7 @@ export class Debts {
     }
   }
 
-  async #tell(slot: Slot, { to, kind, epoch }: Owed): Promise<void> {
+  async #tell(slot: Slot, { to, kind, epoch, incarnation: ended }: Owed): Promise<void> {
     const { peers } = this.options;
     const { session, home, incarnation } = slot;
     switch (kind) {
@@ -84,7 +84,7 @@ export class Debts {
         return;
       }
       case 'gone':
-        await peers.gone(to, session, epoch, incarnation);
+        await peers.gone(to, session, epoch, ended ?? incarnation);
     }
   }
 

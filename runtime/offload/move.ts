@@ -115,6 +115,8 @@ export class Mover {
       try {
         const answer = await peers.step(source, session, { step: 'depart', attempt, epoch: epoch + 1, incarnation, to: node });
         if (answer.head.kind !== 'departed') throw refusalOf(answer.head, session, incarnation);
+        // Another attempt's late copy took the notes over: what is staged may hold keys that are deleted by now.
+        if (!answer.head.delta) throw new Fault('MOVE_REFUSED', { reason: 'its copy was begun again by another move' });
         const items = await collect(answer.batches);
         await this.#reached('departed', session);
         return { passport: answer.head.passport, items };

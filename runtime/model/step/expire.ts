@@ -18,7 +18,7 @@ function retire(slot: Slot, command: Expire, here: Here, guards: Guards): Step<E
   if (!guards.tombstoneOnExpiry) return changed(undefined, { kind: 'expired', epoch: slot.epoch }, { wipe: true });
   const { lease: _, copying: __, bornBy: ___, ...rest } = slot;
   const epoch = slot.epoch + 1;
-  const owed = command.owed.map((row) => ({ ...row, epoch }));
+  const owed = command.owed.map((row) => ({ ...row, epoch, incarnation: slot.incarnation }));
   const tomb: Slot = { ...rest, state: 'tombstone', epoch, owed, bytes: 0, lastAccessAtMs: here.nowMs };
   return changed(tomb, { kind: 'expired', epoch }, { wipe: true, renote: true });
 }
