@@ -116,8 +116,8 @@ export const MAX_FAILED_STARTS = 3;
 export const WORKER_MEMORY_MB = 256;
 /** What a process takes beside its heap: code, stacks, buffers on their way. */
 export const WORKER_MEMORY_BESIDE_MB = 192;
-/** Handlers that went on after their call had ended; a process with so many of them is replaced. */
-export const MAX_ORPHANS_PER_PROCESS = 32;
+/** A handler that goes on for so long after its call has ended will hardly end: its process is replaced. */
+export const ORPHAN_GRACE_MS = 5_000;
 /** A node tells its parent and the oracle that it is there this often. */
 export const ANNOUNCE_EVERY_MS = 2_000;
 /** A node that the oracle has not heard of for so long counts as failed. */

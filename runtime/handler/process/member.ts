@@ -48,6 +48,8 @@ export class Member {
   /** Calls it has, those that ended here but go on there included. */
   readonly calls = new Set<number>();
   readonly orphans = new Set<number>();
+  /** Since when it has had orphans without a break. */
+  orphanedAtMs: number | undefined;
   /** Serves one call that was in a process that died; nothing else may come near it. */
   alone = false;
   stalled = false;

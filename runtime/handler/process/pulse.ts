@@ -1,14 +1,14 @@
 /** Watches the processes of one function: do they still answer, are they too big, are they used at all? */
 import type { Clock, Timer } from '../../base/clock.js';
 import {
-  MAX_ORPHANS_PER_PROCESS, PING_EVERY_MS, STALLED_AFTER_MS, STALLS_REMEMBERED_MS, WORKER_IDLE_MS,
+  ORPHAN_GRACE_MS, PING_EVERY_MS, STALLED_AFTER_MS, STALLS_REMEMBERED_MS, WORKER_IDLE_MS,
 } from '../../model/limits.js';
 import type { Member } from './member.js';
 
 export interface PulseEvents {
   /** It has calls and does not answer. */
   stalled(member: Member): void;
-  /** Idle and no longer wanted: unused for long, or grown too big. */
+  /** Without work and no longer wanted: unused for long, grown too big, or with handlers that do not end. */
   tired(member: Member): void;
 }
 
@@ -46,19 +46,21 @@ export class Pulse {
     const nowMs = this.clock.now();
     let active = false;
     for (const member of this.members) {
-      if (member.load > 0 || member.used) {
+      const isWorking = member.load > member.orphans.size || member.used;
+      if (isWorking) member.usedAtMs = nowMs;
+      if (!isWorking && this.#isUnwanted(member, nowMs)) {
+        this.events.tired(member);
+      } else if (isWorking || member.load > 0) {
         active = true;
-        member.usedAtMs = nowMs;
         this.#ask(member, nowMs);
-      } else {
-        this.#judgeIdle(member, nowMs);
       }
     }
     if (this.members.size > 0 && this.#pace === 'none') this.#next(active ? 'fast' : 'slow');
   }
 
   #ask(member: Member, nowMs: number): void {
-    if (member.orphans.size > MAX_ORPHANS_PER_PROCESS || member.overweight) member.leaving = true;
+    const isHaunted = member.orphanedAtMs !== undefined && nowMs - member.orphanedAtMs >= ORPHAN_GRACE_MS;
+    if (isHaunted || member.overweight) member.leaving = true;
     if (member.stalled || member.pingedAtMs === undefined) {
       if (member.stalled) void this.#weigh(member);
       else member.ping();
@@ -73,7 +75,7 @@ export class Pulse {
     if (member.overweight && !member.dead) member.kill('it took more memory than a worker process may');
   }
 
-  #judgeIdle(member: Member, nowMs: number): void {
-    if (member.leaving || member.overweight || nowMs - member.usedAtMs >= WORKER_IDLE_MS) this.events.tired(member);
+  #isUnwanted(member: Member, nowMs: number): boolean {
+    return member.leaving || member.overweight || nowMs - member.usedAtMs >= WORKER_IDLE_MS;
   }
 }

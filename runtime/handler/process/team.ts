@@ -157,7 +157,7 @@ export class Team implements Worker {
 
   #leave(member: Member, id: number, job: Job | undefined, settle: () => void): void {
     member.calls.delete(id);
-    member.orphans.delete(id);
+    if (member.orphans.delete(id) && member.orphans.size === 0) member.orphanedAtMs = undefined;
     member.alone = false;
     if (job) this.#finish(job, settle);
     if (this.#waiting.length > 0) this.#serveWaiting();
@@ -197,6 +197,7 @@ export class Team implements Worker {
     this.#finish(job);
     if (member) {
       member.orphans.add(job.id);
+      member.orphanedAtMs ??= this.options.clock.now();
       member.send(TO_CHILD.abort, job.id);
       if (member.stalled) member.kill('it ran a handler that never gave the processor back');
       this.#pulse.beat();

@@ -1,0 +1,107 @@
+import { expect } from 'chai';
+import type { Clock } from '../../runtime/base/clock.js';
+import type { Member } from '../../runtime/handler/process/member.js';
+import { Pulse } from '../../runtime/handler/process/pulse.js';
+import { ORPHAN_GRACE_MS, PING_EVERY_MS, STALLED_AFTER_MS, STALLS_REMEMBERED_MS, WORKER_IDLE_MS } from '../../runtime/model/limits.js';
+
+/** Time that passes when it is told to. */
+class TestClock implements Clock {
+  #nowMs = 1_000_000;
+  #timers = new Map<object, { atMs: number; task: () => void }>();
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  setTimeout(task: () => void, ms: number): object {
+    const timer = {};
+    this.#timers.set(timer, { atMs: this.#nowMs + ms, task });
+    return timer;
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#timers.delete(timer as object);
+  }
+
+  pass(ms: number): void {
+    const endMs = this.#nowMs + ms;
+    for (;;) {
+      const due = [...this.#timers].filter(([, { atMs }]) => atMs <= endMs).sort(([, a], [, b]) => a.atMs - b.atMs)[0];
+      if (!due) break;
+      this.#timers.delete(due[0]);
+      this.#nowMs = due[1].atMs;
+      due[1].task();
+    }
+    this.#nowMs = endMs;
+  }
+}
+
+describe('The pulse of worker processes', () => {
+  const clock = new TestClock();
+  let member: Partial<Record<keyof Member, unknown>> & { calls: Set<number>; orphans: Set<number>; load: number };
+  let events: string[];
+  let pulse: Pulse;
+
+  beforeEach(() => {
+    events = [];
+    member = {
+      calls: new Set(), orphans: new Set(), used: true, usedAtMs: clock.now(), leaving: false, overweight: false, stalled: false,
+      get load() { return this.calls.size },
+      ping() {
+        this.used = false;
+        this.pingedAtMs = clock.now();
+        events.push('ping');
+      },
+    };
+    pulse = new Pulse(clock, new Set([member as unknown as Member]), {
+      stalled: () => events.push('stalled'),
+      tired: () => events.push('tired'),
+    });
+    pulse.beat();
+  });
+  afterEach(() => pulse.stop());
+
+  it('asks a process that works, and says when it does not answer', () => {
+    member.calls.add(1);
+    clock.pass(PING_EVERY_MS);
+    expect(events).to.deep.equal(['ping']);
+    clock.pass(STALLED_AFTER_MS);
+    expect(events).to.deep.equal(['ping', 'stalled']);
+    expect(pulse.stalledLately).to.equal(true);
+    member.calls.clear();
+    clock.pass(STALLS_REMEMBERED_MS);
+    expect(pulse.stalledLately).to.equal(false);
+  });
+
+  it('ends a process that nobody used for long, and not before', () => {
+    clock.pass(PING_EVERY_MS);
+    clock.pass(WORKER_IDLE_MS - 1);
+    expect(events).not.to.include('tired');
+    clock.pass(2 * WORKER_IDLE_MS);
+    expect(events).to.include('tired');
+  });
+
+  it('ends a process that grew too big once it has nothing to do', () => {
+    member.calls.add(1);
+    member.overweight = true;
+    clock.pass(PING_EVERY_MS);
+    expect(member.leaving).to.equal(true);
+    expect(events).not.to.include('tired');
+    member.calls.clear();
+    member.pingedAtMs = undefined;
+    clock.pass(PING_EVERY_MS);
+    expect(events).to.include('tired');
+  });
+
+  it('ends a process with a handler that goes on long after its call', () => {
+    member.calls.add(1);
+    member.orphans.add(1);
+    member.orphanedAtMs = clock.now();
+    for (let passedMs = 0; passedMs < ORPHAN_GRACE_MS + PING_EVERY_MS; passedMs += PING_EVERY_MS) {
+      member.pingedAtMs = undefined;
+      expect(events).not.to.include('tired');
+      clock.pass(PING_EVERY_MS);
+    }
+    expect(events).to.include('tired');
+  });
+});
