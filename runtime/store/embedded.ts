@@ -98,6 +98,8 @@ class EmbeddedBackend implements Backend {
       path: options.path, encoding: 'binary', keyEncoding: 'binary', cache: false, noSubdir: true,
       // A commit is over only when it is on disk.
       overlappingSync: false,
+      // The groups are ours; LMDB's own would have a promise more, which fails unheard.
+      eventTurnBatching: false,
     });
     this.#disk = new DiskRows(this.#db);
   }
@@ -160,13 +162,19 @@ class EmbeddedBackend implements Backend {
     this.#draining = undefined;
   }
 
-  #write(overlay: Overlay): Promise<unknown> {
-    return this.#db.batch(() => {
+  async #write(overlay: Overlay): Promise<void> {
+    let last: Promise<boolean> | undefined;
+    const all = this.#db.batch(() => {
       for (const [bucket, name, value] of overlay.changes()) {
-        if (value) void this.#db.put(keyOf(bucket, name), value);
-        else void this.#db.remove(keyOf(bucket, name));
+        last = value ? this.#db.put(keyOf(bucket, name), value) : this.#db.remove(keyOf(bucket, name));
       }
     });
+    try {
+      // One commit, of which both promises tell: none may be left to fail unheard.
+      await Promise.all([all, last]);
+    } catch (error) {
+      throw await causeOf(error);
+    }
   }
 
   #takeBack(group: Group, cause: unknown): void {
@@ -183,6 +191,12 @@ class EmbeddedBackend implements Backend {
   #unavailable(cause?: unknown): Fault {
     return new Fault('STORE_UNAVAILABLE', { node: this.options.node, store: this.options.path }, { cause });
   }
+}
+
+/** LMDB gives the reason of a failed commit in a promise of its own. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const { commitError } = error as { commitError?: Promise<unknown> };
+  return commitError ? commitError.then(() => error, (cause: unknown) => cause) : error;
 }
 
 function newGroup(base: ReadRows): Group {
