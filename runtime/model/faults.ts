@@ -29,6 +29,7 @@ export const FAULTS = {
   NOTHING_TO_MOVE: row(404, false, 'Node {node} has no session that could be moved now.'),
   NOT_FOUND: row(404, false, 'There is nothing at {path}.'),
   METHOD_NOT_ALLOWED: row(405, false, 'Use {allowed} here.'),
+  NODE_REFUSED: row(409, true, 'Node {name} cannot be registered: {reason}.'),
   NO_PARENT: row(409, false, 'Node {node} is the root: it has no parent to offload to.'),
   NOT_ON_PATH: row(409, false, 'Node {node} is not on the path from the session\'s home {home} to the root; a re-home has to be asked for.'),
   NOT_IN_SUBTREE: row(409, false, 'The home {home} of the session is not below node {node}.'),

@@ -133,3 +133,9 @@ export const STORE_RESTART_MIN_MS = 50;
 export const STORE_RESTART_MAX_MS = 5_000;
 /** Unfinished moves and debts are looked over this often, for what a lost answer of the store has hidden. */
 export const SWEEP_EVERY_MS = 2_000;
+/** Nodes of one domain that the oracle keeps; a registration beyond is refused. */
+export const MAX_NODES = 10_000;
+/** Body of a registration: names of functions and labels. */
+export const MAX_REGISTRATION_BYTES = 256 * 1024;
+/** A node may ask for a longer deadline than usual, but not for one that hides its failure. */
+export const MAX_REGISTRATION_DEADLINE_MS = 10 * 60_000;

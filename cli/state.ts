@@ -1,0 +1,53 @@
+/** The state folder of a domain: what lies where, and what a running domain tells about itself there. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+export const DEFAULT_STATE = '.state';
+export const ADMIN_USER = 'admin';
+
+export interface StateFolder {
+  path: string;
+  lockFile: string;
+  domainFile: string;
+  passwordFile: string;
+  peerKeyFile: string;
+  oracleDir: string;
+  nodeDir(name: string): string;
+}
+
+export interface KnownNode {
+  name: string;
+  level: string;
+  url: string;
+  parent?: string;
+}
+
+/** What `domain.json` says; the CLI of another terminal finds the domain by it. */
+export interface DomainRecord {
+  domain: string;
+  oracleUrl: string;
+  nodes: KnownNode[];
+  adminUser: string;
+  passwordFile: string;
+  peerKeyFile: string;
+  /** Path of the domain file it was started from. */
+  file: string;
+}
+
+export function stateFolder(folder: string): StateFolder {
+  const path = resolve(folder);
+  return {
+    path, lockFile: join(path, 'supervisor.json'), domainFile: join(path, 'domain.json'), passwordFile: join(path, 'admin-password'),
+    peerKeyFile: join(path, 'peer-key'), oracleDir: join(path, 'oracle'), nodeDir: (name) => join(path, 'nodes', name),
+  };
+}
+
+/** Undefined when no domain was ever started there. */
+export async function readRecord(state: StateFolder): Promise<DomainRecord | undefined> {
+  try {
+    return JSON.parse(await readFile(state.domainFile, 'utf8')) as DomainRecord;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,35 @@
+/** The domain's two secrets: the admin's password, and the key that signs calls between nodes. */
+import { randomBytes } from 'node:crypto';
+import { chmod, open, readFile, writeFile } from 'node:fs/promises';
+import type { StateFolder } from '../state.js';
+
+const PASSWORD_BYTES = 18;
+const KEY_BYTES = 32;
+
+/** Where the password in force comes from, for the start-up lines. */
+export type PasswordSource = 'ADMIN_PASSWORD' | 'generated' | 'kept';
+
+export async function makeSecrets(state: StateFolder, given: string | undefined): Promise<PasswordSource> {
+  await keep(state.peerKeyFile, randomBytes(KEY_BYTES).toString('hex'));
+  if (given) {
+    const known = await readFile(state.passwordFile, 'utf8').catch(() => '');
+    if (known.trim() !== given) await writeFile(state.passwordFile, `${given}\n`, { mode: 0o600 });
+    await chmod(state.passwordFile, 0o600);
+    return 'ADMIN_PASSWORD';
+  }
+  return await keep(state.passwordFile, randomBytes(PASSWORD_BYTES).toString('base64url')) ? 'generated' : 'kept';
+}
+
+/** Writes the file unless there is one with something in it. */
+async function keep(file: string, secret: string): Promise<boolean> {
+  const known = await readFile(file, 'utf8').catch(() => '');
+  if (known.trim() !== '') {
+    await chmod(file, 0o600);
+    return false;
+  }
+  const handle = await open(file, 'w', 0o600);
+  await handle.writeFile(`${secret}\n`);
+  await handle.sync();
+  await handle.close();
+  return true;
+}

@@ -1,0 +1,171 @@
+/** `domain up`: from the domain file to a running domain, and back to nothing when it is told to stop. */
+import { access, mkdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { readSecret } from '../../runtime/base/credentials.js';
+import { describeError, type DomainFile, parseDomainFile } from '../../runtime/base/domain-file.js';
+import type { Bundle } from '../../runtime/base/bundle.js';
+import { Client } from '../client.js';
+import { bundleOf, deploy, type FunctionStatus, isSame } from '../deploy.js';
+import { CliFailure, wrongUsage } from '../failure.js';
+import { ADMIN_USER, DEFAULT_STATE, type StateFolder, stateFolder } from '../state.js';
+import { DomainProcess, type StartedNode } from './domain-process.js';
+import { takeFolder } from './lock.js';
+import { assertFree, freePorts } from './ports.js';
+import { makeSecrets, type PasswordSource } from './secrets.js';
+import { readStack, type StackFunction } from './stack.js';
+
+export interface UpOptions {
+  file?: string;
+  state?: string;
+  functions: boolean;
+  basePort?: number;
+  oraclePort?: number;
+  store?: string;
+}
+
+type Say = (line: string) => void;
+
+const HOST = '127.0.0.1';
+const DEFAULT_FILE = 'domain.yml';
+const HEALTH_EVERY_MS = 40;
+const HEALTH_MS = 60_000;
+
+/** Resolves after the domain has been stopped. */
+export async function up(options: UpOptions, say: Say = (line) => console.log(line)): Promise<void> {
+  const startedMs = Date.now();
+  const file = resolve(options.file ?? await defaultFile());
+  const domain = await withFreePorts(await readDomain(file, options));
+  const stack = options.functions ? await readStack(join(dirname(file), 'stack.yml'), process.env) : [];
+  const state = stateFolder(options.state ?? DEFAULT_STATE);
+  await mkdir(state.path, { recursive: true, mode: 0o700 });
+  const release = await takeFolder(state);
+  try {
+    await assertFree(HOST, [
+      ...domain.nodes.map(({ name, port }) => ({ port, what: `node ${name}` })), { port: domain.oraclePort, what: 'the oracle' },
+    ]);
+    const source = await makeSecrets(state, process.env.ADMIN_PASSWORD);
+    const functions = stack ?? [];
+    const running = new DomainProcess({ domain, file, host: HOST, state, awaitFunctions: functions.map(({ name }) => name), say });
+    const stopped = untilStopped(running, say);
+    try {
+      await Promise.race([bringUp(running, state, functions, { say, source, startedMs, hasStack: stack !== undefined }), stopped.asked]);
+      await stopped.asked;
+    } finally {
+      await running.stop();
+      stopped.forget();
+    }
+  } finally {
+    await release();
+  }
+  say('stopped');
+}
+
+interface Circumstances {
+  say: Say;
+  source: PasswordSource;
+  startedMs: number;
+  hasStack: boolean;
+}
+
+async function bringUp(running: DomainProcess, state: StateFolder, functions: StackFunction[], { say, source, startedMs, hasStack }: Circumstances) {
+  // Bundling takes about as long as starting the processes; the reason of a failed start comes first.
+  const bundling = Promise.all(functions.map(bundleOf));
+  bundling.catch(() => undefined);
+  const nodes = await running.start();
+  const client = new Client({ user: ADMIN_USER, password: await readSecret(state.passwordFile) });
+  await deployAll(client, nodes[0]!.ready.url, functions, await bundling);
+  await Promise.all(nodes.map((node) => healthy(client, node)));
+  describe(nodes, running.oracleUrl, say);
+  say(`admin:   user ${ADMIN_USER}, password in ${shown(state.passwordFile)} (${source === 'ADMIN_PASSWORD' ? 'from ADMIN_PASSWORD' : source})`);
+  say(`state:   ${shown(state.path)}`);
+  if (functions.length > 0) say(`functions: ${functions.map(({ name }) => name).join(', ')}`);
+  else if (!hasStack) say('functions: none, there is no stack.yml beside the domain file');
+  say(`ready in ${((Date.now() - startedMs) / 1000).toFixed(1)} s; Ctrl-C stops it`);
+}
+
+/** The file in this folder; else the one that comes with the program. */
+export async function defaultFile(): Promise<string> {
+  return access(DEFAULT_FILE).then(() => DEFAULT_FILE, () => new URL(`../../../${DEFAULT_FILE}`, import.meta.url).pathname);
+}
+
+/** Throws with every error of the file. */
+export async function readDomain(file: string, options: Pick<UpOptions, 'basePort' | 'oraclePort' | 'store'>): Promise<DomainFile> {
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw wrongUsage(`the domain file cannot be read: ${error.message}`);
+  });
+  const { domain, errors } = parseDomainFile(text, options);
+  if (domain) return options.store === undefined ? domain : { ...domain, nodes: domain.nodes.map((node) => ({ ...node, store: options.store! })) };
+  throw wrongUsage(`the domain file is wrong\n${errors.map((error) => describeError(shown(file), error)).join('\n')}`);
+}
+
+async function withFreePorts(domain: DomainFile): Promise<DomainFile> {
+  const needsNodes = domain.basePort === 0;
+  const needsOracle = domain.oraclePort === 0;
+  if (!needsNodes && !needsOracle) return domain;
+  const free = await freePorts(HOST, domain.nodes.length + 1);
+  return {
+    ...domain, oraclePort: needsOracle ? free.at(-1)! : domain.oraclePort,
+    nodes: needsNodes ? domain.nodes.map((node, index) => ({ ...node, port: free[index]! })) : domain.nodes,
+  };
+}
+
+/** To the root, which passes them on; what it runs already is left as it is. */
+async function deployAll(client: Client, rootUrl: string, functions: StackFunction[], bundles: Bundle[]): Promise<void> {
+  if (functions.length === 0) return;
+  const present = await client.json<FunctionStatus[]>(rootUrl, 'GET', '/system/functions');
+  await Promise.all(functions.map(async (each, index) => {
+    if (isSame(present.find(({ name }) => name === each.name), each, bundles[index]!)) return;
+    await deploy(client, rootUrl, each, bundles[index]!);
+  }));
+}
+
+/** Waits for /healthz; rejects with the node's own reason when the time is over. */
+async function healthy(client: Client, { config, ready }: StartedNode): Promise<void> {
+  let reason = 'it does not answer';
+  for (const untilMs = Date.now() + HEALTH_MS; Date.now() < untilMs;) {
+    try {
+      const { status, bytes } = await client.send(ready.url, 'GET', '/healthz', { timeoutMs: 5_000 });
+      if (status === 200) return;
+      reason = bytes.toString('utf8');
+    } catch (error) {
+      reason = (error as Error).message;
+    }
+    await new Promise((resolve) => setTimeout(resolve, HEALTH_EVERY_MS));
+  }
+  throw new CliFailure(`node ${config.name} did not get ready within ${HEALTH_MS / 1000} s: ${reason}; its log: ${shown(join(config.stateDir, 'node.log'))}`);
+}
+
+function describe(nodes: StartedNode[], oracleUrl: string, say: Say): void {
+  const wide = (pick: (node: StartedNode) => string) => Math.max(...nodes.map((node) => pick(node).length));
+  const [name, level, url] = [wide(({ config }) => config.name), wide(({ config }) => config.level), wide(({ ready }) => ready.url)];
+  for (const { config, ready } of nodes) {
+    const { kind = '?', why = '' } = ready.store ?? {};
+    say(`${config.name.padEnd(name)}  ${config.level.padEnd(level)}  ${ready.url.padEnd(url)}  store ${kind}${why ? `: ${why}` : ''}`);
+  }
+  say(`oracle:  ${oracleUrl}`);
+}
+
+/** Short where it lies below this folder. */
+function shown(path: string): string {
+  const near = relative('', path);
+  return near !== '' && !near.startsWith('..') ? near : path;
+}
+
+/** The first signal asks for an ordered stop, the second one kills. */
+function untilStopped(running: DomainProcess, say: Say): { asked: Promise<void>; forget(): void } {
+  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  let isAsked = false;
+  let resolveAsked: () => void;
+  const asked = new Promise<void>((done) => { resolveAsked = done; });
+  const hear = () => {
+    if (isAsked) {
+      void running.kill().finally(() => process.exit(1));
+      return;
+    }
+    isAsked = true;
+    say('stopping; once more kills');
+    resolveAsked();
+  };
+  for (const each of signals) process.on(each, hear);
+  return { asked, forget: () => signals.forEach((each) => process.off(each, hear)) };
+}

@@ -1,0 +1,82 @@
+/**
+ * The domain's oracle: `node dist/oracle/oracle.js --config FILE`. It reports to the process that
+ * started it with `{event: 'ready', url}` or `{event: 'failed', reason}` (and prints the same as one
+ * line of JSON), ends on SIGTERM, and when the channel to its supervisor closes.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { systemClock, type Timer } from '../runtime/base/clock.js';
+import { readSecret } from '../runtime/base/credentials.js';
+import { systemIds } from '../runtime/base/ids.js';
+import { createLog, type LogLevel } from '../runtime/base/log.js';
+import { createPeerVerifier } from '../runtime/base/peer-signature.js';
+import { ANNOUNCE_EVERY_MS } from '../runtime/model/limits.js';
+import { Registry } from './registry.js';
+import { createOracleServer } from './server.js';
+
+export interface OracleConfig {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  domainId: string;
+  peerKeyFile: string;
+  /** Folder of its log. */
+  stateDir: string;
+  log?: LogLevel;
+}
+
+export interface RunningOracle {
+  url: string;
+  close(): Promise<void>;
+}
+
+export async function startOracle(config: OracleConfig): Promise<RunningOracle> {
+  const { host, port, domainId, stateDir } = config;
+  const clock = systemClock;
+  const log = createLog(config.log ?? 'info', { file: join(stateDir, 'oracle.log') });
+  const verifier = createPeerVerifier({ key: await readSecret(config.peerKeyFile), clock });
+  const registry = new Registry({ domainId, clock, onEvent: ({ kind, node }) => log.info({ node }, `a node ${kind}`) });
+  const server = createOracleServer({ host, port, domainId, registry, verifier, ids: systemIds, log });
+  const url = await server.listen();
+  let timer: Timer;
+  const watch = () => {
+    registry.sweep();
+    timer = clock.setTimeout(watch, ANNOUNCE_EVERY_MS);
+  };
+  watch();
+  log.info({ url }, 'the oracle is ready');
+  return {
+    url,
+    close() {
+      clock.clearTimeout(timer);
+      return server.close();
+    },
+  };
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  // A terminal's Ctrl-C reaches the whole group; the supervisor ends the oracle itself, after the nodes.
+  process.on('SIGINT', () => undefined);
+  let oracle: RunningOracle | undefined;
+  const end = () => void (oracle?.close() ?? Promise.resolve()).then(() => process.exit(0), () => process.exit(1));
+  process.on('SIGTERM', end);
+  process.on('disconnect', end);
+  try {
+    if (values.config === undefined) throw new Error('--config FILE is needed');
+    oracle = await startOracle(JSON.parse(await readFile(values.config, 'utf8')) as OracleConfig);
+    report({ event: 'ready', url: oracle.url, pid: process.pid });
+  } catch (error) {
+    report({ event: 'failed', reason: (error as Error).message });
+    process.exit(1);
+  }
+}
+
+function report(event: Record<string, unknown>): void {
+  console.log(JSON.stringify(event));
+  process.send?.(event);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

@@ -1,0 +1,123 @@
+/** The oracle's API over HTTP: who is in the domain, and the door through which nodes register. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Ids } from '../runtime/base/ids.js';
+import type { Log } from '../runtime/base/log.js';
+import { assertBody, PEER_SIGNATURE_HEADER, type PeerVerifier, sha256Hex } from '../runtime/base/peer-signature.js';
+import { asFault, Fault } from '../runtime/model/faults.js';
+import { MAX_HEADER_BYTES, MAX_REGISTRATION_BYTES } from '../runtime/model/limits.js';
+import { registrationOf, type Registry } from './registry.js';
+
+export interface OracleServerParts {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  domainId: string;
+  registry: Registry;
+  verifier: PeerVerifier;
+  ids: Ids;
+  log: Log;
+}
+
+export interface OracleServer {
+  /** Resolves with the URL, once connections are accepted. */
+  listen(): Promise<string>;
+  close(): Promise<void>;
+}
+
+const NODES = '/api/v1/nodes';
+
+export function createOracleServer(parts: OracleServerParts): OracleServer {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+    answer(parts, request).then((json) => send(response, 200, json), (error: unknown) => refuse(parts, request, response, error));
+  });
+  return {
+    async listen() {
+      await listening(server, parts.port, parts.host);
+      return `http://${parts.host}:${(server.address() as AddressInfo).port}`;
+    },
+    close: () => new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    }),
+  };
+}
+
+async function answer(parts: OracleServerParts, request: IncomingMessage): Promise<unknown> {
+  const { registry, domainId } = parts;
+  const path = request.url!.split('?')[0]!;
+  if (path === NODES && request.method === 'POST') return register(parts, request);
+  if (path !== '/healthz' && path !== '/api/v1/domain' && path !== NODES && !path.startsWith(`${NODES}/`)) throw new Fault('NOT_FOUND', { path });
+  if (request.method !== 'GET' && request.method !== 'HEAD') throw new Fault('METHOD_NOT_ALLOWED', { allowed: path === NODES ? 'GET or POST' : 'GET' });
+  if (path === '/healthz') return { status: 'ok' };
+  if (path === '/api/v1/domain') return { id: domainId, nodes: registry.list().length };
+  if (path === NODES) return registry.list();
+  return nodeAt(registry, path);
+}
+
+function nodeAt(registry: Registry, path: string): unknown {
+  const wanted = path.slice(NODES.length + 1);
+  const nodes = registry.list();
+  const found = nodes.find(({ name, id }) => name === wanted || id === wanted);
+  if (!found) throw new Fault('NODE_UNKNOWN', { name: wanted, known: nodes.map(({ name }) => name) });
+  return found;
+}
+
+/** Only a node itself registers: the call is signed with the domain's key in its name. */
+async function register({ registry, verifier }: OracleServerParts, request: IncomingMessage): Promise<unknown> {
+  const signature = request.headers[PEER_SIGNATURE_HEADER];
+  if (typeof signature !== 'string') throw new Fault('UNAUTHORIZED');
+  const verified = verifier.verify(signature, request.method!, request.url!);
+  const body = await readBody(request);
+  assertBody(verified, sha256Hex(body));
+  const registration = registrationOf(parsed(body));
+  if (verified.peer !== registration.name) throw new Fault('FORBIDDEN', { reason: `${verified.peer} cannot register as ${registration.name}` });
+  return registry.register(registration);
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_REGISTRATION_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: MAX_REGISTRATION_BYTES });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new Fault('JSON_INVALID', { reason: (error as Error).message });
+  }
+}
+
+function refuse({ ids, log }: OracleServerParts, request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const call = ids.uuid();
+  const fault = asFault(error, call);
+  if (fault.code === 'INTERNAL') log.error({ call, reason: String((error as Error)?.stack ?? error) }, 'a request failed');
+  else log.debug({ path: request.url, code: fault.code, reason: fault.message }, 'a request was refused');
+  if (response.destroyed) return;
+  // What is left of a refused body would be taken for the next request.
+  if (!request.complete) response.setHeader('connection', 'close');
+  if (fault.status === 405) response.setHeader('allow', String(fault.details['allowed']).replaceAll(' or ', ', '));
+  send(response, fault.status, fault);
+}
+
+function send(response: ServerResponse, status: number, json: unknown): void {
+  const body = Buffer.from(JSON.stringify(json));
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
+  response.end(body);
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
