@@ -38,7 +38,8 @@ export async function bundleOf({ folder, name }: StackFunction): Promise<Bundle>
 }
 
 export async function deploy(client: Client, url: string, given: StackFunction, bundle: Bundle, options: DeployOptions = {}): Promise<Spread | undefined> {
-  const { name, folder: _, ...settings } = given;
+  const { name, envVars, labels, annotations, constraints, secrets, readOnlyRootFilesystem } = given;
+  const settings = { envVars, labels, annotations, constraints, secrets, readOnlyRootFilesystem };
   const path = `/system/bundles/${bundle.sha256}`;
   const { status } = await client.send(url, 'HEAD', path);
   if (status !== 200) await client.call(url, 'PUT', path, { body: bundle.code, headers: { 'content-type': 'application/octet-stream' } });
@@ -47,11 +48,11 @@ export async function deploy(client: Client, url: string, given: StackFunction, 
 }
 
 /** True when the node runs exactly this already, so that a second start has nothing to deploy. */
-export function isSame(status: FunctionStatus | undefined, { name: _, folder: __, ...settings }: StackFunction, bundle: Bundle): boolean {
+export function isSame(status: FunctionStatus | undefined, given: StackFunction, bundle: Bundle): boolean {
   if (status?.image !== imageOf(bundle)) return false;
-  const comparable = ({ envVars, labels, annotations, constraints, secrets, readOnlyRootFilesystem }: Omit<FunctionStatus, 'name' | 'image'>) =>
+  const comparable = ({ envVars, labels, annotations, constraints, secrets, readOnlyRootFilesystem }: Omit<StackFunction, 'folder'>) =>
     JSON.stringify([sorted(envVars), sorted(labels), sorted(annotations), constraints ?? [], secrets ?? [], readOnlyRootFilesystem ?? false]);
-  return comparable(status) === comparable(settings);
+  return comparable(status) === comparable(given);
 }
 
 export function imageOf({ sha256 }: Bundle): string {
