@@ -1,6 +1,9 @@
 /** Changes over rows that they have not reached yet. Reading sees both as one. */
 import type { Range, ReadRows, Rows } from './rows.js';
 
+/** `value` is undefined where the row is deleted. */
+export type Change = [bucket: string, name: string, value: Buffer | undefined];
+
 export class Overlay implements Rows {
   /** Per bucket, the new value of each changed name; undefined where it is deleted. */
   readonly #changed = new Map<string, Map<string, Buffer | undefined>>();
@@ -61,7 +64,7 @@ export class Overlay implements Rows {
     this.base = base;
   }
 
-  *changes(): Iterable<[bucket: string, name: string, value: Buffer | undefined]> {
+  *changes(): Iterable<Change> {
     for (const [bucket, changed] of this.#changed) {
       for (const [name, value] of changed) yield [bucket, name, value];
     }

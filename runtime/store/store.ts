@@ -108,15 +108,22 @@ export interface SessionStore {
 
   /** Everything the session consists of, for the bulk copy. */
   inventory(session: string): Promise<ItemName[]>;
-  /** What was written since `copy` or the last `drain` of this attempt; empties the notes. Undefined: another attempt took over. */
+  /**
+   * What was written since `copy` or the last `drain` of this attempt; empties the notes. Undefined: another attempt
+   * took over, or the session is leaving. A caller that lost the answer has lost the notes: it has to begin a new attempt.
+   */
   drain(session: string, attempt: string): Promise<ItemName[] | undefined>;
-  /** Present content of the named items; a name that is gone comes as `deleted` or `effect-done` (a reply that is gone is left out). */
+  /**
+   * Present content of the named items; a name that is gone comes as `deleted` or `effect-done` (a reply that is gone is left out).
+   * Rejects with MOVE_REFUSED once the session's data is not here.
+   */
   items(session: string, names: ItemName[]): Promise<Item[]>;
-  /** Adds to what is staged for an attempt; nobody sees it before the commit. */
+  /** Adds to what is staged for an attempt; nobody sees it before the commit. Rejects with MOVE_REFUSED without its reservation. */
   stage(session: string, attempt: string, items: Item[]): Promise<void>;
 
   /** Oldest undelivered effects of a session, in order. */
   effects(session: string, limit: number): Promise<Effect[]>;
+  /** Only of a resident session: what a leaving one answered to `depart` stays as it is, and the target delivers it again. */
   effectDone(session: string, id: string): Promise<void>;
 
   slot(session: string): Promise<Slot | undefined>;
