@@ -1,7 +1,14 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { FAULTS } from '../runtime/model/faults.js';
 
 const read = (file: string) => readFile(file, 'utf8');
+
+async function filesBelow(folders: string[]): Promise<string[]> {
+  const lists = await Promise.all(folders.map(async (folder) => (await readdir(folder, { recursive: true })).map((name) => join(folder, name))));
+  return lists.flat().filter((file) => file.endsWith('.ts'));
+}
 
 describe('docs/protocol.md', () => {
   it('lists every command that the node has, and no other', async () => {
@@ -19,5 +26,19 @@ describe('docs/protocol.md', () => {
   it('numbers the fourteen rules, each with a test named after it', async () => {
     const rules = [...(await read('docs/protocol.md')).split('## The fourteen rules')[1]!.matchAll(/^(\d+)\. /gm)].map(([, number]) => Number(number));
     expect(rules).to.deep.equal(Array.from({ length: 14 }, (_, index) => index + 1));
+  });
+});
+
+describe('docs/errors.md', () => {
+  it('has exactly the rows of the table of faults', async () => {
+    const rows = [...(await read('docs/errors.md')).matchAll(/^\| `([A-Z_]+)` \| (\d+) \| (yes|no) \| (.+) \|$/gm)];
+    const documented = rows.map(([, code, status, again, sentence]) => ({ code, status: Number(status), retryable: again === 'yes', sentence }));
+    expect(documented).to.deep.equal(Object.entries(FAULTS).map(([code, fault]) => ({ code, ...fault })));
+  });
+
+  it('needs every row: each code is used somewhere', async () => {
+    const sources = await filesBelow(['runtime', 'oracle', 'cli']);
+    const text = (await Promise.all(sources.filter((file) => !file.endsWith('faults.ts')).map(read))).join('\n');
+    expect(Object.keys(FAULTS).filter((code) => !text.includes(`'${code}'`))).to.deep.equal([]);
   });
 });

@@ -32,7 +32,6 @@ export const FAULTS = {
   NODE_REFUSED: row(409, true, 'Node {name} cannot be registered: {reason}.'),
   NO_PARENT: row(409, false, 'Node {node} is the root: it has no parent to offload to.'),
   NOT_ON_PATH: row(409, false, 'Node {node} is not on the path from the session\'s home {home} to the root; a re-home has to be asked for.'),
-  NOT_IN_SUBTREE: row(409, false, 'The home {home} of the session is not below node {node}.'),
   FUNCTION_MISSING_AT_TARGET: row(409, false, 'Node {node} does not have every function of the session: {missing} missing.'),
   SESSION_CONFLICT: row(409, false, 'Session {session} exists twice, as incarnations {mine} and {theirs}; an operator has to choose one.'),
   SESSION_LOST: row(409, false, 'Node {holder} should hold the session but does not know it; an operator has to decide.'),
