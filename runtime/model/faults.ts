@@ -51,6 +51,7 @@ export const FAULTS = {
   MOVING: row(503, true, 'The session is being moved and the move has not ended yet. Try again in a moment.'),
   LEASE_LOST: row(503, true, 'The request lost its hold on the session before it could commit; nothing was changed. Try again.'),
   STORE_UNAVAILABLE: row(503, true, 'The store of node {node} at {store} does not answer; it is tried again until it does.'),
+  STORE_UNSUITABLE: row(503, false, 'The store of node {node} at {store} cannot be used: {reason}.'),
   STARTING: row(503, true, 'Node {node} is starting: {reason}.'),
   DRAINING: row(503, true, 'Node {node} is shutting down.'),
   OVERLOADED: row(503, true, 'Function {function} has {limit} requests in hand already. Try again in a moment.'),

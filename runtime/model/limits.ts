@@ -139,3 +139,7 @@ export const MAX_NODES = 10_000;
 export const MAX_REGISTRATION_BYTES = 256 * 1024;
 /** A node may ask for a longer deadline than usual, but not for one that hides its failure. */
 export const MAX_REGISTRATION_DEADLINE_MS = 10 * 60_000;
+/** A Redis that has not answered the first greeting by then is none. */
+export const STORE_CONNECT_MS = 5_000;
+/** A store that leaves commands unanswered for so long is taken for dead: its connection is made anew. */
+export const STORE_ANSWER_MS = 10_000;

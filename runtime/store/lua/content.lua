@@ -1,0 +1,67 @@
+-- Reads a generation of data; needs P, session, space.
+local suffix = #space .. ':' .. space .. ':' .. session
+local D, C = P .. 'd:' .. suffix, P .. 'c:' .. suffix
+local CHUNK = 16384
+
+-- A cell is its head, with the chunks of a long list behind it.
+local function withChunks(key, head)
+  if string.sub(head, 1, 1) ~= 'c' then return {head} end
+  local cell = {head}
+  local length = struct.unpack('>I4', head, 6)
+  for index = 0, math.ceil(length / CHUNK) - 1 do
+    cell[#cell + 1] = redis.call('HGET', C, key .. struct.pack('>I4', index))
+  end
+  return cell
+end
+
+local function sizeOf(head)
+  local kind = string.sub(head, 1, 1)
+  if kind == 'v' then return #head - 1 end
+  local count = struct.unpack('>I4', head, 2)
+  return (kind == 'i' and #head - 5 or struct.unpack('>I4', head, 6)) - 4 * count
+end
+
+-- Bytes of the body within what is kept under a request id (codec.ts: time 8, flag 1, length of digest 2, digest, body).
+local function bodySize(blob) return #blob - 11 - struct.unpack('>I2', blob, 10) end
+
+-- Name with the bytes of what is there: {letter, name, bytes of content, 1 when there is any}.
+local function sized(letter, name)
+  local found, size
+  if letter == 'd' then
+    found = redis.call('HGET', D, name)
+    size = found and sizeOf(found)
+  elseif letter == 'r' then
+    found = redis.call('HGET', P .. 'r:' .. suffix, name)
+    size = found and bodySize(found)
+  else
+    found = redis.call('HGET', P .. 'e:' .. suffix, name)
+    size = found and #found
+  end
+  return {letter, name, size or 0, found and 1 or 0}
+end
+
+-- Name with what is there: {letter, name, cell or blob or body}.
+local function item(letter, name)
+  if letter == 'd' then
+    local head = redis.call('HGET', D, name)
+    return {letter, name, head and withChunks(name, head)}
+  end
+  return {letter, name, redis.call('HGET', P .. (letter == 'r' and 'r:' or 'e:') .. suffix, name)}
+end
+
+local function allNames()
+  return redis.call('HKEYS', D), redis.call('ZRANGE', P .. 'a:' .. suffix, 0, -1), redis.call('ZRANGE', P .. 'o:' .. suffix, 0, -1)
+end
+
+local function notedNames()
+  return redis.call('ZRANGE', P .. 'nd:' .. session, 0, -1), redis.call('ZRANGE', P .. 'nr:' .. session, 0, -1),
+    redis.call('ZRANGE', P .. 'nx:' .. session, 0, -1)
+end
+
+local function mapNames(show, keys, replies, effects)
+  local all = {}
+  for _, name in ipairs(keys) do all[#all + 1] = show('d', name) end
+  for _, name in ipairs(replies) do all[#all + 1] = show('r', name) end
+  for _, name in ipairs(effects) do all[#all + 1] = show('x', name) end
+  return all
+end

@@ -1,0 +1,16 @@
+-- An effect was delivered.
+local P, session = ARGV[1], ARGV[4]
+local now = tonumber(ARGV[3])
+local slotKey = P .. 's:' .. session
+--@include slot
+local slot = load()
+if not slot or slot.state ~= 'resident' then return 0 end
+local space, bytes, replies, effects, nextEffect = slot.space, slot.bytes, slot.replies, slot.effects, slot.nextEffect
+local isNoting = slot.copying ~= nil
+do
+  --@include space
+  settle(ARGV[5])
+end
+slot.effects = effects
+save(slot)
+return 1

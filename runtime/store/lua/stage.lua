@@ -1,0 +1,14 @@
+-- Adds to what is staged for an attempt; nobody sees it before the commit.
+local P, now, session, space = ARGV[1], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local slotKey = P .. 's:' .. session
+local rest = redis.call('HGET', slotKey, 'rest')
+local arriving = rest and cjson.decode(rest).arriving
+if not arriving or arriving.attempt ~= space then return 0 end
+local tallyKey = P .. 't:' .. #space .. ':' .. space .. ':' .. session
+local tally = redis.call('HMGET', tallyKey, 'bytes', 'replies', 'effects', 'nextEffect')
+local bytes, replies, effects, nextEffect = tonumber(tally[1] or 0), tonumber(tally[2] or 0), tonumber(tally[3] or 0), tonumber(tally[4] or 0)
+local isNoting = false
+--@include space
+apply(7, tonumber(ARGV[6]))
+redis.call('HSET', tallyKey, 'bytes', bytes, 'replies', replies, 'effects', effects, 'nextEffect', nextEffect)
+return 1

@@ -1,0 +1,196 @@
+/**
+ * The session store on Redis (7.0 or newer) or Valkey: each verb is one script (lua/), run by its
+ * hash; a stateful call costs `acquire` and `release`. docs/store.md has every key.
+ */
+import { Fault } from '../model/faults.js';
+import { MAX_PAGE } from '../model/limits.js';
+import type { Slot } from '../model/record.js';
+import { sessionOf } from '../model/step/step.js';
+import type { Acquire, Command, Commit, CommitReply, Depart, DepartReply, Release, ReleaseReply, Replies } from '../model/verbs.js';
+import { RedisConnection, type Argument, type ConnectionOptions } from './redis/connection.js';
+import { parseStoreUrl } from './redis/url.js';
+import {
+  Changes, copyOfReply, decodeData, decodeItem, decodeName, decodeWhole, inOrder, letterOf, type FoundItem, type FoundName,
+} from './redis/wire.js';
+import {
+  requestKey, type Acquired, type AcquireOptions, type Commitment, type Effect, type Item, type ItemName, type Loaded, type Page,
+  type SessionStore, type Snapshot,
+} from './store.js';
+
+export interface RedisStoreOptions {
+  /** Name of the node whose store this is; its keys begin with it, so that nodes may share a Redis. */
+  node: string;
+  /** The time a command is judged by, in ms since the epoch. */
+  clock: { now(): number };
+  /** `redis://[user:password@]host[:port][/db]` or `unix:///path`. */
+  url: string;
+  /** From a secret file; wins over one in the URL. */
+  password?: string;
+  onEvent?: ConnectionOptions['onEvent'];
+}
+
+/**
+ * Connects and answers once the store can be used.
+ * @throws Fault PARAMETER_INVALID (the URL), STORE_UNAVAILABLE (nobody there) or STORE_UNSUITABLE (not a Redis that will do).
+ */
+export async function openRedisStore(options: RedisStoreOptions): Promise<RedisStore> {
+  const { node, url, password, onEvent } = options;
+  const connection = new RedisConnection({ node, place: parseStoreUrl(url), password, onEvent });
+  await connection.open();
+  return new RedisStore(connection, options);
+}
+
+export class RedisStore implements SessionStore {
+  readonly kind = 'redis';
+  readonly #prefix: string;
+
+  constructor(private readonly connection: RedisConnection, private readonly options: Pick<RedisStoreOptions, 'node' | 'clock'>) {
+    this.#prefix = `${options.node}/`;
+  }
+
+  async acquire(command: Acquire, { known }: AcquireOptions = {}): Promise<Acquired> {
+    const nowMs = this.options.clock.now();
+    const { session, function: name, leaseId, owner, boot, leaseMs, request, redirected, create } = command;
+    const key = request ? requestKey(name, request.id) : '';
+    const [answer] = await this.connection.run('acquire', [
+      this.#prefix, this.options.node, String(nowMs), session, name, JSON.stringify(name),
+      JSON.stringify({ id: leaseId, owner, boot, untilMs: nowMs + leaseMs }), owner, boot,
+      known ? String(known.version) : '', known ? String(known.epoch) : '', known?.incarnation ?? '',
+      key, request?.digest ?? '', redirected ? `=${redirected.home}` : '',
+      create ? JSON.stringify({ incarnation: create.incarnation, epoch: create.epoch, ttlMs: create.ttlMs }) : '',
+      JSON.stringify(create?.knownBy ?? []), JSON.stringify(create?.owed ?? []),
+    ]) as [[Buffer, Buffer?, Buffer[]?, Buffer[]?]];
+    const [text, more, cells, chunks] = answer;
+    const reply = decodeJson<Acquired>(text);
+    if (reply.kind === 'granted') return { ...reply, loaded: loadedOf(more!, cells, chunks) };
+    return reply.kind === 'replay' ? { ...reply, reply: copyOfReply(key, more!) } : reply;
+  }
+
+  async release(command: Release, commitment: Commitment): Promise<ReleaseReply> {
+    const { session, leaseId, epoch, dirty, ttlMs } = command;
+    const [answer] = await this.connection.run('release', [
+      ...this.#here(), session, `{"id":${JSON.stringify(leaseId)},`, String(epoch), dirty ? '1' : '0', ttlMs === undefined ? '' : String(ttlMs),
+      ...new Changes().commitment(commitment).args,
+    ]) as [Buffer];
+    return decodeJson(answer);
+  }
+
+  async depart(command: Depart): Promise<DepartReply & { items?: Item[] }> {
+    const [text, found] = await this.#verb('depart', command) as [Buffer, FoundItem[]?];
+    const reply = decodeJson<DepartReply>(text);
+    return found ? { ...reply, items: inOrder(found).flatMap(decodeItem) } : reply;
+  }
+
+  async commit(command: Commit, items: Item[]): Promise<CommitReply> {
+    const { passport: { functions, knownBy, ...passport }, owed, ...rest } = command;
+    const changes = new Changes();
+    for (const item of items) changes.item(item);
+    const lists = [functions, knownBy, owed].map((list) => JSON.stringify(list));
+    const args = [...this.#about(passport.session), JSON.stringify({ ...rest, passport }), ...lists, ...changes.args];
+    return decodeJson(await this.connection.run('commit', args) as Buffer);
+  }
+
+  async run<C extends Exclude<Command, Acquire | Release | Depart | Commit>>(command: C): Promise<Replies[C['verb']]> {
+    return decodeJson(await this.#verb(command.verb, command) as Buffer);
+  }
+
+  async read(session: string): Promise<Snapshot | undefined> {
+    const [text, kind, cells, chunks] = await this.connection.run('read', this.#about(session)) as [Buffer?, Buffer?, Buffer[]?, Buffer[]?];
+    return text && { slot: decodeJson(text), loaded: loadedOf(kind!, cells, chunks) };
+  }
+
+  async readKey(session: string, key: string): Promise<{ version: number; epoch: number; value: Buffer | Buffer[] | undefined }> {
+    const [version, epoch, cell] = await this.connection.run('read-key', [...this.#about(session), key]) as [Buffer, Buffer, Buffer[] | null];
+    return { version: Number(version), epoch: Number(epoch), value: decodeWhole(cell) };
+  }
+
+  async readKeys(session: string): Promise<{ version: number; epoch: number; keys: string[] }> {
+    const [version, epoch, keys] = await this.connection.run('read-keys', this.#about(session)) as [Buffer, Buffer, Buffer[]];
+    return { version: Number(version), epoch: Number(epoch), keys: keys.sort(Buffer.compare).map(String) };
+  }
+
+  async inventory(session: string): Promise<ItemName[]> {
+    return inOrder(await this.connection.run('inventory', this.#about(session)) as FoundName[]).map(decodeName);
+  }
+
+  async drain(session: string, attempt: string): Promise<ItemName[] | undefined> {
+    const [isOurs, found] = await this.connection.run('drain', [...this.#about(session), attempt]) as [number, FoundName[]?];
+    return isOurs === 1 ? found!.map(decodeName) : undefined;
+  }
+
+  async items(session: string, names: ItemName[]): Promise<Item[]> {
+    const args = names.flatMap((item) => [letterOf(item), item.name]);
+    const [isHere, found] = await this.connection.run('items', [...this.#about(session), ...args]) as [number, FoundItem[]?];
+    if (isHere !== 1) throw new Fault('MOVE_REFUSED', { reason: 'the session is no longer here' });
+    return found!.flatMap(decodeItem);
+  }
+
+  async stage(session: string, attempt: string, items: Item[]): Promise<void> {
+    const changes = new Changes();
+    for (const item of items) changes.item(item);
+    const isStaged = await this.connection.run('stage', [...this.#about(session), attempt, ...changes.args]) as number;
+    if (isStaged !== 1) throw new Fault('MOVE_REFUSED', { reason: 'its reservation has ended' });
+  }
+
+  async effects(session: string, limit: number): Promise<Effect[]> {
+    const [ids = [], bodies = []] = await this.connection.run('effects', [...this.#about(session), String(limit)]) as [Buffer[]?, Buffer[]?];
+    return ids.map((id, index) => ({ id: id.toString(), body: Buffer.from(bodies[index]!) }));
+  }
+
+  async effectDone(session: string, id: string): Promise<void> {
+    await this.connection.run('effect-done', [...this.#about(session), id]);
+  }
+
+  async slot(session: string): Promise<Slot | undefined> {
+    const text = await this.connection.run('slot-of', this.#about(session)) as Buffer | null;
+    return text ? decodeJson(text) : undefined;
+  }
+
+  async page(after: string | undefined, limit: number): Promise<Page> {
+    const size = Math.max(1, Math.min(limit, MAX_PAGE));
+    const from = after === undefined ? '-' : `(${after}`;
+    const found = (await this.connection.run('page', [...this.#here(), from, String(size + 1)]) as Buffer[]).map((text) => decodeJson<Slot>(text));
+    const slots = found.slice(0, size);
+    return found.length > size ? { slots, next: slots.at(-1)!.session } : { slots };
+  }
+
+  async unfinished(): Promise<string[]> {
+    return (await this.connection.command(['SMEMBERS', `${this.#prefix}unfinished`]) as Buffer[]).map(String);
+  }
+
+  async weight(session: string): Promise<number> {
+    return await this.connection.run('weight', this.#about(session)) as number;
+  }
+
+  async ping(): Promise<void> {
+    await this.connection.command(['PING']);
+  }
+
+  async close(): Promise<void> {
+    this.connection.close();
+  }
+
+  #verb(name: string, command: Command): Promise<unknown> {
+    return this.connection.run(name, [...this.#about(sessionOf(command)), JSON.stringify(command)]);
+  }
+
+  #about(session: string): Argument[] {
+    return [...this.#here(), session];
+  }
+
+  #here(): Argument[] {
+    return [this.#prefix, this.options.node, String(this.options.clock.now())];
+  }
+}
+
+function decodeJson<T>(text: Buffer): T {
+  return JSON.parse(text.toString('utf8')) as T;
+}
+
+function loadedOf(kind: Buffer, cells?: Buffer[], chunks?: Buffer[]): Loaded {
+  switch (kind.toString()) {
+    case 'same': return { kind: 'same' };
+    case 'large': return { kind: 'large' };
+    default: return { kind: 'whole', data: decodeData(cells!, chunks) };
+  }
+}

@@ -1,0 +1,136 @@
+/** Changes as arguments of the scripts, and what the scripts answer as items and data. */
+import { MAX_KEPT_RESPONSE_BYTES } from '../../model/limits.js';
+import { decodeList, decodeReply, encodeList, encodeReply } from '../codec.js';
+import type { Commitment, Item, ItemName, SessionData, StoredReply, Write } from '../store.js';
+import type { Argument } from './connection.js';
+
+/** Letters by which the scripts know kinds: space.lua (changes), content.lua (names). */
+const LETTERS = { data: 'd', reply: 'r', effect: 'x' } as const;
+
+/** A list of changes: how many, then each with its letter. */
+export class Changes {
+  readonly args: Argument[] = ['0'];
+  #count = 0;
+
+  commitment({ writes, reply, effects = [] }: Commitment): this {
+    for (const write of writes) this.write(write);
+    if (reply) this.reply(reply);
+    for (const { id, body } of effects) this.#add('e', id, body);
+    return this;
+  }
+
+  item(item: Item): void {
+    switch (item.kind) {
+      case 'value': return this.#add('s', item.key, item.value);
+      case 'list': return this.#list(item.more ? 'a' : 'l', item.key, item.values);
+      case 'deleted': return this.#add('d', item.key);
+      case 'reply': return this.reply(item.reply);
+      case 'effect': return this.#add('e', item.effect.id, item.effect.body);
+      case 'effect-done': return this.#add('x', item.id);
+    }
+  }
+
+  write(write: Write): void {
+    switch (write.op) {
+      case 'set': return this.#add('s', write.key, write.value);
+      case 'delete': return this.#add('d', write.key);
+      case 'append': return this.#list('a', write.key, write.values);
+      case 'setList': return this.#list('l', write.key, write.values);
+    }
+  }
+
+  reply(reply: StoredReply): void {
+    const kept = reply.body && reply.body.length <= MAX_KEPT_RESPONSE_BYTES ? reply : { ...reply, body: undefined };
+    this.#add('r', reply.key, String(reply.atMs), encodeReply(kept));
+  }
+
+  #list(letter: string, key: string, values: Buffer[]): void {
+    this.#add(letter, key, String(values.length), encodeList(values));
+  }
+
+  #add(...args: Argument[]): void {
+    this.args.push(...args);
+    this.#count += 1;
+    this.args[0] = String(this.#count);
+  }
+}
+
+/** A cell: 'v' and a value, 'i' (count 4 bytes) and a short list, or 'c' (count, length) with the list in chunks. */
+function decodeCell(head: Buffer, chunks: () => Buffer[]): Buffer | Buffer[] {
+  switch (head[0]) {
+    // The answer's own memory is a block of many answers: a copy lets go of it.
+    case 0x76: return Buffer.from(head.subarray(1));
+    case 0x69: return decodeList(Buffer.from(head.subarray(5)));
+    default: return decodeList(Buffer.concat(chunks()));
+  }
+}
+
+const CHUNK_BYTES = 16_384;
+
+/** The flat lists of both hashes of a generation. */
+export function decodeData(cells: Buffer[], chunks: Buffer[] = []): SessionData {
+  const data: SessionData = new Map();
+  const parts = new Map<string, Buffer>();
+  for (let at = 0; at < chunks.length; at += 2) parts.set(chunks[at]!.toString('latin1'), chunks[at + 1]!);
+  for (let at = 0; at < cells.length; at += 2) {
+    const [key, head] = [cells[at]!, cells[at + 1]!];
+    data.set(key.toString('utf8'), decodeCell(head, () => chunksOf(key, head, parts)));
+  }
+  return data;
+}
+
+function chunksOf(key: Buffer, head: Buffer, parts: Map<string, Buffer>): Buffer[] {
+  const count = Math.ceil(head.readUInt32BE(5) / CHUNK_BYTES);
+  return Array.from({ length: count }, (_, index) => {
+    const name = Buffer.alloc(key.length + 4);
+    key.copy(name);
+    name.writeUInt32BE(index, key.length);
+    return parts.get(name.toString('latin1'))!;
+  });
+}
+
+/** {head, chunk…}, or nothing. */
+export function decodeWhole(cell: Buffer[] | null): Buffer | Buffer[] | undefined {
+  if (!Array.isArray(cell)) return undefined;
+  const [head, ...chunks] = cell;
+  return decodeCell(head!, () => chunks);
+}
+
+export function copyOfReply(key: string, blob: Buffer): StoredReply {
+  return decodeReply(key, Buffer.from(blob));
+}
+
+export type FoundItem = [letter: Buffer, name: Buffer, content: Buffer | Buffer[] | null];
+export type FoundName = [letter: Buffer, name: Buffer, bytes: number, isThere: number];
+
+export function decodeItem([letter, nameBytes, content]: FoundItem): Item[] {
+  const name = nameBytes.toString('utf8');
+  switch (letter.toString()) {
+    case LETTERS.reply: return content ? [{ kind: 'reply', reply: copyOfReply(name, content as Buffer) }] : [];
+    case LETTERS.effect: return [content ? { kind: 'effect', effect: { id: name, body: Buffer.from(content as Buffer) } } : { kind: 'effect-done', id: name }];
+    default: {
+      const value = decodeWhole(content as Buffer[] | null);
+      if (value === undefined) return [{ kind: 'deleted', key: name }];
+      return [Array.isArray(value) ? { kind: 'list', key: name, values: value } : { kind: 'value', key: name, value }];
+    }
+  }
+}
+
+export function decodeName([letter, nameBytes, size, isThere]: FoundName): ItemName {
+  const name = nameBytes.toString('utf8');
+  switch (letter.toString()) {
+    case LETTERS.reply: return { kind: 'reply', name, bytes: name.length + size };
+    case LETTERS.effect: return { kind: 'effect', name, bytes: name.length + size };
+    default: return { kind: 'data', name, bytes: isThere ? nameBytes.length + size : 0 };
+  }
+}
+
+export function letterOf({ kind }: ItemName): string {
+  return LETTERS[kind];
+}
+
+/** Keys first, in the order of their bytes; the rest stays as it comes. */
+export function inOrder<T extends [Buffer, Buffer, ...unknown[]]>(found: T[]): T[] {
+  const isKey = ([letter]: T) => letter.toString() === LETTERS.data;
+  return [...found.filter(isKey).sort((a, b) => Buffer.compare(a[1], b[1])), ...found.filter((each) => !isKey(each))];
+}
