@@ -1,11 +1,10 @@
 /** Runs a function in the node's own thread: for trusted code, at the cost of a call. */
-import { pathToFileURL } from 'node:url';
 import type { Clock } from '../base/clock.js';
 import { Fault } from '../model/faults.js';
 import type { FunctionKind, FunctionRequest, SessionAccess, Worker, WorkerAnswer, WorkerCall } from '../session/call.js';
 import { describe, execute, isThenable, type Place, type Run, type Target } from './execution.js';
-import { recognise } from './recognise.js';
 import type { FunctionLog } from './log.js';
+import { importTarget } from './recognise.js';
 import { createWatch, type Watch } from './watch.js';
 
 export interface InlineOptions {
@@ -25,15 +24,12 @@ export async function loadInline(options: InlineOptions): Promise<Worker> {
     now: () => clock.now(),
     log: (level, callId, message, details) => log({ level, function: service, callId, message, details }),
   };
-  return new InlineWorker(await importTarget(options), place, createWatch(clock));
+  return new InlineWorker(await loadTarget(options), place, createWatch(clock));
 }
 
-async function importTarget({ service, bundlePath, log }: InlineOptions): Promise<Target> {
-  const url = pathToFileURL(bundlePath);
-  // Two functions of one bundle share no module state.
-  url.searchParams.set('function', service);
+async function loadTarget({ service, bundlePath, log }: InlineOptions): Promise<Target> {
   try {
-    return recognise(await import(url.href) as Record<string, unknown>);
+    return await importTarget(bundlePath, service);
   } catch (error) {
     log({ level: 'error', function: service, message: 'The function could not be loaded', details: { reason: describe(error) } });
     throw new Fault('DEPLOY_FAILED', { function: service, reason: error instanceof Error ? error.message : String(error) }, { cause: error });

@@ -1,4 +1,5 @@
 /** Finds out what a function's module exports. */
+import { pathToFileURL } from 'node:url';
 import type { FunctionKind } from '../session/call.js';
 import type { HandlerContext } from './context.js';
 import type { Target } from './execution.js';
@@ -7,6 +8,13 @@ import type { HandlerRequest } from './request.js';
 
 type Method = (request: HandlerRequest, context: HandlerContext) => unknown;
 type Handler = Partial<Record<'handle' | 'handleOffload', Method>> & { constructor?: unknown };
+
+/** Imports a bundle (a file ending in .mjs); two functions of one bundle share no module state. Rejects with whatever is wrong with it. */
+export async function importTarget(path: string, service: string): Promise<Target> {
+  const url = pathToFileURL(path);
+  url.searchParams.set('function', service);
+  return recognise(await import(url.href) as Record<string, unknown>);
+}
 
 /**
  * The default export (or the export `handler`) is a class that extends Offloadable or ReadOnlyOffloadable, a class with the

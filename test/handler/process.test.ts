@@ -84,7 +84,7 @@ describe('A worker process', () => {
   it('that never gives the processor back is ended at its time-out; the calls behind it run elsewhere before', async () => {
     const worker = await load(`if (request.path === '/loop') ${LOOP} return request.path;`);
     await run(worker, '/pid');
-    const culprit = faultOf(run(worker, '/loop', { timeoutMs: 4_000 }));
+    const culprit = faultOf(run(worker, '/loop', { timeoutMs: 6_000 }));
     const innocents = ['/a', '/b'].map((path) => run(worker, path, { timeoutMs: 15_000 }));
     let over = false;
     void culprit.then(() => over = true);

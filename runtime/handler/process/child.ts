@@ -4,13 +4,12 @@
  * ends when that socket does.
  */
 import { Socket } from 'node:net';
-import { pathToFileURL } from 'node:url';
 import { Fault } from '../../model/faults.js';
 import { MAX_LOG_LINE_CHARS } from '../../model/limits.js';
 import type { FunctionRequest, SessionAccess, WorkerAnswer } from '../../session/call.js';
 import type { Stored } from '../edgedb.js';
 import { describe, execute, isThenable, type Place, type Run, type Target } from '../execution.js';
-import { recognise } from '../recognise.js';
+import { importTarget } from '../recognise.js';
 import { Channel } from './channel.js';
 import {
   packAnswer, TO_CHILD, TO_NODE, unpackCall, unpackFetched,
@@ -109,9 +108,7 @@ class Child {
   async #load(id: number, { service, path, env }: Load, keep: boolean): Promise<void> {
     Object.assign(process.env, env);
     try {
-      const url = pathToFileURL(path);
-      url.searchParams.set('function', service);
-      const target = recognise(await import(url.href) as Record<string, unknown>);
+      const target = await importTarget(path, service);
       if (keep) {
         this.#target = target;
         this.#place = this.#placeWith(env);
