@@ -73,7 +73,8 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
   }
 
   function refuse(response: ServerResponse, fault: Fault, callId: string): void {
-    if (fault.status >= 500) log.error({ code: fault.code, call: callId, function: name, reason: String(fault.cause ?? '') }, 'a request failed');
+    const { code, cause = '' } = fault;
+    if (fault.status >= 500) log.error({ code, call: callId, function: name, reason: String(cause) }, 'a request failed');
     if (response.headersSent || response.destroyed) return;
     const headers: Record<string, string> = { 'content-type': 'application/json' };
     if (fault.status === 503) headers['retry-after'] = '1';

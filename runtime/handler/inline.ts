@@ -32,7 +32,8 @@ async function loadTarget({ service, bundlePath, log }: InlineOptions): Promise<
     return await importTarget(bundlePath, service);
   } catch (error) {
     log({ level: 'error', function: service, message: 'The function could not be loaded', details: { reason: describe(error) } });
-    throw new Fault('DEPLOY_FAILED', { function: service, reason: error instanceof Error ? error.message : String(error) }, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Fault('DEPLOY_FAILED', { function: service, reason }, { cause: error });
   }
 }
 

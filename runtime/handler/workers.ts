@@ -42,7 +42,10 @@ export function createWorkers(options: WorkersOptions): Workers {
     switch (asked) {
       case 'inline': return loadInline({ service, bundlePath, env, clock, log });
       case 'process': return loadTeam({ service, path: bundlePath, env });
-      default: throw new Fault('DEPLOY_FAILED', { function: service, reason: `the annotation worker is ${asked}; it may be inline or process` });
+      default: {
+        const reason = `the annotation worker is ${asked}; it may be inline or process`;
+        throw new Fault('DEPLOY_FAILED', { function: service, reason });
+      }
     }
   }
 

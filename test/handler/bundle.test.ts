@@ -34,7 +34,8 @@ describe('Bundling a function', () => {
   });
 
   it('names file and line of a mistake', async () => {
-    const fault = await faultOf(bundleFunction(await functions.folder('wrong', { 'handler.ts': 'export default 1;\nlet = 2 3;' }), 'wrong'));
+    const folder = await functions.folder('wrong', { 'handler.ts': 'export default 1;\nlet = 2 3;' });
+    const fault = await faultOf(bundleFunction(folder, 'wrong'));
     expect(fault).to.include({ code: 'DEPLOY_FAILED' });
     expect(fault.message).to.contain('wrong').and.to.contain('handler.ts:2');
   });

@@ -27,7 +27,8 @@ describe('A function by itself', () => {
     await fetch(`${url}/?product=apple`, { method: 'POST', ...anna });
     const answer = await fetch(`${url}/?product=pear`, { method: 'POST', ...anna });
     expect(await answer.json()).to.deep.equal({ products: ['apple', 'pear'] });
-    expect(Object.fromEntries(answer.headers)).to.include({ 'x-session-location': 'alone', 'x-session-version': '2', 'x-session-epoch': '0' });
+    const headers = Object.fromEntries(answer.headers);
+    expect(headers).to.include({ 'x-session-location': 'alone', 'x-session-version': '2', 'x-session-epoch': '0' });
     expect(await (await fetch(url, { headers: { 'x-session': 'bea' } })).json()).to.deep.equal({ products: [] });
   });
 
@@ -62,7 +63,11 @@ describe('A function by itself', () => {
 
   it('answers the request in hand when it is told to stop, and ends', async () => {
     const folder = await functions.folder('slow', {
-      'handler.js': "export default async () => { console.log('begun'); await new Promise((resolve) => setTimeout(resolve, 300)); return 'done' }",
+      'handler.js': `export default async () => {
+        console.log('begun');
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return 'done';
+      }`,
     });
     const program = fileURLToPath(new URL('../../runtime/handler/serve.js', import.meta.url));
     const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PORT: '0' } });

@@ -62,10 +62,12 @@ for (const kind of ['inline', 'process']) {
       const worker = await plain(`return { method: request.method, path: request.path, query: [...request.query],
         header: request.headers['x-one'], list: request.headers['x-two'], text: request.text(), json: request.json() }`);
       const { body } = await answerOf(worker, {
-        method: 'PUT', path: '/a/b', query: 'p=1&p=%C3%A8', headers: { 'x-one': 'caffè', 'x-two': ['a', 'b'] }, body: Buffer.from('{"k":[1]}'),
+        method: 'PUT', path: '/a/b', query: 'p=1&p=%C3%A8', headers: { 'x-one': 'caffè', 'x-two': ['a', 'b'] },
+        body: Buffer.from('{"k":[1]}'),
       });
       expect(JSON.parse(body.toString())).to.deep.equal({
-        method: 'PUT', path: '/a/b', query: [['p', '1'], ['p', 'è']], header: 'caffè', list: ['a', 'b'], text: '{"k":[1]}', json: { k: [1] },
+        method: 'PUT', path: '/a/b', query: [['p', '1'], ['p', 'è']], header: 'caffè', list: ['a', 'b'],
+        text: '{"k":[1]}', json: { k: [1] },
       });
     });
 
@@ -76,7 +78,9 @@ for (const kind of ['inline', 'process']) {
         default: return { status: 201, headers: { 'Content-Type': 'text/html', 'X-A': ['1', '2'], connection: 'close' }, body: '<p>' }; }`);
       const at = (path: string): Promise<FunctionResponse> => answerOf(worker, { path });
       expect(await at('nothing')).to.deep.equal({ status: 204, headers: {}, body: Buffer.alloc(0) });
-      expect(await at('text')).to.deep.equal({ status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: Buffer.from('è') });
+      expect(await at('text')).to.deep.equal({
+        status: 200, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: Buffer.from('è'),
+      });
       expect(await at('bytes')).to.deep.equal({
         status: 200, headers: { 'content-type': 'application/octet-stream' }, body: Buffer.from([0, 255]),
       });
@@ -84,7 +88,9 @@ for (const kind of ['inline', 'process']) {
         status: 200, headers: { 'content-type': 'application/json' }, body: Buffer.from('{"status":"fine"}'),
       });
       expect((await at('list')).body.toString()).to.equal('[1]');
-      expect(await at('')).to.deep.equal({ status: 201, headers: { 'content-type': 'text/html', 'x-a': ['1', '2'] }, body: Buffer.from('<p>') });
+      expect(await at('')).to.deep.equal({
+        status: 201, headers: { 'content-type': 'text/html', 'x-a': ['1', '2'] }, body: Buffer.from('<p>'),
+      });
     });
 
     it('carries megabytes of bytes both ways unchanged', async () => {
@@ -105,7 +111,8 @@ for (const kind of ['inline', 'process']) {
     });
 
     it('fails for an answer that cannot be sent', async () => {
-      for (const body of ['return { status: 99 }', "return { status: 200, headers: { 'x-a': 'a\\r\\nx-b: c' } }", 'return () => 1', 'return 1n']) {
+      const split = "return { status: 200, headers: { 'x-a': 'a\\r\\nx-b: c' } }";
+      for (const body of ['return { status: 99 }', split, 'return () => 1', 'return 1n']) {
         expect(await faultOf((await plain(body)).run(call()))).to.include({ code: 'HANDLER_FAILED' });
       }
     });
@@ -196,13 +203,15 @@ for (const kind of ['inline', 'process']) {
       const fault = await faultOf(worker.run(call({ timeoutMs: 20, request: request({ path: '/late' }) })));
       expect(fault).to.deep.include({ code: 'HANDLER_TIMEOUT', details: { limit: 20 } });
       await lines.having('it was told /late');
-      expect((await worker.run(call({ request: request({ path: '/x' }), signal: AbortSignal.abort() })).catch((e: Fault) => e))).to.include({ code: 'CLIENT_GONE' });
+      const gone = worker.run(call({ request: request({ path: '/x' }), signal: AbortSignal.abort() }));
+      expect(await faultOf(gone)).to.include({ code: 'CLIENT_GONE' });
     });
 
     it('refuses code that cannot be loaded, saying why', async () => {
       for (const [source, reason] of [
         ["throw new Error('no luck today')", 'no luck today'], ['export const other = 1', 'exports no handler'],
-        ['export default class { handleOffload() {} }', 'extends neither'], ["import 'nowhere-to-be-found'; export default 1", 'handler.ts:1'],
+        ['export default class { handleOffload() {} }', 'extends neither'],
+        ["import 'nowhere-to-be-found'; export default 1", 'handler.ts:1'],
       ] as const) {
         const fault = await faultOf(load(source));
         expect(fault).to.include({ code: 'DEPLOY_FAILED' });

@@ -14,7 +14,9 @@ import type { Packer, Unpacker } from './packing.js';
 
 const PROGRAM = fileURLToPath(new URL('./child.js', import.meta.url));
 /** Nothing else of the node's environment reaches a function: it may hold secrets. */
-const PASSED_ON = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', 'NODE_ENV', 'NODE_OPTIONS', 'NODE_PATH', 'NODE_EXTRA_CA_CERTS', 'NODE_NO_WARNINGS'];
+const PASSED_ON = [
+  'PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', 'NODE_ENV', 'NODE_OPTIONS', 'NODE_PATH', 'NODE_EXTRA_CA_CERTS', 'NODE_NO_WARNINGS',
+];
 /** Time for a process whose socket was closed to end by itself. */
 const END_GRACE_MS = 500;
 /** After a process's end what it sent before may still be on its way. */

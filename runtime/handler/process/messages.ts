@@ -1,6 +1,8 @@
 /** What a node and its worker processes say to each other, and how each message lies in its frame. */
 import type { FaultCode, FaultDetails } from '../../model/faults.js';
-import type { FunctionKind, FunctionRequest, FunctionResponse, SessionInfo, TelemetryEntry, WorkerAnswer, WorkerCall } from '../../session/call.js';
+import type {
+  FunctionKind, FunctionRequest, FunctionResponse, SessionInfo, TelemetryEntry, WorkerAnswer, WorkerCall,
+} from '../../session/call.js';
 import type { SessionData, Write } from '../../store/store.js';
 import type { FunctionLine } from '../log.js';
 import type { Packer, Unpacker } from './packing.js';
