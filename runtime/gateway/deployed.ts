@@ -2,7 +2,6 @@
 import { ANNOTATIONS, type Deployment } from '../model/config.js';
 import { HANDLER_TIMEOUT_MS } from '../model/limits.js';
 import type { Worker } from '../session/call.js';
-import type { FunctionCall } from './function-call.js';
 import type { FunctionMetrics } from './function-metrics.js';
 
 export class Deployed {
@@ -11,7 +10,8 @@ export class Deployed {
   readonly timeoutMs: number;
   /** Idle time to live of sessions born by this function; 0 for ever. */
   readonly ttlMs: number;
-  readonly running = new Set<FunctionCall>();
+  /** Calls that have not been answered yet. */
+  inHand = 0;
   private retired: (() => void) | undefined;
 
   constructor(readonly deployment: Deployment, readonly worker: Worker, readonly metrics: FunctionMetrics) {
@@ -21,18 +21,15 @@ export class Deployed {
     this.ttlMs = (numberOf(deployment, ANNOTATIONS.sessionTtl) ?? 0) * 1000;
   }
 
-  enter(call: FunctionCall): void {
-    this.running.add(call);
-  }
-
-  leave(call: FunctionCall): void {
-    this.running.delete(call);
-    if (this.retired && this.running.size === 0) this.retired();
+  /** A call ended; the counterpart is `inHand += 1`. */
+  leave(): void {
+    this.inHand -= 1;
+    if (this.retired && this.inHand === 0) this.retired();
   }
 
   /** Closes the worker once its calls are through; new ones no longer find it. */
   async retire(): Promise<void> {
-    if (this.running.size > 0) await new Promise<void>((resolve) => { this.retired = resolve; });
+    if (this.inHand > 0) await new Promise<void>((resolve) => { this.retired = resolve; });
     await this.worker.close();
   }
 }

@@ -1,8 +1,9 @@
-/** One request for a function while it is in hand. */
+/** One request for a function while it is in hand. Whatever most handlers never look at is made at its first use. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../model/faults.js';
 import type { FunctionRequest, WorkerCall } from '../session/call.js';
 import type { Deployed } from './deployed.js';
+import type { FunctionPath } from './function-path.js';
 
 export class FunctionCall implements WorkerCall {
   request!: FunctionRequest;
@@ -15,10 +16,15 @@ export class FunctionCall implements WorkerCall {
     readonly incoming: IncomingMessage,
     readonly response: ServerResponse,
     readonly deployed: Deployed,
-    readonly callId: string,
     /** Of the monotonic clock. */
     readonly startedMs: number,
+    private readonly life: string,
+    private readonly count: number,
   ) {}
+
+  get callId(): string {
+    return `${this.life}-${this.count.toString(36)}`;
+  }
 
   get function(): string {
     return this.deployed.name;
@@ -28,7 +34,6 @@ export class FunctionCall implements WorkerCall {
     return this.deployed.timeoutMs;
   }
 
-  /** Made at first use: most stateless handlers never look at it, and it costs more than the rest of the call. */
   get signal(): AbortSignal {
     this.control ??= new AbortController();
     if (this.ended && !this.control.signal.aborted) this.control.abort(this.ended);
@@ -39,5 +44,24 @@ export class FunctionCall implements WorkerCall {
   abort(fault: Fault): void {
     this.ended ??= fault;
     this.control?.abort(this.ended);
+  }
+}
+
+/** The request of a stateless call. node:http builds `headers` only when somebody asks, and many handlers do not. */
+export class LazyRequest implements FunctionRequest {
+  readonly path: string;
+  readonly query: string;
+
+  constructor(private readonly incoming: IncomingMessage, at: FunctionPath, readonly body: Buffer) {
+    this.path = at.path;
+    this.query = at.query;
+  }
+
+  get method(): string {
+    return this.incoming.method!;
+  }
+
+  get headers(): FunctionRequest['headers'] {
+    return this.incoming.headers;
   }
 }

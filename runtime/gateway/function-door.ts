@@ -3,7 +3,8 @@
  * worker, stateful ones through the session layer.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '../base/clock.js';
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../base/clock.js';
 import { isUuid, type Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { asFault, Fault } from '../model/faults.js';
@@ -11,11 +12,11 @@ import {
   MAX_IN_HAND_PER_FUNCTION, MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES, MAX_STATELESS_BODY_BYTES, MAX_WAIT_MS,
 } from '../model/limits.js';
 import type { FunctionRequest } from '../session/call.js';
-import type { Invocation, Sessions } from '../session/invoke.js';
+import type { Invocation, Served, Sessions } from '../session/invoke.js';
 import { type RawHeaders, sendFault, sendFunctionResponse } from './answer.js';
-import { linger, hasBody, readBody } from './body.js';
+import { hasBody, linger, readBody } from './body.js';
 import type { Deployed } from './deployed.js';
-import { FunctionCall } from './function-call.js';
+import { FunctionCall, LazyRequest } from './function-call.js';
 import { type FunctionPath, redirectTo } from './function-path.js';
 
 export interface FunctionDoorParts {
@@ -30,15 +31,17 @@ export interface FunctionDoorParts {
 }
 
 export interface FunctionDoor {
-  serve(deployed: Deployed, at: FunctionPath, request: IncomingMessage, response: ServerResponse, expects: boolean): Promise<void>;
+  serve(deployed: Deployed, at: FunctionPath, request: IncomingMessage, response: ServerResponse, expects: boolean): void;
 }
 
 const EMPTY = Buffer.alloc(0);
 /** A worker ends its calls in time by itself; the door steps in when it did not by then. */
 const OVERTIME_MS = 2_000;
+const SWEEP_MS = 500;
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
-type Tracked = ServerResponse & { functionCall?: FunctionCall };
+/** Calls in hand on a connection: one watch for each connection is cheaper than one for each answer. */
+type Watched = Socket & { functionCalls?: Set<FunctionCall> };
 
 export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
   const { node, sessions, clock, log, monotonic } = parts;
@@ -46,100 +49,158 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
   const statelessBytes = parts.limits?.statelessBodyBytes ?? MAX_STATELESS_BODY_BYTES;
   const inHand = parts.limits?.inHand ?? MAX_IN_HAND_PER_FUNCTION;
   const life = parts.ids.uuid().slice(0, 8);
+  const running = new Set<FunctionCall>();
   let calls = 0;
+  let sweeping: Timer;
 
-  /** Shared by all responses: a closure for each would be paid by every request. */
-  function onClose(this: Tracked): void {
-    const call = this.functionCall!;
-    call.deployed.leave(call);
-    call.deployed.metrics.finish(this.writableFinished ? this.statusCode : 499, monotonic() - call.startedMs);
-    if (this.writableFinished) return;
-    call.settled = true;
-    call.abort(new Fault('CLIENT_GONE'));
-  }
-
-  async function serve(deployed: Deployed, at: FunctionPath, incoming: IncomingMessage, response: Tracked, expects: boolean) {
+  function serve(deployed: Deployed, at: FunctionPath, incoming: IncomingMessage, response: ServerResponse, expects: boolean): void {
     calls += 1;
-    const call = new FunctionCall(incoming, response, deployed, `${life}-${calls.toString(36)}`, monotonic());
-    response.functionCall = call;
-    deployed.metrics.started += 1;
-    deployed.enter(call);
-    response.on('close', onClose);
-    try {
-      if (deployed.running.size > inHand) throw new Fault('OVERLOADED', { function: deployed.name, limit: inHand });
-      if (deployed.isStateful) await stateful(call, at, expects);
-      else await stateless(call, at, expects);
-    } catch (error) {
-      refuse(call, error);
+    const call = new FunctionCall(incoming, response, deployed, monotonic(), life, calls);
+    begin(call);
+    if (deployed.inHand > inHand) refuse(call, new Fault('OVERLOADED', { function: deployed.name, limit: inHand }));
+    else if (deployed.isStateful) void stateful(call, at, expects);
+    else if (expects || hasBody(incoming)) void statelessWithBody(call, at, expects);
+    else void stateless(call, new LazyRequest(incoming, at, EMPTY));
+  }
+
+  // ── In hand ──────────────────────────────────────────────────────────────────────────────────
+
+  function begin(call: FunctionCall): void {
+    call.deployed.metrics.started += 1;
+    call.deployed.inHand += 1;
+    running.add(call);
+    sweeping ??= clock.setTimeout(sweep, SWEEP_MS);
+    const socket = call.incoming.socket as Watched;
+    if (socket.functionCalls === undefined) {
+      socket.functionCalls = new Set();
+      socket.on('close', onDisconnect);
+    }
+    socket.functionCalls.add(call);
+  }
+
+  /** False when it was settled before: then nothing may be sent any more. */
+  function settle(call: FunctionCall): boolean {
+    if (call.settled) return false;
+    call.settled = true;
+    running.delete(call);
+    (call.incoming.socket as Watched).functionCalls?.delete(call);
+    return true;
+  }
+
+  /** After the answer was handed to the connection, with its status. */
+  function count(call: FunctionCall, status: number): void {
+    call.deployed.metrics.finish(status, monotonic() - call.startedMs);
+    call.deployed.leave();
+  }
+
+  function onDisconnect(this: Watched): void {
+    for (const call of this.functionCalls!) {
+      if (!settle(call)) continue;
+      call.abort(new Fault('CLIENT_GONE'));
+      count(call, 499);
     }
   }
 
-  async function stateless(call: FunctionCall, at: FunctionPath, expects: boolean): Promise<void> {
-    const body = hasBody(call.incoming) ? await readBody(call.incoming, call.response, statelessBytes, expects) : EMPTY;
-    call.request = requestOf(call.incoming, at, body);
-    const overtime = clock.setTimeout(() => expire(call), call.timeoutMs + OVERTIME_MS);
-    try {
-      const answer = await call.deployed.worker.run(call);
-      if (call.settled) return;
-      call.settled = true;
-      sendFunctionResponse(call.response, answer.response, ['x-call-id', call.callId], call.callId);
-    } finally {
-      clock.clearTimeout(overtime);
+  /** One look over all calls now and then, because a timer for each would cost a tenth of a small request. */
+  function sweep(): void {
+    const now = monotonic();
+    for (const call of running) {
+      const { isStateful } = call.deployed;
+      if (now - call.startedMs < call.timeoutMs + OVERTIME_MS + (isStateful ? 2 * MAX_WAIT_MS : 0)) continue;
+      const fault = new Fault('HANDLER_TIMEOUT', { limit: call.timeoutMs });
+      call.abort(fault);
+      // Nothing of a stateless call can be in doubt. Of a stateful one only the session layer knows, so its word is awaited.
+      if (!isStateful) refuse(call, fault);
     }
-  }
-
-  /** Nothing of a stateless call can be in doubt, so its client need not wait for a worker that does not let go. */
-  function expire(call: FunctionCall): void {
-    const fault = new Fault('HANDLER_TIMEOUT', { limit: call.timeoutMs });
-    call.abort(fault);
-    if (!call.settled) refuse(call, fault);
-  }
-
-  async function stateful(call: FunctionCall, at: FunctionPath, expects: boolean): Promise<void> {
-    const { incoming, response } = call;
-    if (incoming.method === 'OPTIONS' && incoming.headers['x-session'] === undefined) {
-      response.writeHead(204, { allow: METHODS });
-      response.end();
-      return;
-    }
-    const invocation = invocationOf(call, at);
-    call.request = invocation.request = requestOf(incoming, at, await readBody(incoming, response, statefulBytes, expects));
-    // Only the session layer knows whether something was committed, so here the signal is given and its word awaited.
-    const overtime = clock.setTimeout(
-      () => call.abort(new Fault('HANDLER_TIMEOUT', { limit: call.timeoutMs })), MAX_WAIT_MS * 2 + call.timeoutMs + OVERTIME_MS,
-    );
-    try {
-      const served = await sessions.invoke(invocation);
-      if (call.settled) return;
-      call.settled = true;
-      const raw: RawHeaders = ['x-call-id', call.callId, 'x-session-epoch', String(served.epoch)];
-      if (served.kind === 'moved') {
-        raw.push('x-session-location', served.to, 'location', redirectTo(served.url, at, served.home, served.hops), 'content-length', '0');
-        response.writeHead(307, raw as never);
-        response.end();
-        return;
-      }
-      raw.push('x-session-location', served.node, 'x-session-version', String(served.version));
-      if (served.replayed) raw.push('x-session-replayed', 'true');
-      sendFunctionResponse(response, served.response, raw, call.callId);
-    } finally {
-      clock.clearTimeout(overtime);
-    }
+    sweeping = running.size > 0 ? clock.setTimeout(sweep, SWEEP_MS) : undefined;
   }
 
   function refuse(call: FunctionCall, error: unknown): void {
-    call.settled = true;
+    if (!settle(call)) return;
     const fault = asFault(error, call.callId);
     if (fault.status >= 500 && fault.status !== 503) {
       const { code, cause } = fault;
       log.error({ code, call: call.callId, function: call.function, node, reason: reasonOf(cause ?? error) }, 'a request failed');
     }
-    if (call.response.destroyed || call.response.writableEnded) return;
+    count(call, fault.status);
+    if (call.response.destroyed) return;
     sendFault(call.response, fault);
     linger(call.incoming, clock);
   }
 
+  // ── Stateless ────────────────────────────────────────────────────────────────────────────────
+
+  async function stateless(call: FunctionCall, request: FunctionRequest): Promise<void> {
+    try {
+      call.request = request;
+      const { response } = await call.deployed.worker.run(call);
+      if (call.settled) return;
+      sendFunctionResponse(call.response, response, [], call);
+      settle(call);
+      count(call, response.status);
+    } catch (error) {
+      refuse(call, error);
+    }
+  }
+
+  async function statelessWithBody(call: FunctionCall, at: FunctionPath, expects: boolean): Promise<void> {
+    let body: Buffer;
+    try {
+      body = await readBody(call.incoming, call.response, statelessBytes, expects);
+    } catch (error) {
+      return refuse(call, error);
+    }
+    return stateless(call, new LazyRequest(call.incoming, at, body));
+  }
+
+  // ── Stateful ─────────────────────────────────────────────────────────────────────────────────
+
+  async function stateful(call: FunctionCall, at: FunctionPath, expects: boolean): Promise<void> {
+    try {
+      if (call.incoming.method === 'OPTIONS' && call.incoming.headers['x-session'] === undefined) return sendOptions(call);
+      const invocation = invocationOf(call, at);
+      const body = await readBody(call.incoming, call.response, statefulBytes, expects);
+      call.request = invocation.request = requestOf(call.incoming, at, body);
+      const served = await sessions.invoke(invocation);
+      if (call.settled) return;
+      if (served.kind === 'moved') sendMoved(call, at, served);
+      else sendServed(call, served);
+      settle(call);
+      count(call, call.response.statusCode);
+    } catch (error) {
+      refuse(call, error);
+    }
+  }
+
+  function sendOptions(call: FunctionCall): void {
+    call.response.writeHead(204, { allow: METHODS });
+    call.response.end();
+    settle(call);
+    count(call, 204);
+  }
+
   return { serve };
+}
+
+function sendMoved({ response }: FunctionCall, at: FunctionPath, { to, epoch, url, home, hops }: Served & { kind: 'moved' }): void {
+  response.writeHead(307, {
+    location: redirectTo(url, at, home, hops), 'x-session-location': headerText(to), 'x-session-epoch': epoch, 'content-length': 0,
+  });
+  response.end();
+}
+
+function sendServed(call: FunctionCall, served: Served & { kind: 'answer' }): void {
+  const raw: RawHeaders = [
+    'x-call-id', call.callId, 'x-session-location', headerText(served.node),
+    'x-session-epoch', String(served.epoch), 'x-session-version', String(served.version),
+  ];
+  if (served.replayed) raw.push('x-session-replayed', 'true');
+  sendFunctionResponse(call.response, served.response, raw, call);
+}
+
+/** Names of nodes may have characters that no header can carry. */
+function headerText(name: string): string {
+  return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name);
 }
 
 function requestOf(incoming: IncomingMessage, at: FunctionPath, body: Buffer): FunctionRequest {

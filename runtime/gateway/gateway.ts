@@ -60,7 +60,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       const at = parseFunctionPath(request.url!);
       const deployed = deployments.find(at.name);
       if (deployed !== undefined && !commands.has(at.name)) {
-        void functions.serve(deployed, at, request, response, expects);
+        functions.serve(deployed, at, request, response, expects);
         return;
       }
     }

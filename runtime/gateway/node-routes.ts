@@ -49,7 +49,7 @@ async function describe(parts: NodeParts): Promise<Reply> {
     status: 200,
     json: {
       ...facts, url: parts.url(), store: store.kind, offloadStatus: parts.offloadStatus() ?? null, children: parts.children(),
-      functions: deployments.names(), requestsInHand: deployments.list().reduce((sum, { running }) => sum + running.size, 0),
+      functions: deployments.names(), requestsInHand: deployments.list().reduce((sum, { inHand }) => sum + inHand, 0),
       sessions: await countsOf(store), startedAt: new Date(startedAtMs).toISOString(),
       uptimeMs: clock.now() - startedAtMs, rssBytes: process.memoryUsage.rss(), pid: process.pid, runtime: process.version,
     },
@@ -139,7 +139,7 @@ async function metrics({ deployments, clock, startedAtMs, moreMetrics }: NodePar
     '# TYPE process_resident_memory_bytes gauge', `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
     '# TYPE node_uptime_seconds gauge', `node_uptime_seconds ${(clock.now() - startedAtMs) / 1000}`,
     '# TYPE gateway_requests_in_hand gauge',
-    ...deployments.list().map(({ name, running }) => `gateway_requests_in_hand{function_name="${name}"} ${running.size}`), '',
+    ...deployments.list().map(({ name, inHand }) => `gateway_requests_in_hand{function_name="${name}"} ${inHand}`), '',
   ].join('\n');
   return {
     status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
