@@ -1,2 +1,126 @@
+/** `session`: find sessions and move them. */
 import type { Command } from 'commander';
-export function sessionCommands(_noun: Command): void {}
+import { CliFailure, EXIT, wrongUsage } from './failure.js';
+import { ago, clean, facts, print, table } from './print.js';
+import type { KnownNode } from './state.js';
+import { findTarget, nodeNamed, type Target, type TargetOptions, withTarget } from './target.js';
+
+interface SessionView {
+  session: string;
+  function: string;
+  home: string;
+  current: string;
+  state: string;
+  epoch: number;
+  version: number;
+  bytes: number;
+  lastAccessAtMs: number;
+}
+
+type Found = SessionView & { node: string };
+type Options = TargetOptions & { node?: string; to?: string; rehome?: boolean; choose?: string; function?: string; all?: boolean };
+
+const PAGE = 1_000;
+const HERE = ['resident', 'leaving'];
+
+export function sessionCommands(noun: Command): void {
+  withTarget(noun.command('list').description('every session and the node that holds it'))
+    .option('--node <name>', 'only what this node knows')
+    .option('--function <name>', 'only sessions that this function has used')
+    .option('--all', 'also stubs: what nodes remember of sessions that are elsewhere')
+    .addHelpText('after', '\nExamples:\n  session list\n  session list --node milan-001 --all')
+    .action(async (options: Options) => list(await findTarget(options), options));
+
+  withTarget(noun.command('show').argument('<session>').description('what the node that holds it knows about a session'))
+    .option('--node <name>', 'what this node knows instead')
+    .addHelpText('after', '\nExample:\n  session show anna')
+    .action(async (session: string, options: Options) => {
+      const target = await findTarget(options);
+      print((await find(target, session, options.node)).view, options.json, facts);
+    });
+
+  for (const verb of ['offload', 'onload'] as const) {
+    const about = verb === 'offload' ? 'move a session to the nearest ancestor that takes it' : 'bring a session back down to a node';
+    withTarget(noun.command(verb).argument('[session]', 'without one the node chooses').description(about))
+      .option('--node <name>', verb === 'offload' ? 'node that gives it (default: the one that holds the session)' : 'node that takes it (default: the session\'s home)')
+      .option('--choose <how>', 'how the node chooses: largest, idle or random')
+      .addHelpText('after', `\nExamples:\n  session ${verb} anna\n  session ${verb} --node milan-001 --choose idle`)
+      .action(async (session: string | undefined, options: Options) => force(await findTarget(options), verb, session, options));
+  }
+
+  withTarget(noun.command('migrate').argument('<session>').description('move a session to a node on the path from its home to the root'))
+    .requiredOption('--to <node>', 'node that is to hold it')
+    .option('--rehome', 'let any node be its home from now on')
+    .option('--node <name>', 'node to ask (default: the one that holds the session)')
+    .addHelpText('after', '\nExamples:\n  session migrate anna --to cloud\n  session migrate anna --to turin-001 --rehome')
+    .action(async (session: string, options: Options) => {
+      const target = await findTarget(options);
+      const { node } = await find(target, session, options.node);
+      const { to, rehome } = options;
+      const path = `/api/v1/sessions/${encodeURIComponent(session)}/migrate`;
+      print(await target.client.json<object>(node.url, 'POST', path, { body: { to, ...(rehome && { rehome }) } }), options.json, facts);
+    });
+}
+
+async function list(target: Target, options: Options): Promise<void> {
+  const nodes = options.node === undefined ? target.nodes : [nodeNamed(target, options.node)];
+  const answers = await Promise.allSettled(nodes.map((node) => sessionsOf(target, node, options.function)));
+  const failures = answers.flatMap((answer) => answer.status === 'rejected' ? [answer.reason as unknown] : []);
+  for (const failure of failures) if (!isUnreachable(failure)) throw failure;
+  const found = answers.flatMap((answer) => answer.status === 'fulfilled' ? answer.value : []).filter(({ state }) => options.all || HERE.includes(state));
+  print({ sessions: found }, options.json, () => table(
+    ['SESSION', 'NODE', 'HOME', 'STATE', 'FUNCTION', 'EPOCH', 'VERSION', 'BYTES', 'USED'],
+    found.map((each) => [each.session, each.node, each.home, each.state === 'remote' ? `at ${each.current}` : each.state, each.function, each.epoch, each.version, each.bytes, ago(each.lastAccessAtMs, Date.now())]),
+  ));
+  // A list with holes is no whole answer, and a script should know.
+  for (const failure of failures) {
+    console.error(`error: ${(failure as Error).message}`);
+    process.exitCode = EXIT.unreachable;
+  }
+}
+
+async function sessionsOf({ client }: Target, node: KnownNode, functionName: string | undefined): Promise<Found[]> {
+  const found: Found[] = [];
+  let after: string | undefined;
+  do {
+    const query = new URLSearchParams({ limit: String(PAGE), ...(after !== undefined && { after }), ...(functionName !== undefined && { function: functionName }) });
+    const page = await client.json<{ sessions: SessionView[]; next?: string }>(node.url, 'GET', `/api/v1/sessions?${query}`);
+    found.push(...page.sessions.map((view) => ({ ...view, node: node.name })));
+    after = page.next;
+  } while (after !== undefined);
+  return found;
+}
+
+/** Asks every node; the one that holds the session, or else the one with the newest word on it. */
+async function find(target: Target, session: string, name: string | undefined): Promise<{ node: KnownNode; view: SessionView }> {
+  const nodes = name === undefined ? target.nodes : [nodeNamed(target, name)];
+  const path = `/api/v1/sessions/${encodeURIComponent(session)}`;
+  const answers = await Promise.allSettled(nodes.map(async (node) => ({ node, view: await target.client.json<SessionView>(node.url, 'GET', path) })));
+  const views = answers.flatMap((answer) => answer.status === 'fulfilled' ? [answer.value] : []).filter(({ view }) => view.state !== 'tombstone');
+  views.sort((left, right) => Number(HERE.includes(right.view.state)) - Number(HERE.includes(left.view.state)) || right.view.epoch - left.view.epoch);
+  if (views[0]) return views[0];
+  const failures = answers.flatMap((answer) => answer.status === 'rejected' ? [answer.reason as unknown] : []);
+  const other = failures.find((failure) => !isUnknown(failure));
+  if (other) throw other;
+  throw new CliFailure(`no node${name === undefined ? '' : ` called ${name}`} knows the session ${clean(session)} (SESSION_UNKNOWN)`);
+}
+
+async function force(target: Target, verb: 'offload' | 'onload', session: string | undefined, options: Options): Promise<void> {
+  if (session === undefined && options.node === undefined) throw wrongUsage(`say which session to ${verb}, or with --node which node is to choose one`);
+  const node = options.node !== undefined ? nodeNamed(target, options.node) : await usualNode(target, verb, session!);
+  const query = new URLSearchParams({ ...(session !== undefined && { session }), ...(options.choose !== undefined && { choose: options.choose }) });
+  print(await target.client.json<object>(node.url, 'POST', `/function/force-${verb}?${query}`), options.json, facts);
+}
+
+async function usualNode(target: Target, verb: 'offload' | 'onload', session: string): Promise<KnownNode> {
+  const { node, view } = await find(target, session, undefined);
+  return verb === 'offload' ? node : nodeNamed(target, view.home);
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof CliFailure && error.exitCode === EXIT.unreachable;
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof CliFailure && (error.details as { code?: string } | undefined)?.code === 'SESSION_UNKNOWN';
+}

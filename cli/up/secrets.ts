@@ -11,13 +11,16 @@ export type PasswordSource = 'ADMIN_PASSWORD' | 'generated' | 'kept';
 
 export async function makeSecrets(state: StateFolder, given: string | undefined): Promise<PasswordSource> {
   await keep(state.peerKeyFile, randomBytes(KEY_BYTES).toString('hex'));
-  if (given) {
-    const known = await readFile(state.passwordFile, 'utf8').catch(() => '');
-    if (known.trim() !== given) await writeFile(state.passwordFile, `${given}\n`, { mode: 0o600 });
-    await chmod(state.passwordFile, 0o600);
-    return 'ADMIN_PASSWORD';
-  }
-  return await keep(state.passwordFile, randomBytes(PASSWORD_BYTES).toString('base64url')) ? 'generated' : 'kept';
+  return makePassword(state.passwordFile, given);
+}
+
+/** The given password goes into the file; without one the file's stays, or a fresh one is made. */
+export async function makePassword(file: string, given: string | undefined): Promise<PasswordSource> {
+  if (!given) return await keep(file, randomBytes(PASSWORD_BYTES).toString('base64url')) ? 'generated' : 'kept';
+  const known = await readFile(file, 'utf8').catch(() => '');
+  if (known.trim() !== given) await writeFile(file, `${given}\n`, { mode: 0o600 });
+  await chmod(file, 0o600);
+  return 'ADMIN_PASSWORD';
 }
 
 /** Writes the file unless there is one with something in it. */

@@ -12,6 +12,7 @@ import { DomainProcess, type StartedNode } from './domain-process.js';
 import { takeFolder } from './lock.js';
 import { assertFree, freePorts } from './ports.js';
 import { makeSecrets, type PasswordSource } from './secrets.js';
+import { untilStopped } from './signals.js';
 import { readStack, type StackFunction } from './stack.js';
 
 export interface UpOptions {
@@ -46,7 +47,7 @@ export async function up(options: UpOptions, say: Say = (line) => console.log(li
     const source = await makeSecrets(state, process.env.ADMIN_PASSWORD);
     const functions = stack ?? [];
     const running = new DomainProcess({ domain, file, host: HOST, state, awaitFunctions: functions.map(({ name }) => name), say });
-    const stopped = untilStopped(running, say);
+    const stopped = untilStopped(() => running.kill(), say);
     try {
       await Promise.race([bringUp(running, state, functions, { say, source, startedMs, hasStack: stack !== undefined }), stopped.asked]);
       await stopped.asked;
@@ -149,23 +150,4 @@ function describe(nodes: StartedNode[], oracleUrl: string, say: Say): void {
 function shown(path: string): string {
   const near = relative('', path);
   return near !== '' && !near.startsWith('..') ? near : path;
-}
-
-/** The first signal asks for an ordered stop, the second one kills. */
-function untilStopped(running: DomainProcess, say: Say): { asked: Promise<void>; forget(): void } {
-  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  let isAsked = false;
-  let resolveAsked: () => void;
-  const asked = new Promise<void>((done) => { resolveAsked = done; });
-  const hear = () => {
-    if (isAsked) {
-      void running.kill().finally(() => process.exit(1));
-      return;
-    }
-    isAsked = true;
-    say('stopping; once more kills');
-    resolveAsked();
-  };
-  for (const each of signals) process.on(each, hear);
-  return { asked, forget: () => signals.forEach((each) => process.off(each, hear)) };
 }

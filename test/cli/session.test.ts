@@ -1,0 +1,73 @@
+import { expect } from 'chai';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Shell } from './support.js';
+
+const TREE = 'levels: [cloud, edge]\nroot:\n  name: top\n  children:\n    - name: leaf\n';
+const STACK = 'functions:\n  list:\n    handler: ./list\n    annotations: {worker: inline}\n';
+const LIST = `import { Offloadable } from 'xylem';
+export default class List extends Offloadable {
+  async handleOffload(request, { edgeDB }) {
+    if (request.method === 'POST') await edgeDB.addToList('items', request.query.get('item'));
+    return { items: await edgeDB.getList('items') };
+  }
+}
+`;
+
+describe('sessions on the command line', function suite() {
+  this.timeout(90_000);
+  let shell: Shell;
+
+  beforeEach(async () => {
+    shell = await Shell.open();
+    await writeFile(join(shell.folder, 'domain.yml'), TREE);
+    await writeFile(join(shell.folder, 'stack.yml'), STACK);
+    await mkdir(join(shell.folder, 'list'));
+    await writeFile(join(shell.folder, 'list/handler.js'), LIST);
+  });
+  afterEach(() => shell.close());
+
+  const up = () => shell.start(/^ready in/, 'domain', 'up', '--base-port', '0', '--oracle-port', '0', '--store', 'embedded');
+  const done = async (...args: string[]) => {
+    const { code, stdout, stderr } = await shell.run(...args);
+    expect(code, stderr).to.equal(0);
+    return stdout;
+  };
+  const add = (item: string, node: string) => done('function', 'invoke', 'list', '--node', node, '--session', 'anna', '--query', `item=${item}`);
+  const holder = async () => (JSON.parse(await done('session', 'list', '--json')) as { sessions: { node: string }[] }).sessions.map(({ node }) => node);
+
+  it('are listed, offloaded, brought back and migrated, and keep what they hold', async () => {
+    await up();
+    await add('a', 'leaf');
+    expect(await holder()).to.deep.equal(['leaf']);
+    await done('session', 'offload', 'anna');
+    expect(await holder()).to.deep.equal(['top']);
+    await done('session', 'onload', 'anna');
+    expect(await holder()).to.deep.equal(['leaf']);
+    await done('session', 'migrate', 'anna', '--to', 'top');
+    expect(await holder()).to.deep.equal(['top']);
+    expect(JSON.parse(await add('b', 'leaf'))).to.deep.equal({ items: ['a', 'b'] });
+    const unknown = await shell.run('session', 'show', 'nobody');
+    expect([unknown.code, unknown.stderr]).to.deep.equal([1, 'error: no node knows the session nobody (SESSION_UNKNOWN)\n']);
+  });
+
+  it('are found again after the domain was stopped and started', async () => {
+    const { child } = await up();
+    await add('a', 'leaf');
+    const exit = once(child, 'exit');
+    await done('domain', 'down');
+    await exit;
+    await up();
+    expect(JSON.parse(await add('b', 'leaf'))).to.deep.equal({ items: ['a', 'b'] });
+  });
+
+  it('may be told of a function that was deployed later, until it is removed', async () => {
+    await up();
+    await done('function', 'deploy', 'list', '--name', 'later', '--constraint', 'level=edge');
+    expect(await done('function', 'list', '--node', 'leaf')).to.include('later');
+    expect(await done('function', 'list')).to.not.include('later');
+    await done('function', 'remove', 'later');
+    expect((await shell.run('function', 'describe', 'later', '--node', 'leaf')).code).to.equal(1);
+  });
+});

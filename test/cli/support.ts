@@ -1,0 +1,82 @@
+/** Runs the command line as a user does: a process of its own, in a folder of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const MAIN = resolve('dist/cli/main.js');
+
+export interface Finished {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export class Shell {
+  private readonly running = new Set<ChildProcess>();
+
+  private constructor(readonly folder: string) {}
+
+  static async open(): Promise<Shell> {
+    return new Shell(await realpath(await mkdtemp(join(tmpdir(), 'cli-'))));
+  }
+
+  /** Ends what still runs, and removes the folder. */
+  async close(): Promise<void> {
+    await Promise.all([...this.running].map(async (child) => {
+      const exit = once(child, 'exit');
+      child.kill('SIGTERM');
+      await exit;
+    }));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async run(...args: string[]): Promise<Finished> {
+    const child = this.spawn(args);
+    const output = Promise.all([textOf(child.stdout!), textOf(child.stderr!)]);
+    const [code] = await once(child, 'exit') as [number | null];
+    const [stdout, stderr] = await output;
+    return { code, stdout, stderr };
+  }
+
+  /** Starts a command that stays; resolves once a line matches, and rejects with its output when it ends before. */
+  async start(until: RegExp, ...args: string[]): Promise<{ child: ChildProcess; lines: string[]; line(pattern: RegExp): Promise<string> }> {
+    const child = this.spawn(args);
+    const lines: string[] = [];
+    const waiting = new Set<() => void>();
+    const hear = (line: string) => {
+      lines.push(line);
+      for (const look of waiting) look();
+    };
+    createInterface(child.stdout!).on('line', hear);
+    createInterface(child.stderr!).on('line', hear);
+    const line = (pattern: RegExp) => new Promise<string>((found, failed) => {
+      const look = () => {
+        const match = lines.find((each) => pattern.test(each));
+        if (match === undefined) return;
+        waiting.delete(look);
+        found(match);
+      };
+      waiting.add(look);
+      child.once('close', () => failed(new Error(`it ended before it said ${pattern}:\n${lines.join('\n')}`)));
+      look();
+    });
+    await line(until);
+    return { child, lines, line };
+  }
+
+  private spawn(args: string[]): ChildProcess {
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ADMIN_PASSWORD: '' } });
+    this.running.add(child);
+    child.once('exit', () => this.running.delete(child));
+    return child;
+  }
+}
+
+async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
+  let text = '';
+  for await (const chunk of stream) text += String(chunk);
+  return text;
+}
