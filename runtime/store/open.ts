@@ -5,7 +5,6 @@ import type { Log } from '../base/log.js';
 import type { NodeConfig } from '../model/config.js';
 import { createMemoryStore } from './memory.js';
 import { findServer, type FoundServer } from './server/find.js';
-import { superviseServer } from './server/supervise.js';
 import type { SessionStore } from './store.js';
 
 export interface OpenedStore {
@@ -55,7 +54,8 @@ async function openEmbedded({ name, stateDir }: NodeConfig, { clock }: Parts, wh
 
 async function openOwnServer(config: NodeConfig, { clock, log }: Parts, found: FoundServer, why: string): Promise<OpenedStore> {
   if (!found.found) throw new Error(found.reason);
-  const { openRedisStore } = await import('./redis.js');
+  // The client of Redis takes longer to load than everything else of a node; only those load it that use it.
+  const [{ openRedisStore }, { superviseServer }] = await Promise.all([import('./redis.js'), import('./server/supervise.js')]);
   const server = await superviseServer({
     stateDir: config.stateDir, server: found.server,
     onEvent: (event) => log.info(event, 'the store\'s server'),
