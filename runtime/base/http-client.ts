@@ -120,6 +120,6 @@ function faultOf(error: unknown, url: string, signal: AbortSignal): Fault {
   if (error instanceof Fault) return error;
   const cause = signal.aborted ? signal.reason : error;
   const { code, message } = (cause ?? {}) as { code?: string; message?: string };
-  return new Fault('PEER_UNREACHABLE', { node: url, url, reason: code && code !== message ? `${code} ${message ?? ''}`.trim() : message ?? 'unknown' },
-    { cause });
+  const reason = [code, message].filter(Boolean).join(' ') || 'unknown';
+  return new Fault('PEER_UNREACHABLE', { node: url, url, reason }, { cause });
 }

@@ -57,7 +57,9 @@ function methodsByPath(routes: AdminParts['routes']): Map<string, string[]> {
 
 async function serve({ access }: AdminParts, route: Route | StreamRoute, request: Request, response: Response): Promise<void> {
   const admitted = route.access === 'open' ? undefined : access.admit(request);
-  if (route.access === 'peer' && admitted?.caller === 'admin') throw new Fault('FORBIDDEN', { reason: 'only nodes of the domain may call this' });
+  if (route.access === 'peer' && admitted?.caller === 'admin') {
+    throw new Fault('FORBIDDEN', { reason: 'only nodes of the domain may call this' });
+  }
   const wanted: RouteRequest = {
     params: request.params as Record<string, string>, query: queryOf(request.originalUrl), body: undefined,
     accept: request.headers.accept ?? '', ...(admitted && { caller: admitted.caller }),
@@ -80,7 +82,9 @@ function queryOf(url: string): URLSearchParams {
 function refuse({ ids, log, clock }: AdminParts, error: unknown, request: Request, response: Response): void {
   const call = ids.uuid();
   const fault = error instanceof Fault ? error : routerFault(error) ?? asFault(error, call);
-  if (fault.code === 'INTERNAL') log.error({ call, path: request.path, reason: String((error as Error)?.stack ?? error) }, 'a request failed');
+  if (fault.code === 'INTERNAL') {
+    log.error({ call, path: request.path, reason: String((error as Error)?.stack ?? error) }, 'a request failed');
+  }
   if (response.destroyed) return;
   sendFault(response, fault, { form: formOf(request), layer: 'provider' });
   linger(request, clock);

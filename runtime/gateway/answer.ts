@@ -45,8 +45,15 @@ export function sendFunctionResponse(response: ServerResponse, answer: FunctionR
 
 export type FaultForm = 'json' | 'text';
 
-/** @param layer what OpenFaaS calls the source of an error: gateway or provider. */
-export function sendFault(response: ServerResponse, fault: Fault, options: { form?: FaultForm; layer?: string; extra?: object } = {}): void {
+export interface FaultOptions {
+  form?: FaultForm;
+  /** What OpenFaaS calls the source of an error: gateway or provider. */
+  layer?: string;
+  /** Further fields of the JSON. */
+  extra?: object;
+}
+
+export function sendFault(response: ServerResponse, fault: Fault, options: FaultOptions = {}): void {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -83,6 +90,7 @@ export async function sendReply(response: ServerResponse, reply: Reply): Promise
     : ['text/plain; charset=utf-8', reply.text ?? ''];
   const body = Buffer.from(text);
   const described = body.length > 0 ? { 'content-type': type, ...headers } : headers;
-  response.writeHead(reply.status, reply.status === 204 || reply.status === 304 ? described : { ...described, 'content-length': body.length });
+  const hasNoBody = reply.status === 204 || reply.status === 304;
+  response.writeHead(reply.status, hasNoBody ? described : { ...described, 'content-length': body.length });
   response.end(body);
 }

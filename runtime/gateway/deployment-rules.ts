@@ -85,7 +85,8 @@ function deploymentOf(given: Partial<Record<keyof Deployment, unknown>>, service
     if (given[field] !== undefined && given[field] !== null) deployment[field] = listOf(given[field], field);
   }
   for (const constraint of deployment.constraints ?? []) {
-    if (!CONSTRAINT.test(constraint)) throw invalid('constraints', `${constraint} is not of the form level=edge, node=milan* or label=value`);
+    if (CONSTRAINT.test(constraint)) continue;
+    throw invalid('constraints', `${constraint} is not of the form level=edge, node=milan* or label=value`);
   }
   return deployment;
 }
@@ -101,7 +102,8 @@ function scopeOf(scope: unknown): Deployment['scope'] {
 }
 
 function recordOf(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value)) return value as Record<string, unknown>;
+  const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value);
+  if (isRecord) return value as Record<string, unknown>;
   throw invalid(name, 'it is a JSON object');
 }
 

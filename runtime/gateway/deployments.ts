@@ -144,7 +144,8 @@ export class Deployments {
     const { service } = deployment;
     const sha256 = bundleOf(deployment);
     if (!await bundles.has(sha256)) {
-      throw new Fault('DEPLOY_FAILED', { function: service, reason: `bundle ${sha256} is not here; put it to /system/bundles/${sha256} first` });
+      const reason = `bundle ${sha256} is not here; put it to /system/bundles/${sha256} first`;
+      throw new Fault('DEPLOY_FAILED', { function: service, reason });
     }
     if (!appliesAt(place, deployment.constraints)) return this.swap(service, undefined);
     const old = this.running.get(service);

@@ -11,7 +11,7 @@ import { asFault, Fault } from '../model/faults.js';
 import {
   MAX_IN_HAND_PER_FUNCTION, MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES, MAX_STATELESS_BODY_BYTES, MAX_WAIT_MS,
 } from '../model/limits.js';
-import type { FunctionRequest } from '../session/call.js';
+import type { FunctionRequest, FunctionResponse } from '../session/call.js';
 import type { Invocation, Served, Sessions } from '../session/invoke.js';
 import { type RawHeaders, sendFault, sendFunctionResponse } from './answer.js';
 import { hasBody, linger, readBody } from './body.js';
@@ -60,7 +60,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     if (deployed.inHand > inHand) refuse(call, new Fault('OVERLOADED', { function: deployed.name, limit: inHand }));
     else if (deployed.isStateful) void stateful(call, at, expects);
     else if (expects || hasBody(incoming)) void statelessWithBody(call, at, expects);
-    else void stateless(call, new LazyRequest(incoming, at, EMPTY));
+    else stateless(call, new LazyRequest(incoming, at, EMPTY));
   }
 
   // ── In hand ──────────────────────────────────────────────────────────────────────────────────
@@ -130,17 +130,24 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
 
   // ── Stateless ────────────────────────────────────────────────────────────────────────────────
 
-  async function stateless(call: FunctionCall, request: FunctionRequest): Promise<void> {
+  /** Without a promise when the worker needs none. */
+  function stateless(call: FunctionCall, request: FunctionRequest): void {
     try {
       call.request = request;
-      const { response } = await call.deployed.worker.run(call);
-      if (call.settled) return;
-      sendFunctionResponse(call.response, response, [], call);
-      settle(call);
-      count(call, response.status);
+      const { worker } = call.deployed;
+      const answer = worker.runNow ? worker.runNow(call) : worker.run(call);
+      if ('then' in answer) answer.then(({ response }) => finish(call, response)).catch((error: unknown) => refuse(call, error));
+      else finish(call, answer.response);
     } catch (error) {
       refuse(call, error);
     }
+  }
+
+  function finish(call: FunctionCall, response: FunctionResponse): void {
+    if (call.settled) return;
+    sendFunctionResponse(call.response, response, [], call);
+    settle(call);
+    count(call, response.status);
   }
 
   async function statelessWithBody(call: FunctionCall, at: FunctionPath, expects: boolean): Promise<void> {

@@ -34,7 +34,8 @@ async function silenceOf(store: HealthParts['store'], clock: Clock): Promise<str
   const late = new Promise<string>((resolve) => {
     timer = clock.setTimeout(() => resolve(`the store did not answer within ${HEALTH_PING_MS} ms`), HEALTH_PING_MS);
   });
-  const answered = store.ping().then(() => undefined, (error: unknown) => error instanceof Fault ? error.message : 'the store does not answer');
+  const reasonOf = (error: unknown) => error instanceof Fault ? error.message : 'the store does not answer';
+  const answered = store.ping().then(() => undefined, reasonOf);
   try {
     return await Promise.race([answered, late]);
   } finally {

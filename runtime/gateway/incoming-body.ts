@@ -6,7 +6,9 @@ import type { Admitted } from './access.js';
 import { readBody } from './body.js';
 
 /** Seed 003's callers send JSON without saying so, hence only application/octet-stream is told apart. */
-export async function readPayload(request: IncomingMessage, response: ServerResponse, admitted?: Admitted, expects = false): Promise<unknown> {
+export async function readPayload(
+  request: IncomingMessage, response: ServerResponse, admitted?: Admitted, expects = false,
+): Promise<unknown> {
   const body = await readBody(request, response, MAX_COMMAND_BODY_BYTES, expects);
   admitted?.assertBody(body);
   if (request.headers['content-type']?.startsWith('application/octet-stream')) return body;

@@ -78,7 +78,9 @@ function stateOf(slot: Slot): SlotState | 'arriving' {
 async function list({ store, clock }: NodeParts, { query }: RouteRequest): Promise<Reply> {
   const limit = numberOf(query, 'limit', 100, MAX_PAGE);
   const state = query.get('state');
-  if (state !== null && !STATES.includes(state)) throw new Fault('PARAMETER_INVALID', { name: 'state', reason: `it is one of ${STATES.join(', ')}` });
+  if (state !== null && !STATES.includes(state)) {
+    throw new Fault('PARAMETER_INVALID', { name: 'state', reason: `it is one of ${STATES.join(', ')}` });
+  }
   const functionName = query.get('function');
   const isWanted = (slot: Slot) => (functionName === null || slot.functions.includes(functionName))
     && (state === null || (state === 'leased' ? isLeased(slot, clock) : stateOf(slot) === state));
@@ -112,7 +114,8 @@ async function keysOf(store: NodeParts['store'], session: string): Promise<strin
 
 /** A slot without what would let its reader act in another's name (lease ids, attempts). */
 function viewOf(slot: Slot, clock: Clock): object {
-  const { session, function: creator, functions, home, current, epoch, version, incarnation, ttlMs, createdAtMs, lastAccessAtMs, bytes } = slot;
+  const { session, function: creator, functions, home, current, epoch, version, incarnation } = slot;
+  const { ttlMs, createdAtMs, lastAccessAtMs, bytes } = slot;
   return {
     session, function: creator, functions, home, current, epoch, version, incarnation, state: stateOf(slot), leased: isLeased(slot, clock),
     ...(slot.leaving && { leavingTo: slot.leaving.to }), ...(slot.arriving && { arrivingFrom: slot.arriving.from }),

@@ -116,7 +116,9 @@ export class PassingOn {
       const { stream } = await peers.call(parentUrl, 'GET', `/system/bundles/${bundleOf(entry)}`, undefined, 'text/javascript');
       await bundles.write(bundleOf(entry), stream!);
     }
-    await deployments.apply(entry).catch((error: unknown) => log.error({ function: entry.service, reason: String(error) }, 'a deployment failed'));
+    await deployments.apply(entry).catch((error: unknown) => {
+      log.error({ function: entry.service, reason: String(error) }, 'a deployment failed');
+    });
   }
 
   // ── Down ─────────────────────────────────────────────────────────────────────────────────────

@@ -28,7 +28,10 @@ export function systemRoutes(parts: SystemParts): (Route | StreamRoute)[] {
     { ...admin, method: 'POST', path: '/system/functions', run: (request) => deploy(parts, request) },
     { ...admin, method: 'PUT', path: '/system/functions', run: (request) => deploy(parts, request) },
     { ...admin, method: 'DELETE', path: '/system/functions', run: (request) => remove(parts, request) },
-    { ...admin, method: 'GET', path: '/system/function/:name', run: async ({ params }) => ({ status: 200, json: statusOf(find(parts, params['name']!)) }) },
+    {
+      ...admin, method: 'GET', path: '/system/function/:name',
+      run: async ({ params }) => ({ status: 200, json: statusOf(find(parts, params['name']!)) }),
+    },
     { ...admin, method: 'GET', path: '/system/namespaces', run: async () => ({ status: 200, json: [NAMESPACE] }) },
     { ...admin, method: 'GET', path: '/system/info', run: async () => ({ status: 200, json: infoOf(version) }) },
     ...bundleRoutes(parts.bundles),
@@ -95,7 +98,8 @@ function bundleRoutes(bundles: Bundles): (Route | StreamRoute)[] {
         const sha256 = hashOf(params);
         const bytes = await bundles.sizeOf(sha256);
         if (bytes === undefined) throw new Fault('NOT_FOUND', { path: `/system/bundles/${sha256}` });
-        return { status: 200, headers: { 'content-type': 'text/javascript', 'content-length': String(bytes) }, stream: bundles.read(sha256) };
+        const headers = { 'content-type': 'text/javascript', 'content-length': String(bytes) };
+        return { status: 200, headers, stream: bundles.read(sha256) };
       },
     },
     {

@@ -45,6 +45,10 @@ class InlineWorker implements Worker {
   }
 
   async run(call: WorkerCall): Promise<WorkerAnswer> {
+    return this.runNow(call);
+  }
+
+  runNow(call: WorkerCall): Promise<WorkerAnswer> | WorkerAnswer {
     const run = new InlineRun(call);
     const answer = execute(this.target, run, this.place);
     return isThenable(answer) ? this.watch.over(answer, call, () => run.stop()) : answer;

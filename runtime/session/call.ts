@@ -77,5 +77,7 @@ export interface WorkerAnswer {
 export interface Worker {
   readonly kind: FunctionKind;
   run(call: WorkerCall): Promise<WorkerAnswer>;
+  /** The same, without a promise where the handler needed none: for a small request that is a tenth of its cost. It may throw, too. */
+  runNow?(call: WorkerCall): Promise<WorkerAnswer> | WorkerAnswer;
   close(): Promise<void>;
 }
