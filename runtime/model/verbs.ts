@@ -170,6 +170,8 @@ export interface Ask {
   verb: 'ask';
   session: string;
   epoch: number;
+  /** Life that the asker departed: what is known here of another says nothing about it. */
+  incarnation?: string;
 }
 export type AskReply =
   | { kind: 'committed'; epoch: number; current: string; home: string; incarnation: string }

@@ -12,8 +12,8 @@ export function createPeerCalls(offload: Offload): PeerCalls {
   return {
     '/peer/claim': (body, params) => offload.locator.answer(checked<ClaimRequest>(body, ['session', 'function', 'home', 'incarnation']), params.get('only') === 'here'),
     '/peer/ask': async (body) => {
-      const { session, epoch } = checked<{ session: string; epoch: number }>(body, ['session']);
-      const reply = await store.run({ verb: 'ask', session, epoch: Number(epoch) });
+      const { session, epoch, incarnation } = checked<{ session: string; epoch: number; incarnation?: string }>(body, ['session']);
+      const reply = await store.run({ verb: 'ask', session, epoch: Number(epoch), incarnation });
       changes.announce(session);
       return reply;
     },

@@ -59,8 +59,8 @@ export class Peers {
     return this.transport.json(node, '/peer/claim?only=here', request, SHORT_MS) as Promise<ClaimAnswer>;
   }
 
-  ask(node: string, session: string, epoch: number): Promise<AskReply> {
-    return this.transport.json(node, '/peer/ask', { session, epoch }, SHORT_MS) as Promise<AskReply>;
+  ask(node: string, session: string, epoch: number, incarnation: string): Promise<AskReply> {
+    return this.transport.json(node, '/peer/ask', { session, epoch, incarnation }, SHORT_MS) as Promise<AskReply>;
   }
 
   gone(node: string, session: string, epoch: number, incarnation: string): Promise<unknown> {

@@ -93,7 +93,7 @@ export class Source {
     const slot = await store.slot(session);
     if (slot?.state !== 'leaving' || !slot.leaving) return true;
     const { leaving } = slot;
-    const reply = await peers.ask(leaving.to, session, leaving.epoch);
+    const reply = await peers.ask(leaving.to, session, leaving.epoch, slot.incarnation);
     await this.#apply(session, slot.function, leaving, reply);
     return true;
   }

@@ -5,7 +5,8 @@ import { changed, isAbsent, unchanged, withoutArriving } from './outcome.js';
 
 /** The source asks its target what became of the move; the answer decides it for good (rule 1). */
 export function ask(slot: Slot | undefined, command: Ask, _here: Here, guards: Guards): Step<AskReply> {
-  if (slot && !isAbsent(slot)) {
+  const isSameLife = command.incarnation === undefined || slot?.incarnation === command.incarnation || !guards.incarnationCompare;
+  if (slot && !isAbsent(slot) && isSameLife) {
     const isCommitted = guards.askJudgesEpoch ? slot.epoch >= command.epoch : slot.state === 'resident' && slot.epoch === command.epoch;
     if (isCommitted) {
       const { epoch, current, home, incarnation } = slot;

@@ -16,6 +16,11 @@ export function commit(slot: Slot | undefined, command: Commit, here: Here, guar
   if (overlay && guards.pauseDeadline && here.nowMs > overlay.deadlineMs) {
     return changed(withoutArriving(slot!), { kind: 'refused', reason: 'deadline' }, { unstage: attempt });
   }
+  // Another life of the id was registered here since the reservation: it must not be overwritten (rule 13).
+  const isOther = slot !== undefined && slot.state !== 'absent' && slot.state !== 'tombstone' && slot.incarnation !== passport.incarnation;
+  if (isOther && guards.incarnationCompare) {
+    return changed(withoutArriving(slot), { kind: 'refused', reason: 'state' }, { unstage: attempt });
+  }
   const resident: Slot = {
     ...blank(passport.session, passport.function, here),
     ...passport,

@@ -20,6 +20,8 @@ if isAbsent(slot) or slot.state == 'tombstone' then
 end
 -- Home itself may begin a new life of the id: its tombstone gave it an epoch beyond the old life's.
 local isReborn = slot.state == 'remote' and slot.home == command.home and command.epoch > slot.epoch
+-- Home that only looks is told that the id is free for it: what is indexed here is its former life.
+if isReborn and not command.write then return reply({kind = 'unknown', epoch = slot.epoch}) end
 if not command.write or (slot.incarnation ~= command.incarnation and not isReborn) then
   return reply({kind = 'known', home = slot.home, current = slot.current, epoch = slot.epoch, incarnation = slot.incarnation})
 end

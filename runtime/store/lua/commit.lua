@@ -14,6 +14,11 @@ if now > overlay.deadlineMs then
   dropArriving(slot)
   return reply({kind = 'refused', reason = 'deadline'})
 end
+-- Another life of the id was registered here since the reservation: it must not be overwritten.
+if slot.state ~= 'absent' and slot.state ~= 'tombstone' and slot.incarnation ~= passport.incarnation then
+  dropArriving(slot)
+  return reply({kind = 'refused', reason = 'state'})
+end
 wipe(slot)
 local space, isNoting = command.attempt, false
 local tally = redis.call('HMGET', spaceKey('t:', space), 'bytes', 'replies', 'effects', 'nextEffect')

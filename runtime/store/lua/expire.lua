@@ -1,4 +1,4 @@
--- Ends a session at its home, or forgets a stub or tombstone that nobody needs any more.
+-- Ends a session at its home, or forgets a tombstone that nobody needs any more.
 --@include verb
 local function refused(reason) return reply({kind = 'refused', reason = reason}) end
 
@@ -6,8 +6,8 @@ if not slot then return reply({kind = 'forgotten'}) end
 if slot.arriving or slot.state == 'leaving' then return refused('busy') end
 if slot.owed ~= '[]' then return refused('owed') end
 if slot.state ~= 'resident' then
-  -- Home's stub is the only way to a session that lives elsewhere: it ends by a commit or by `gone` alone.
-  if slot.state == 'remote' and slot.home == node then return refused('not-home') end
+  -- A stub is the way to a session that lives: it ends by a commit or by `gone` alone, never by age.
+  if slot.state == 'remote' then return refused('not-home') end
   if now - slot.lastAccessAtMs <= command.keepMs then return refused('young') end
   forget(slot)
   return reply({kind = 'forgotten'})
@@ -17,7 +17,7 @@ if not command.forced and not hasExpired(slot) then return refused('alive') end
 if slot.home ~= node then return refused('not-home') end
 slot.lease, slot.copying, slot.bornBy = '', nil, nil
 slot.epoch, slot.state, slot.lastAccessAtMs = slot.epoch + 1, 'tombstone', now
-for _, row in ipairs(command.owed) do row.epoch = slot.epoch end
+for _, row in ipairs(command.owed) do row.epoch, row.incarnation = slot.epoch, slot.incarnation end
 slot.owed = #command.owed == 0 and '[]' or cjson.encode(command.owed)
 wipe(slot)
 clearNotes()
