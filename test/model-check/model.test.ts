@@ -1,0 +1,52 @@
+import { expect } from 'chai';
+import { ALL_GUARDS } from '../../runtime/model/guards.js';
+import { Fingerprints } from './fingerprints.js';
+import { NEGATIVES, REDUNDANT, runNegative } from './negatives.js';
+import { runScenario, scenario, SCENARIOS } from './scenarios.js';
+
+/** States a scenario: the whole of it is explored by `npm run model`. */
+const MAX_STATES = 12_000;
+
+describe('Model check of the step function', function () {
+  this.timeout(180_000);
+
+  for (const one of SCENARIOS) {
+    it(`keeps every invariant near the start of ${one.name}`, () => {
+      const run = runScenario(one, { maxStates: MAX_STATES, liveness: true });
+      expect(run.found, JSON.stringify(run.found, null, 2)).to.equal(undefined);
+      expect(run.states).to.be.greaterThan(50);
+    });
+  }
+
+  it('sees moves that commit, requests that are replayed and quiet ends when it explores a whole scenario', () => {
+    const run = runScenario(scenario('an update owed, then a move with a lost message'), { maxStates: 200_000, liveness: true });
+    expect(run.found, JSON.stringify(run.found, null, 2)).to.equal(undefined);
+    expect(run.isComplete).to.equal(true);
+    expect(run.quiet).to.be.greaterThan(0);
+    for (const name of ['move', 'acknowledged', 'ask:committed', 'ask:fenced', 'abort:aborted', 'acquire:hold']) {
+      expect(run.coverage.get(name), name).to.be.greaterThan(0);
+    }
+  });
+
+  it('has a counterexample, or a reason, for every guard', () => {
+    const known = [...NEGATIVES.map(({ guard }) => guard), ...Object.keys(REDUNDANT)];
+    expect(known.sort()).to.deep.equal(Object.keys(ALL_GUARDS).sort());
+  });
+
+  for (const negative of NEGATIVES) {
+    it(`notices the absence of ${negative.guard}, in steps that do no harm with it`, () => {
+      const result = runNegative(negative);
+      expect(result.noticed, `nothing breaks without ${negative.guard}`).to.equal(true);
+      expect(result.holds, `${result.withGuard}\n${result.steps.join('\n')}`).to.equal(true);
+    });
+  }
+});
+
+describe('A set of fingerprints', () => {
+  it('numbers what is new in order and knows what it has seen, also after it grew', () => {
+    const set = new Fingerprints(4);
+    for (let i = 0; i < 1_000; i++) expect(set.add(i % 7, i)).to.equal(-1 - i);
+    for (let i = 0; i < 1_000; i++) expect(set.add(i % 7, i)).to.equal(i);
+    expect(set.size).to.equal(1_000);
+  });
+});

@@ -1,0 +1,135 @@
+/** What is explored: each scenario a start, who may wish for what, and how much may go wrong. */
+import type { Slot } from '../../runtime/model/record.js';
+import { ALL_GUARDS, type Guards } from '../../runtime/model/guards.js';
+import { createStep } from '../../runtime/model/step/step.js';
+import { explore, type Bounds, type Explored } from './explore.js';
+import { Interner } from './intern.js';
+import type { Setting } from './machine.js';
+import { FORK, PATH, resident, stub, worldOf } from './starts.js';
+import type { Budget, Message, Tree, World } from './world.js';
+
+export interface Scenario {
+  name: string;
+  tree?: Tree;
+  /** Left out: nobody knows the id. */
+  slots?: Record<string, Partial<Slot>>;
+  messages?: Message[];
+  budget: Partial<Budget>;
+  entries: number[][];
+  moves?: [number, number][];
+}
+
+const LEAF = 0;
+const MIDDLE = 1;
+const ROOT = 2;
+const OTHER = 3;
+const EVERY_MOVE: [number, number][] = [[LEAF, MIDDLE], [LEAF, ROOT], [MIDDLE, LEAF], [MIDDLE, ROOT], [ROOT, LEAF], [ROOT, MIDDLE]];
+const AT_BOTH_ENDS = [[LEAF], [ROOT]];
+
+const atHome = { leaf: resident('leaf', 0), middle: stub('leaf', 0), root: stub('leaf', 0) };
+
+/** Home has departed for the middle, which has committed: nobody has been told yet. */
+const updateOwed = {
+  leaf: { state: 'leaving', current: 'leaf', epoch: 0, leaving: { to: 'middle', epoch: 1, attempt: 'a9' } } as Partial<Slot>,
+  middle: resident('middle', 1, { bornBy: 'a9', owed: [{ to: 'leaf', kind: 'update', epoch: 1 }] }),
+  root: stub('leaf', 0),
+};
+
+/** Out to the middle and home again, while messages of the first move are still on their way. */
+const backHome = { leaf: resident('leaf', 2, { bornBy: 'a8' }), middle: stub('leaf', 2), root: stub('leaf', 0) };
+const strays: Message[] = [
+  {
+    kind: 'call', to: LEAF, from: MIDDLE, for: 'depart a9',
+    command: { verb: 'depart', session: 's', to: 'middle', epoch: 1, attempt: 'a9', incarnation: 'i0' },
+  },
+  {
+    kind: 'call', to: LEAF, from: MIDDLE, for: '',
+    command: { verb: 'learn', session: 's', function: 'f', home: 'leaf', current: 'middle', epoch: 1, incarnation: 'i0' },
+  },
+];
+const strayAsk: Message[] = [{ kind: 'call', to: MIDDLE, from: LEAF, for: 'ask a9', command: { verb: 'ask', session: 's', epoch: 1 } }];
+
+/** Up to the root and down to the middle: home's stub is one move behind. */
+const chain = { leaf: stub('root', 1), middle: resident('middle', 2, { owed: [{ to: 'leaf', kind: 'update', epoch: 2 }] }), root: stub('middle', 2) };
+
+/** A former life ended at home; an old message of it is on its way. */
+const ended = { leaf: { state: 'tombstone', current: 'leaf', epoch: 3 } as Partial<Slot>, middle: { state: 'tombstone', current: 'leaf', epoch: 3 } as Partial<Slot> };
+
+/** The middle was cut off when it was asked for the id, and made a life of its own. */
+const twoLives = {
+  leaf: resident('leaf', 0),
+  middle: resident('middle', 0, { home: 'middle', incarnation: 'i9', owed: [{ to: 'root', kind: 'claim', epoch: 0 }] }),
+  root: stub('leaf', 0),
+};
+
+const atMiddle = { leaf: stub('middle', 1), middle: resident('middle', 1), root: stub('leaf', 0) };
+
+/** The root was cut off when the session was born, and is still to be told. */
+const claimOwed = { leaf: resident('leaf', 0, { owed: [{ to: 'root', kind: 'claim', epoch: 0 }] }), middle: stub('leaf', 0) };
+const redirected: Message[] = [{ kind: 'request', to: ROOT, client: 0, mark: 'leaf' }];
+
+const move = (name: string, budget: Partial<Budget>, entries = AT_BOTH_ENDS): Scenario =>
+  ({ name, slots: atHome, budget: { moves: 1, ...budget }, entries, moves: EVERY_MOVE });
+const birth = (name: string, budget: Partial<Budget>): Scenario => ({ name, budget, entries: [[LEAF], [LEAF, MIDDLE, ROOT]], moves: EVERY_MOVE });
+
+export const SCENARIOS: readonly Scenario[] = [
+  birth('a birth with a crash and a lost message', { lost: 1, crash: 1 }),
+  birth('a birth with a late and a duplicated message', { late: 1, duplicate: 1 }),
+  birth('a birth and a move, with a lost message', { moves: 1, lost: 1 }),
+  birth('a birth, an end and another birth, with a lost message', { expire: 1, lost: 1 }),
+  birth('a birth, an end and another birth, with a crash', { expire: 1, crash: 1 }),
+  birth('a birth, a move and an end', { moves: 1, expire: 1 }),
+  move('two moves', { moves: 2 }, [[ROOT]]),
+  move('a move with a crash and a lost message', { crash: 1, lost: 1 }),
+  move('a move with a duplicated and a lost message', { duplicate: 1, lost: 1 }),
+  move('a move with a late message and a passed deadline', { late: 1, deadline: 1 }),
+  move('a move with a lost lease, a failing handler and a request sent again', { lease: 1, fail: 1, again: 1 }, [[LEAF], [LEAF]]),
+  { name: 'an update owed, then a move with a crash', slots: updateOwed, budget: { moves: 1, crash: 1 }, entries: [[LEAF], [MIDDLE]], moves: EVERY_MOVE },
+  { name: 'an update owed, then a move with a lost message', slots: updateOwed, budget: { moves: 1, lost: 1 }, entries: [[LEAF]], moves: EVERY_MOVE },
+  { name: 'an update owed, and an end', slots: updateOwed, budget: { expire: 1, collect: 1, lost: 1 }, entries: [[LEAF], [MIDDLE]], moves: EVERY_MOVE },
+  { name: 'stray messages of an earlier move', slots: backHome, messages: strays, budget: { moves: 1, late: 1 }, entries: AT_BOTH_ENDS, moves: EVERY_MOVE },
+  { name: 'a stray question of an earlier move', slots: backHome, messages: strayAsk, budget: { moves: 1, crash: 1 }, entries: AT_BOTH_ENDS, moves: EVERY_MOVE },
+  { name: 'a chain of stubs', slots: chain, budget: { moves: 1, crash: 1 }, entries: [[LEAF], [ROOT]], moves: EVERY_MOVE },
+  { name: 'two moves with a crash', slots: atHome, budget: { moves: 2, crash: 1 }, entries: [[LEAF]], moves: EVERY_MOVE },
+  { name: 'two moves with a duplicated message', slots: atHome, budget: { moves: 2, duplicate: 1 }, entries: [[ROOT]], moves: [[LEAF, MIDDLE], [MIDDLE, LEAF], [LEAF, ROOT]] },
+  { name: 'two moves at once', slots: atHome, budget: { moves: 2, crash: 1 }, entries: [], moves: [[LEAF, MIDDLE], [LEAF, ROOT]] },
+  { name: 'two lives of one id', slots: twoLives, budget: { moves: 2 }, entries: [], moves: [[LEAF, MIDDLE], [LEAF, ROOT], [MIDDLE, ROOT]] },
+  { name: 'two requests and a lost lease', slots: atHome, budget: { lease: 1 }, entries: [[LEAF], [LEAF]] },
+  { name: 'a redirected request at a root that was not told yet', slots: claimOwed, messages: redirected, budget: { lost: 1 }, entries: [[LEAF]] },
+  { name: 'an end and something to forget', slots: atHome, budget: { expire: 1, collect: 1, again: 1 }, entries: AT_BOTH_ENDS, moves: EVERY_MOVE },
+  { name: 'a stray message of an ended life', slots: ended, messages: [strays[1]!], budget: { lost: 1 }, entries: [[LEAF], [MIDDLE]] },
+  { name: 'a departure without a name', slots: atHome, budget: { anonymous: 1, crash: 1 }, entries: AT_BOTH_ENDS },
+  {
+    name: 'two leaves below one parent', tree: FORK, slots: atMiddle, budget: { moves: 1, lost: 1 }, entries: [[LEAF], [OTHER]],
+    moves: [[LEAF, MIDDLE], [MIDDLE, OTHER], [MIDDLE, LEAF], [LEAF, ROOT], [ROOT, OTHER]],
+  },
+];
+
+/** The whole bounds at once: two moves, everything that may go wrong once. */
+export const FULL: readonly Scenario[] = [
+  ...SCENARIOS,
+  move('two moves and two clients', { moves: 2 }),
+  move('everything at home', { moves: 2, crash: 1, lost: 1, duplicate: 1, late: 1, lease: 1, deadline: 1 }),
+  birth('everything from nothing', { moves: 2, crash: 1, lost: 1, duplicate: 1, late: 1, lease: 1, deadline: 1 }),
+];
+
+export function scenario(name: string): Scenario {
+  const found = SCENARIOS.find((one) => one.name === name);
+  if (!found) throw new RangeError(`no scenario is called ${name}`);
+  return found;
+}
+
+export interface ScenarioRun extends Explored {
+  coverage: Map<string, number>;
+}
+
+export function startOf({ tree = PATH, slots = {}, messages = [], budget, entries }: Scenario, interner: Interner): World {
+  return worldOf({ tree, slots, messages, clients: entries.length, budget }, interner);
+}
+
+export function runScenario(one: Scenario, bounds: Bounds, guards: Guards = ALL_GUARDS, coverage = new Map<string, number>()): ScenarioRun {
+  const interner = new Interner();
+  const setting: Setting = { tree: one.tree ?? PATH, step: createStep(guards), guards, interner, coverage };
+  const { entries, moves = [] } = one;
+  return { ...explore(setting, [startOf(one, interner)], { entries, moves }, bounds), coverage };
+}

@@ -1,0 +1,110 @@
+/** Everything that one state of the model consists of. All parts are immutable and interned. */
+import type { Owed, Slot } from '../../runtime/model/record.js';
+import type { Command } from '../../runtime/model/verbs.js';
+
+/** A session's data by name: `S` is there from the start and deleted by every write, `K<client>` is what a request wrote, `R<client>` its stored reply. */
+export type Items = Readonly<Record<string, string>>;
+/** Changes on top of items; null deletes. */
+export type Changes = Readonly<Record<string, string | null>>;
+
+export interface Store {
+  items: Items;
+  /** By attempt. */
+  staged: Readonly<Record<string, Changes>>;
+  /** Names written since `copy`. */
+  notes: readonly string[];
+}
+
+/** What a crash takes: loops that are running. `boot` tells the lives of a node apart. */
+export interface Life {
+  boot: number;
+  /** Asks the target while the session is leaving. */
+  asking: boolean;
+  /** Delivers what is owed. */
+  paying: boolean;
+}
+
+export type Process =
+  /** A handler at work under its lease, with the requests whose writes it was given. */
+  | { kind: 'serve'; client: number; lease: string; epoch: number; incarnation: string; seen: string }
+  /** A request for an unknown id: ancestors are asked one by one before it is created. */
+  | { kind: 'locate'; client: number; mark: string; step: number; incarnation: string; epoch: number; owed: Owed[] }
+  /** The target's driver of a move. */
+  | { kind: 'drive'; attempt: string; phase: 'copy' | 'drain' | 'depart'; from: number; epoch: number; home: string; incarnation: string };
+
+export type Message =
+  /** `mark` names the home that the redirecting node knew; '' without a redirect. */
+  | { kind: 'request'; to: number; client: number; mark: string }
+  | { kind: 'response'; client: number; value: string }
+  /** `offload-session`: the source's record, as it was, on its way to the target. */
+  | { kind: 'offer'; to: number; from: number; epoch: number; home: string; incarnation: string }
+  | { kind: 'call'; to: number; from: number; for: string; command: Command | Drain }
+  | { kind: 'answer'; to: number; for: string; reply: { kind: string } };
+
+/** Another round of the bulk copy: what was written since the last. No verb: it changes no slot. */
+export interface Drain {
+  verb: 'drain';
+  attempt: string;
+}
+
+export interface Client {
+  state: 'new' | 'waiting' | 'done';
+  /** First response it got. */
+  got: string;
+}
+
+/** How often each thing may still happen. */
+export interface Budget {
+  moves: number;
+  crash: number;
+  lost: number;
+  duplicate: number;
+  late: number;
+  lease: number;
+  deadline: number;
+  /** Requests sent again though they were answered. */
+  again: number;
+  /** A handler that throws. */
+  fail: number;
+  /** Home ends the session. */
+  expire: number;
+  /** Some node's stub or tombstone is old enough to be forgotten. */
+  collect: number;
+  /** `depart` by somebody without a name. */
+  anonymous: number;
+}
+
+/** What really happened, for the invariants alone: per incarnation the requests that took effect, in order. */
+export interface Ghost {
+  /** Two lives of the id have existed at once: from then on it is an operator's case. */
+  isSplit: boolean;
+  lives: readonly { incarnation: string; seeded: boolean; log: readonly (readonly [client: number, reply: string])[] }[];
+}
+
+export interface NodeState {
+  slot: Slot | undefined;
+  store: Store;
+  life: Life;
+  processes: readonly Process[];
+}
+
+export interface World {
+  nodes: readonly NodeState[];
+  messages: readonly Message[];
+  clients: readonly Client[];
+  left: Budget;
+  ghost: Ghost;
+}
+
+export interface Tree {
+  names: readonly string[];
+  /** Index of the parent; -1 at the root. */
+  parents: readonly number[];
+}
+
+/** Ancestors of a node, nearest first. */
+export function ancestors(tree: Tree, node: number): number[] {
+  const above: number[] = [];
+  for (let at = tree.parents[node]!; at >= 0; at = tree.parents[at]!) above.push(at);
+  return above;
+}
