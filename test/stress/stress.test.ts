@@ -1,0 +1,52 @@
+import { expect } from 'chai';
+import type { CartClient } from './cart-client.js';
+import { faultsOf } from './cart-client.js';
+import { runStress } from './run.js';
+
+const LIMIT_MS = 120_000;
+
+describe('stress', () => {
+  describe('the comparison of a cart with what was acknowledged', () => {
+    const clientThatSaw = (...carts: string[][]) => ({ acknowledged: carts.map((products) => ({ product: products.at(-1)!, products })) }) as CartClient;
+
+    it('finds nothing in a cart that is exact', () => {
+      expect(faultsOf('s', ['a', 'b', 'c'], [clientThatSaw(['a'], ['a', 'b', 'c']), clientThatSaw(['a', 'b'])])).to.deep.equal([]);
+    });
+
+    it('finds what was acknowledged and lost', () => {
+      expect(faultsOf('s', ['a'], [clientThatSaw(['a'], ['a', 'b'])]).join()).to.contain('acknowledged and lost: b');
+    });
+
+    it('finds what was counted twice', () => {
+      expect(faultsOf('s', ['a', 'b', 'b'], [clientThatSaw(['a'], ['a', 'b'])]).join()).to.contain('counted twice: b');
+    });
+
+    it('finds a product that nobody was told of', () => {
+      expect(faultsOf('s', ['a', 'b'], [clientThatSaw(['a'])]).join()).to.contain('only 1 were acknowledged');
+    });
+
+    it('finds a cart whose order is not the order of the acknowledgements', () => {
+      expect(faultsOf('s', ['b', 'a'], [clientThatSaw(['a'], ['a', 'b'])]).join()).to.contain('is not how the last one begins');
+    });
+  });
+
+  it('every cart is exact after offloads, onloads and migrations under load', async function stressed() {
+    this.timeout(LIMIT_MS);
+    const { violations, tally, trouble } = await runStress({ sessions: 10, adds: 40, kill: false, seed: 1, store: 'embedded', thinkMs: 30 });
+    expect(violations).to.deep.equal([]);
+    expect(tally.acknowledged).to.equal(10 * 40 + 2 * 40);
+    expect(trouble.moved).to.include.keys('offload', 'onload', 'migrate');
+  });
+
+  for (const store of ['embedded', 'redis']) {
+    it(`every cart is exact on ${store} stores although nodes and stores are killed`, async function killed() {
+      this.timeout(LIMIT_MS);
+      const { violations, tally, trouble } = await runStress({
+        sessions: 8, adds: 25, kill: true, seed: 2, store, thinkMs: 400, killEveryMs: 900,
+      });
+      expect(violations).to.deep.equal([]);
+      expect(tally.acknowledged).to.equal(8 * 25 + 25);
+      expect(trouble.nodesKilled + trouble.storesKilled).to.be.above(0);
+    });
+  }
+});
