@@ -48,9 +48,8 @@ export class Agent {
     return this.#registered || this.options.oracleUrl === undefined;
   }
 
-  /** Takes up what was known before, tries parent and oracle once, and then again and again. */
+  /** Tries parent and oracle once, and then again and again. */
   async start(): Promise<void> {
-    await this.#restore();
     await Promise.all([this.#announce(), this.#register()]);
     this.#repeat(() => this.#announce(), ANNOUNCE_EVERY_MS);
     this.#repeat(() => this.#register(), ANNOUNCE_EVERY_MS);
@@ -158,7 +157,8 @@ export class Agent {
     await rename(`${this.#file}.new`, this.#file);
   }
 
-  async #restore(): Promise<void> {
+  /** Takes up what was known before; to be called before anybody is served, because a redirect needs its target's address. */
+  async restore(): Promise<void> {
     try {
       this.directory.restore(JSON.parse(await readFile(this.#file, 'utf8')) as KnownTree);
     } catch {

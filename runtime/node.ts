@@ -110,7 +110,8 @@ export async function startNode(config: NodeConfig, hooks: NodeHooks = {}): Prom
     admin: () => createAdmin({ routes, access, clock, ids, log }), clock, ids, log,
   });
 
-  // What a former life had begun is undone or taken up before anybody is served.
+  // What a former life knew of its neighbours, and had begun with them, is taken up before anybody is served.
+  await agent.restore();
   await offload.resume();
   await deployments.restore();
   const url = await gateway.listen();
