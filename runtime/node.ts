@@ -184,15 +184,31 @@ function report(event: Record<string, unknown>): void {
   process.send?.(event);
 }
 
-/** For crash tests alone: `CRASH_AT=step` together with `ALLOW_CRASH=yes` kills the process when a move reaches the step. */
-function hooksOf(env: NodeJS.ProcessEnv): NodeHooks {
-  const { CRASH_AT: crashAt, ALLOW_CRASH: allowed } = env;
-  if (crashAt === undefined || allowed !== 'yes') return {};
+/**
+ * For crash tests alone, and only with `ALLOW_CRASH=yes`: `CRASH_AT=step` kills the process when a move
+ * reaches the step here; `STEP_BY_STEP=yes` reports each step to the parent process and waits for its word.
+ */
+function hooksOf({ CRASH_AT: crashAt, STEP_BY_STEP: reports, ALLOW_CRASH: allowed }: NodeJS.ProcessEnv): NodeHooks {
+  if (allowed !== 'yes') return {};
+  if (reports === 'yes') return { reached: (step, session) => askParent(step, session) };
+  if (crashAt === undefined) return {};
   return {
     reached: (step) => {
       if (step === crashAt) process.kill(process.pid, 'SIGKILL');
     },
   };
+}
+
+function askParent(step: string, session: string): Promise<void> {
+  return new Promise((resolve) => {
+    const onMessage = (message: { event?: string; step?: string; session?: string }) => {
+      if (message.event !== 'go-on' || message.step !== step || message.session !== session) return;
+      process.off('message', onMessage);
+      resolve();
+    };
+    process.on('message', onMessage);
+    process.send?.({ event: 'step', step, session });
+  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

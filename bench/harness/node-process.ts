@@ -62,8 +62,8 @@ export class NodeProcess {
   }
 
   /** Lets a node that waits at a step go on. */
-  goOn(session: string): void {
-    if (this.isRunning && this.#child!.connected) this.#child!.send({ event: 'go-on', session });
+  goOn(step: string, session: string): void {
+    if (this.isRunning && this.#child!.connected) this.#child!.send({ event: 'go-on', step, session }, () => undefined);
   }
 
   async kill(): Promise<void> {

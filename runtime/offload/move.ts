@@ -31,7 +31,9 @@ export interface MoverOptions {
 }
 
 export type MoveStepName =
-  | 'reserved' | 'copying' | 'copied' | 'departing' | 'departed' | 'committed' | 'confirmed';
+  | 'reserved' | 'copying' | 'copied' | 'departing' | 'departed' | 'committed' | 'confirmed'
+  // At the source: the copy is noted and nothing sent yet; the departure is durable and not answered yet.
+  | 'serving' | 'left';
 
 export interface TakeOptions {
   rehome?: boolean;

@@ -11,6 +11,7 @@ import type { AskReply, DepartReply } from '../model/verbs.js';
 import type { Changes } from '../session/changes.js';
 import type { WaitingLine } from '../session/line.js';
 import type { Item, ItemName, SessionStore } from '../store/store.js';
+import type { MoverOptions } from './move.js';
 import type { MoveStep, Peers } from './peers.js';
 import { encodeStream } from './stream.js';
 
@@ -21,6 +22,8 @@ export interface SourceOptions {
   changes: Changes;
   clock: Clock;
   log: Log;
+  /** Test hook, as the mover's. */
+  reached?: MoverOptions['reached'];
 }
 
 const ASK_EVERY_MS = 500;
@@ -52,7 +55,10 @@ export class Source {
     const leave = await line.enter(session, undefined, 'first');
     try {
       const reply = await store.depart({ verb: 'depart', session, to, epoch, attempt, incarnation });
-      if (reply.kind === 'departed') this.watch(session);
+      if (reply.kind === 'departed') {
+        this.watch(session);
+        await this.options.reached?.('left', session);
+      }
       return reply;
     } finally {
       leave();
@@ -113,6 +119,7 @@ export class Source {
     const { store } = this.options;
     const reply = await store.run({ verb: 'copy', session, attempt, epoch, incarnation });
     if (reply.kind !== 'copying') return encodeStream(reply, []);
+    await this.options.reached?.('serving', session);
     return encodeStream(reply, this.#batches(session, await store.inventory(session)));
   }
 
