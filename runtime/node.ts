@@ -16,6 +16,7 @@ import { readSecret } from './base/credentials.js';
 import { createPeerClient } from './base/http-client.js';
 import { systemIds } from './base/ids.js';
 import { createLog, type Log } from './base/log.js';
+import { releaseMemory } from './base/memory.js';
 import { createPeerSigner, createPeerVerifier } from './base/peer-signature.js';
 import { createAccess } from './gateway/access.js';
 import { createAdmin } from './gateway/admin.js';
@@ -30,7 +31,7 @@ import { systemRoutes } from './gateway/system-routes.js';
 import { createWorkers } from './handler/workers.js';
 import { configFromEnvironment } from './model/environment.js';
 import { type NodeConfig, VERSION } from './model/config.js';
-import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, SWEEP_EVERY_MS } from './model/limits.js';
+import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
 import { createCommands } from './offload/commands.js';
 import { createForward } from './offload/forward.js';
 import type { MoverOptions } from './offload/move.js';
@@ -119,6 +120,7 @@ export async function startNode(config: NodeConfig, hooks: NodeHooks = {}): Prom
   const sweeping = repeat(() => offload.sweep(), log);
   await agent.start();
   void passingOn.catchUp();
+  tidyAfter(deployments);
   log.info({ url, store: store.kind, why: opened.why }, 'the node is ready');
 
   return {
@@ -134,6 +136,15 @@ export async function startNode(config: NodeConfig, hooks: NodeHooks = {}): Prom
       await opened.close();
     },
   };
+}
+
+/** Once the start and each round of deployments are over, their leftovers are given back. */
+function tidyAfter(deployments: Deployments): void {
+  let timer: Timer = systemClock.setTimeout(releaseMemory, TIDY_AFTER_MS);
+  deployments.onChange(() => {
+    systemClock.clearTimeout(timer);
+    timer = systemClock.setTimeout(releaseMemory, TIDY_AFTER_MS);
+  });
 }
 
 /** Runs the work again and again; one that fails is logged and tried the next time. */

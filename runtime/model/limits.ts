@@ -143,3 +143,5 @@ export const MAX_REGISTRATION_DEADLINE_MS = 10 * 60_000;
 export const STORE_CONNECT_MS = 5_000;
 /** A store that leaves commands unanswered for so long is taken for dead: its connection is made anew. */
 export const STORE_ANSWER_MS = 10_000;
+/** Memory that a start or a deployment took is given back this long after it. */
+export const TIDY_AFTER_MS = 3_000;
