@@ -173,8 +173,8 @@ export class Actions {
     const { state } = world.clients[client]!;
     const isUnderWay = world.messages.some((message) => (message.kind === 'request' || message.kind === 'response') && message.client === client)
       || world.nodes.some(({ processes }) => processes.some((process) => 'client' in process && process.client === client));
-    if (state === 'done' && (isUnderWay || world.left.again === 0)) return;
-    if (state === 'waiting' && isUnderWay && world.left.late === 0) return;
+    if (isUnderWay && (state !== 'waiting' || world.left.late === 0)) return;
+    if (state === 'done' && world.left.again === 0) return;
     const spent = state === 'done' ? this.drivers.spend(world, 'again') : isUnderWay ? this.drivers.spend(world, 'late') : world;
     const clients = world.clients.slice();
     if (state === 'new') clients[client] = this.drivers.setting.interner.the({ state: 'waiting', got: '' });
