@@ -7,6 +7,7 @@ import { MAX_PAGE } from '../model/limits.js';
 import type { Slot } from '../model/record.js';
 import { sessionOf } from '../model/step/step.js';
 import type { Acquire, Command, Commit, CommitReply, Depart, DepartReply, Release, ReleaseReply, Replies } from '../model/verbs.js';
+import { Batch } from './redis/batch.js';
 import { RedisConnection, type Argument, type ConnectionOptions } from './redis/connection.js';
 import { parseStoreUrl } from './redis/url.js';
 import {
@@ -43,36 +44,38 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<RedisS
 export class RedisStore implements SessionStore {
   readonly kind = 'redis';
   readonly #prefix: string;
+  readonly #acquires: Batch;
+  readonly #releases: Batch;
 
   constructor(private readonly connection: RedisConnection, private readonly options: Pick<RedisStoreOptions, 'node' | 'clock'>) {
     this.#prefix = `${options.node}/`;
+    this.#acquires = new Batch((args) => connection.run('acquire', [...this.#here(), ...args]));
+    this.#releases = new Batch((args) => connection.run('release', [...this.#here(), ...args]));
   }
 
   async acquire(command: Acquire, { known }: AcquireOptions = {}): Promise<Acquired> {
-    const nowMs = this.options.clock.now();
     const { session, function: name, leaseId, owner, boot, leaseMs, request, redirected, create } = command;
+    const lease = { id: leaseId, owner, boot, untilMs: this.options.clock.now() + leaseMs };
     const key = request ? requestKey(name, request.id) : '';
-    const [answer] = await this.connection.run('acquire', [
-      this.#prefix, this.options.node, String(nowMs), session, name, JSON.stringify(name),
-      JSON.stringify({ id: leaseId, owner, boot, untilMs: nowMs + leaseMs }), owner, boot,
+    const [text, more, cells, chunks] = await this.#acquires.call([
+      session, name, JSON.stringify(name), JSON.stringify(lease), owner, boot,
       known ? String(known.version) : '', known ? String(known.epoch) : '', known?.incarnation ?? '',
       key, request?.digest ?? '', redirected ? `=${redirected.home}` : '',
       create ? JSON.stringify({ incarnation: create.incarnation, epoch: create.epoch, ttlMs: create.ttlMs }) : '',
-      JSON.stringify(create?.knownBy ?? []), JSON.stringify(create?.owed ?? []),
-    ]) as [[Buffer, Buffer?, Buffer[]?, Buffer[]?]];
-    const [text, more, cells, chunks] = answer;
+      listJson(create?.knownBy), listJson(create?.owed),
+    ]) as [Buffer, Buffer?, Buffer[]?, Buffer[]?];
     const reply = decodeJson<Acquired>(text);
-    if (reply.kind === 'granted') return { ...reply, loaded: loadedOf(more!, cells, chunks) };
-    return reply.kind === 'replay' ? { ...reply, reply: copyOfReply(key, more!) } : reply;
+    if (reply.kind === 'granted') reply.loaded = loadedOf(more!, cells, chunks);
+    if (reply.kind === 'replay') reply.reply = copyOfReply(key, more!);
+    return reply;
   }
 
   async release(command: Release, commitment: Commitment): Promise<ReleaseReply> {
     const { session, leaseId, epoch, dirty, ttlMs } = command;
-    const [answer] = await this.connection.run('release', [
-      ...this.#here(), session, `{"id":${JSON.stringify(leaseId)},`, String(epoch), dirty ? '1' : '0', ttlMs === undefined ? '' : String(ttlMs),
+    return decodeJson(await this.#releases.call([
+      session, `{"id":${JSON.stringify(leaseId)},`, String(epoch), dirty ? '1' : '0', ttlMs === undefined ? '' : String(ttlMs),
       ...new Changes().commitment(commitment).args,
-    ]) as [Buffer];
-    return decodeJson(answer);
+    ]) as Buffer);
   }
 
   async depart(command: Depart): Promise<DepartReply & { items?: Item[] }> {
@@ -138,7 +141,7 @@ export class RedisStore implements SessionStore {
   }
 
   async effectDone(session: string, id: string): Promise<void> {
-    await this.connection.run('effect-done', [...this.#about(session), id]);
+    await this.connection.run('effect-done', [...this.#about(session), 'x', id]);
   }
 
   async slot(session: string): Promise<Slot | undefined> {
@@ -185,6 +188,10 @@ export class RedisStore implements SessionStore {
 
 function decodeJson<T>(text: Buffer): T {
   return JSON.parse(text.toString('utf8')) as T;
+}
+
+function listJson(list: unknown[] | undefined): string {
+  return list === undefined || list.length === 0 ? '[]' : JSON.stringify(list);
 }
 
 function loadedOf(kind: Buffer, cells?: Buffer[], chunks?: Buffer[]): Loaded {

@@ -2,59 +2,52 @@
 local P, node, now = ARGV[1], ARGV[2], ARGV[3]
 
 local function acquire(at)
-  local session, creator, functionJson, lease, owner, boot = unpack(ARGV, at, at + 5)
+  local session, creator, functionJson, newLease, owner, boot = unpack(ARGV, at, at + 5)
   local knownVersion, knownEpoch, knownIncarnation, requestKey, digest, home, create = unpack(ARGV, at + 6, at + 12)
   local slotKey = P .. 's:' .. session
   --@read state epoch incarnation version lease ttlMs lastAccessAtMs bytes space functions owed knownBy rest
-  local newLease = ARGV[at + 3]
-  local function isFree()
-    if lease == '' then return true end
-    local held = cjson.decode(lease)
-    return held.untilMs <= tonumber(now) or (held.owner == owner and held.boot ~= boot), held.untilMs
-  end
-  local function described()
-    return string.sub(rest, 1, -2) .. ',"version":' .. version .. ',"ttlMs":' .. ttlMs .. ',"lastAccessAtMs":' .. lastAccessAtMs
-      .. ',"bytes":' .. bytes .. ',"functions":' .. functions .. ',"owed":' .. owed .. ',"knownBy":' .. knownBy
-      .. (lease == '' and '}' or ',"lease":' .. lease .. '}')
-  end
-  local function seen()
-    if requestKey == '' then return nil end
-    local blob = redis.call('HGET', P .. 'r:' .. #space .. ':' .. space .. ':' .. session, requestKey)
-    if not blob then return nil end
-    local size = struct.unpack('>I2', blob, 10)
-    local kind = string.sub(blob, 12, 11 + size) ~= digest and 'replay-mismatch' or string.byte(blob, 9) == 1 and 'replay' or 'replay-too-large'
-    return {'{"kind":"' .. kind .. '","slot":' .. described() .. '}', kind == 'replay' and blob or nil}
-  end
-  local function granted(isCreated)
-    local text = '{"kind":"granted","created":' .. isCreated .. ',"slot":' .. described() .. '}'
+
+  if state == 'resident' then
+    local answer, blob
+    if requestKey ~= '' then
+      blob = redis.call('HGET', P .. 'r:' .. #space .. ':' .. space .. ':' .. session, requestKey)
+      if blob then
+        local size = struct.unpack('>I2', blob, 10)
+        if string.sub(blob, 12, 11 + size) ~= digest then answer = 'replay-mismatch'
+        else answer = string.byte(blob, 9) == 1 and 'replay' or 'replay-too-large' end
+      end
+    end
+    if not answer then
+      if lease ~= '' then
+        -- A lease counts while it has time left and its owner still lives the life that took it.
+        local held = cjson.decode(lease)
+        if held.untilMs > tonumber(now) and not (held.owner == owner and held.boot ~= boot) then
+          return {cjson.encode({kind = 'busy', untilMs = held.untilMs})}
+        end
+      end
+      if ttlMs ~= '0' and now - lastAccessAtMs > tonumber(ttlMs) and owed == '[]' then
+        return {cjson.encode({kind = 'expired', home = cjson.decode(rest).home})}
+      end
+      lease, lastAccessAtMs = newLease, now
+      redis.call('HSET', slotKey, 'lease', lease, 'lastAccessAtMs', now)
+      if not string.find(functions, functionJson, 1, true) and #cjson.decode(functions) < LIMIT.MAX_FUNCTIONS_PER_SESSION then
+        functions = string.sub(functions, 1, -2) .. ',' .. functionJson .. ']'
+        redis.call('HSET', slotKey, 'functions', functions)
+      end
+    end
+    local text = '{"kind":"' .. (answer and answer .. '"' or 'granted","created":false') .. ',"slot":' .. string.sub(rest, 1, -2)
+      .. ',"version":' .. version .. ',"ttlMs":' .. ttlMs .. ',"lastAccessAtMs":' .. lastAccessAtMs .. ',"bytes":' .. bytes
+      .. ',"functions":' .. functions .. ',"owed":' .. owed .. ',"knownBy":' .. knownBy
+      .. (lease == '' and '}}' or ',"lease":' .. lease .. '}}')
+    if answer then return {text, answer == 'replay' and blob or nil} end
     if version == knownVersion and epoch == knownEpoch and incarnation == knownIncarnation then return {text, 'same'} end
-    local size = tonumber(bytes)
-    if size > LIMIT.SMALL_SESSION_BYTES then return {text, 'large'} end
-    if size == 0 and isCreated == 'true' then return {text, 'whole', {}} end
+    if tonumber(bytes) > LIMIT.SMALL_SESSION_BYTES then return {text, 'large'} end
     local suffix = #space .. ':' .. space .. ':' .. session
     local cells = redis.call('HGETALL', P .. 'd:' .. suffix)
     for i = 2, #cells, 2 do
       if string.byte(cells[i]) == 99 then return {text, 'whole', cells, redis.call('HGETALL', P .. 'c:' .. suffix)} end
     end
     return {text, 'whole', cells}
-  end
-
-  if state == 'resident' then
-    local answered = seen()
-    if answered then return answered end
-    local free, untilMs = isFree()
-    if not free then return {cjson.encode({kind = 'busy', untilMs = untilMs})} end
-    if ttlMs ~= '0' and now - lastAccessAtMs > tonumber(ttlMs) and owed == '[]' then
-      return {cjson.encode({kind = 'expired', home = cjson.decode(rest).home})}
-    end
-    lease, lastAccessAtMs = newLease, now
-    if string.find(functions, functionJson, 1, true) or #cjson.decode(functions) >= LIMIT.MAX_FUNCTIONS_PER_SESSION then
-      redis.call('HSET', slotKey, 'lease', lease, 'lastAccessAtMs', now)
-    else
-      functions = string.sub(functions, 1, -2) .. ',' .. functionJson .. ']'
-      redis.call('HSET', slotKey, 'lease', lease, 'lastAccessAtMs', now, 'functions', functions)
-    end
-    return granted('false')
   end
 
   local now = tonumber(now)

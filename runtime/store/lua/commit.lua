@@ -23,9 +23,9 @@ wipe(slot)
 local space, isNoting = command.attempt, false
 local tally = redis.call('HMGET', spaceKey('t:', space), 'bytes', 'replies', 'effects', 'nextEffect')
 local bytes, replies, effects, nextEffect = tonumber(tally[1] or 0), tonumber(tally[2] or 0), tonumber(tally[3] or 0), tonumber(tally[4] or 0)
+local at, count = 10, ARGV[9]
 do
   --@include space
-  apply(10, tonumber(ARGV[9]))
 end
 call('UNLINK', spaceKey('t:', space))
 local resident = blank(passport['function'])

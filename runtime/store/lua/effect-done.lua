@@ -6,10 +6,9 @@ local slotKey = P .. 's:' .. session
 local slot = load()
 if not slot or slot.state ~= 'resident' then return 0 end
 local space, bytes, replies, effects, nextEffect = slot.space, slot.bytes, slot.replies, slot.effects, slot.nextEffect
-local isNoting = slot.copying ~= nil
+local isNoting, at, count = slot.copying ~= nil, 5, 1
 do
   --@include space
-  settle(ARGV[5])
 end
 slot.effects = effects
 save(slot)

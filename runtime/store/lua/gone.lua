@@ -5,7 +5,8 @@ if not isStub or command.epoch < slot.epoch then return reply({kind = 'ignored'}
 if slot.arriving then
   if slot.arriving.epoch > command.epoch then return reply({kind = 'ignored'}) end
   -- What was to arrive has ended at its source: nothing of it can come any more.
-  dropArriving(slot)
+  unstage(slot.arriving.attempt)
+  slot.arriving = nil
 end
 slot.state, slot.epoch, slot.lastAccessAtMs = 'tombstone', command.epoch, now
 save(slot)

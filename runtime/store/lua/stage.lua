@@ -7,8 +7,7 @@ if not arriving or arriving.attempt ~= space then return 0 end
 local tallyKey = P .. 't:' .. #space .. ':' .. space .. ':' .. session
 local tally = redis.call('HMGET', tallyKey, 'bytes', 'replies', 'effects', 'nextEffect')
 local bytes, replies, effects, nextEffect = tonumber(tally[1] or 0), tonumber(tally[2] or 0), tonumber(tally[3] or 0), tonumber(tally[4] or 0)
-local isNoting = false
+local isNoting, at, count = false, 7, ARGV[6]
 --@include space
-apply(7, tonumber(ARGV[6]))
 redis.call('HSET', tallyKey, 'bytes', bytes, 'replies', replies, 'effects', effects, 'nextEffect', nextEffect)
 return 1

@@ -90,15 +90,16 @@ export class RedisConnection {
     if (this.#client.isOpen) this.#client.destroy();
   }
 
-  async #send(args: Argument[]): Promise<unknown> {
-    if (this.#isClosed) throw new Error('the store is closed');
+  #send(args: Argument[]): Promise<unknown> {
+    if (this.#isClosed) return Promise.reject(new Error('the store is closed'));
     this.#inHand += 1;
-    try {
-      return await this.#client.sendCommand(args, BYTES);
-    } finally {
+    const ended = () => {
       this.#inHand -= 1;
       this.#progress += 1;
-    }
+    };
+    const answer = this.#client.sendCommand(args, BYTES);
+    answer.then(ended, ended);
+    return answer;
   }
 
   #create(isTrial: boolean): Client {
