@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { destination, pino } from 'pino';
+import { Fault } from '../model/faults.js';
 
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 
@@ -31,3 +32,10 @@ export function hashOfSession(session: string): string {
 export const silentLog: Log = {
   error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined, child: () => silentLog,
 };
+
+/** Why something failed, for a log line: a fault's sentence may carry a session's id, its code does not. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Fault)) return (error as Error).message;
+  const { node, url, reason } = error.details;
+  return [error.code, node, url, reason].filter((part) => part !== undefined).join(' ');
+}

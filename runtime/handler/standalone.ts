@@ -93,13 +93,14 @@ function configOf(options: StandaloneOptions, node: string, stateDir: string): N
 /** Nobody else has sessions, and nobody takes any. */
 function aloneWith(store: SessionStore): Neighbourhood {
   return {
-    locate: async (_session, _function, { epoch }) => ({ kind: 'free', epoch, incarnation: systemIds.uuid(), knownBy: [], owed: [] }),
+    locate: async (_session, _function, { epoch }) => ({ kind: 'free', epoch, incarnation: systemIds.uuid(), knownBy: [], owed: [], certain: true }),
     urlOf: (node) => Promise.reject(unreachable(node)),
     accepting: () => true,
     shed: async () => false,
     retire: async (session) => {
       await store.run({ verb: 'expire', session, forced: false, owed: [], keepMs: TOMBSTONE_KEEP_MS });
     },
+    sendHome: (_session, home) => Promise.reject(unreachable(home)),
     forward: (_call, to) => Promise.reject(unreachable(to)),
     owes: () => undefined,
   };

@@ -3,7 +3,7 @@
  * owed stands in the session's record, so a restart finds it; here is only who is being paid now.
  */
 import { pause, type Clock } from '../base/clock.js';
-import type { Log } from '../base/log.js';
+import { reasonOf, type Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
 import type { Owed, Slot } from '../model/record.js';
 import type { SessionStore } from '../store/store.js';
@@ -66,7 +66,7 @@ export class Debts {
       await store.run({ verb: 'paid', session: slot.session, owed: row });
       return true;
     } catch (error) {
-      log.debug({ to: row.to, kind: row.kind, reason: (error as Error).message }, 'a debt could not be paid yet');
+      log.debug({ to: row.to, kind: row.kind, reason: reasonOf(error) }, 'a debt could not be paid yet');
       return false;
     }
   }

@@ -3,9 +3,9 @@
  * same walk. The root decides between two nodes that ask at once; if the path is cut, the node
  * creates anyway and registers later.
  */
-import type { Directory } from '../base/directory.js';
+import type { Directory, NodeInfo } from '../base/directory.js';
 import type { Ids } from '../base/ids.js';
-import type { Log } from '../base/log.js';
+import { reasonOf, type Log } from '../base/log.js';
 import type { Owed } from '../model/record.js';
 import type { ClaimReply } from '../model/verbs.js';
 import type { Located } from '../session/ports.js';
@@ -34,7 +34,7 @@ export class Locator {
     const registered = new Set(answer?.registered ?? []);
     const knownBy = directory.ancestors().map(({ name }) => name);
     const owed: Owed[] = knownBy.filter((name) => !registered.has(name)).map((to) => ({ to, kind: 'claim', epoch }));
-    return { kind: 'free', epoch: Math.max(epoch, answer?.epoch ?? 0), incarnation, knownBy, owed };
+    return { kind: 'free', epoch: Math.max(epoch, answer?.epoch ?? 0), incarnation, knownBy, owed, certain: isWhole(answer, directory.parent()) };
   }
 
   /** A child's claim: known here, or asked further up, and then indexed here. */
@@ -45,10 +45,11 @@ export class Locator {
     const above = await this.#askUp(request);
     if (above?.kind === 'known') return above;
     const registered = above?.registered ?? [];
-    if (!request.write) return { kind: 'unknown', epoch: Math.max(looked.epoch, above?.epoch ?? 0), registered };
+    const cut = !isWhole(above, this.options.directory.parent());
+    if (!request.write) return { kind: 'unknown', epoch: Math.max(looked.epoch, above?.epoch ?? 0), registered, cut };
     const written = await this.#claim(request);
     if (written.kind !== 'claimed') return { ...written, registered };
-    return { kind: 'claimed', epoch: Math.max(written.epoch, above?.epoch ?? 0), registered: [...registered, node] };
+    return { kind: 'claimed', epoch: Math.max(written.epoch, above?.epoch ?? 0), registered: [...registered, node], cut };
   }
 
   /** The id has a place. When that place is this very node, its record was lost between claim and birth: it is born now, as what was claimed. */
@@ -59,7 +60,7 @@ export class Locator {
     const knownBy = directory.ancestors().map(({ name }) => name);
     // How far that claim got nobody knows: every ancestor is told again.
     const owed = knownBy.map((to): Owed => ({ to, kind: 'claim', epoch }));
-    return { kind: 'free', epoch: Math.max(epoch, request.epoch), incarnation, knownBy, owed };
+    return { kind: 'free', epoch: Math.max(epoch, request.epoch), incarnation, knownBy, owed, certain: true };
   }
 
   async #askUp(request: ClaimRequest): Promise<ClaimAnswer | undefined> {
@@ -68,7 +69,7 @@ export class Locator {
     try {
       return await this.options.peers.claim(parent.name, request);
     } catch (error) {
-      this.options.log.warn({ parent: parent.name, reason: (error as Error).message }, 'the parent could not be asked for a session; it is registered later');
+      this.options.log.warn({ parent: parent.name, reason: reasonOf(error) }, 'the parent could not be asked for a session; it is registered later');
       return undefined;
     }
   }
@@ -76,4 +77,9 @@ export class Locator {
   #claim(request: ClaimRequest): Promise<ClaimReply> {
     return this.options.store.run({ verb: 'claim', ...request });
   }
+}
+
+/** Whether everybody up to the root was asked. */
+function isWhole(answer: ClaimAnswer | undefined, parent: NodeInfo | undefined): boolean {
+  return parent === undefined || (answer !== undefined && answer.cut !== true);
 }

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
-import type { Log } from '../base/log.js';
+import { reasonOf, type Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
 import { MAX_COPY_ROUNDS, MAX_KNOWN_BY, RESERVATION_MS, SMALL_DELTA_BYTES } from '../model/limits.js';
 import type { Owed, Passport, Slot } from '../model/record.js';
@@ -163,13 +163,13 @@ export class Mover {
       await peers.update(source, tokenOf(slot));
       await this.#reached('confirmed', slot.session);
     } catch (error) {
-      log.debug({ reason: (error as Error).message, source }, 'the source of a move was not told; it will ask');
+      log.debug({ reason: reasonOf(error), source }, 'the source of a move was not told; it will ask');
     }
   }
 
   async #giveUp(session: string, attempt: string): Promise<void> {
     await this.options.store.run({ verb: 'drop', session, attempt }).catch((error: unknown) => {
-      this.options.log.warn({ reason: (error as Error).message }, 'a reservation could not be given up; its deadline ends it');
+      this.options.log.warn({ reason: reasonOf(error) }, 'a reservation could not be given up; its deadline ends it');
     });
     this.options.changes.announce(session);
   }

@@ -18,7 +18,8 @@ export function createNeighbourhood(offload: Offload, forward: Forward): Neighbo
     },
     accepting: () => offload.accepting(),
     shed: (session) => offload.shed(session),
-    retire: (session, home) => offload.retire(session, home),
+    retire: (session) => offload.retire(session),
+    sendHome: (session, home) => offload.sendHome(session, home),
     forward,
     owes: (session) => offload.debts.owes(session),
   };

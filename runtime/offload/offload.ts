@@ -2,10 +2,10 @@
  * The offload layer of one node: moves sessions up, down and across, and answers its peers. Who
  * picks the target is all that offload, onload and migrate differ in; the move is the same.
  */
-import type { Clock } from '../base/clock.js';
+import { pause, type Clock } from '../base/clock.js';
 import type { Directory, NodeInfo } from '../base/directory.js';
 import type { Ids } from '../base/ids.js';
-import type { Log } from '../base/log.js';
+import { reasonOf, type Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
 import { TOMBSTONE_KEEP_MS } from '../model/limits.js';
 import type { Owed, Slot } from '../model/record.js';
@@ -21,6 +21,9 @@ import { isUnanswered, type Peers, type TakeOrder } from './peers.js';
 import { Source } from './source.js';
 import type { StatusFile } from './status.js';
 import { tokenOf, type SessionToken } from './token.js';
+
+/** Pause before a home is asked again to take an expired session back. */
+const BETWEEN_TRIES_MS = 100;
 
 export interface OffloadOptions {
   node: string;
@@ -107,7 +110,7 @@ export class Offload {
       await this.offload(session, 'largest');
       return true;
     } catch (error) {
-      this.options.log.info({ reason: (error as Error).message }, 'a new session stays here although this node rejects');
+      this.options.log.info({ reason: reasonOf(error) }, 'a new session stays here although this node rejects');
       return false;
     }
   }
@@ -198,14 +201,24 @@ export class Offload {
     return reply;
   }
 
-  /** Ends an expired session: here when this is its home, else by having its home take it back first (rule 12). */
-  async retire(session: string, home: string): Promise<void> {
-    const { node, store, peers, changes } = this.options;
-    if (home !== node) {
+  /** Has the home of an expired session take it back, to end it there (rule 12). Fails for nobody: whoever needs it tries again. */
+  async sendHome(session: string, home: string): Promise<void> {
+    const { node, peers, clock, log } = this.options;
+    try {
       await peers.take(home, { session, from: node, rehome: false });
-      return;
+    } catch (error) {
+      log.info({ home, reason: reasonOf(error) }, 'an expired session could not be brought home yet');
+      await pause(clock, BETWEEN_TRIES_MS);
     }
-    const knownBy = (await store.slot(session))?.knownBy ?? [];
+  }
+
+  /** Ends an expired session whose home is here. The caller has the session's turn. */
+  async retire(session: string): Promise<void> {
+    const { node, store, changes } = this.options;
+    const slot = await store.slot(session);
+    // In the session's turn nobody in this process holds it: such a lease is left over from a former life or a lost answer.
+    if (slot?.lease?.owner === node) await store.run({ verb: 'abandon', session, leaseId: slot.lease.id });
+    const knownBy = slot?.knownBy ?? [];
     const owed = knownBy.map((to): Owed => ({ to, kind: 'gone', epoch: 0 }));
     const reply = await store.run({ verb: 'expire', session, forced: false, owed, keepMs: TOMBSTONE_KEEP_MS });
     changes.announce(session);

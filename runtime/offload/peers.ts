@@ -31,8 +31,8 @@ export interface ClaimRequest {
   incarnation: string;
   write: boolean;
 }
-/** `registered` names the ancestors that have indexed the session by now; the others are owed a claim. */
-export type ClaimAnswer = ClaimReply & { registered: string[] };
+/** `registered` names the ancestors that have indexed the session by now; the others are owed a claim. `cut`: not all up to the root were reached. */
+export type ClaimAnswer = ClaimReply & { registered: string[]; cut?: boolean };
 
 export interface TakeOrder {
   session: string;

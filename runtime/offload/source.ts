@@ -3,7 +3,7 @@
  * session until it knows what became of it. Nothing here decides; the target's commit does.
  */
 import { pause, type Clock } from '../base/clock.js';
-import type { Log } from '../base/log.js';
+import { reasonOf, type Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
 import { ASK_AFTER_MS, COPY_BATCH_BYTES } from '../model/limits.js';
 import type { Leaving } from '../model/record.js';
@@ -16,6 +16,7 @@ import type { MoveStep, Peers } from './peers.js';
 import { encodeStream } from './stream.js';
 
 export interface SourceOptions {
+  node: string;
   store: SessionStore;
   peers: Peers;
   line: WaitingLine;
@@ -52,9 +53,13 @@ export class Source {
   async depart(session: string, step: MoveStep & { step: 'depart' }): Promise<DepartReply & { items?: Item[] }> {
     const { store, line, changes } = this.options;
     const { to, epoch, attempt, incarnation } = step;
-    const leave = await line.enter(session, undefined, 'first');
+    const depart = () => store.depart({ verb: 'depart', session, to, epoch, attempt, incarnation });
+    // Asked again, it needs no turn: the request that has it may be waiting for this very move to end.
+    const isAgain = (await store.slot(session))?.state === 'leaving';
+    const leave = isAgain ? () => undefined : await line.enter(session, undefined, 'first');
     try {
-      const reply = await store.depart({ verb: 'depart', session, to, epoch, attempt, incarnation });
+      let reply = await depart();
+      if (reply.kind === 'leased' && (await this.#endLease(session))) reply = await depart();
       if (reply.kind === 'departed') {
         this.watch(session);
         await this.options.reached?.('left', session);
@@ -64,6 +69,15 @@ export class Source {
       leave();
       changes.announce(session);
     }
+  }
+
+  /** In the session's turn nobody in this process holds it: a lease of this node is left over from a former life or a lost answer. */
+  async #endLease(session: string): Promise<boolean> {
+    const { store, node } = this.options;
+    const lease = (await store.slot(session))?.lease;
+    if (lease?.owner !== node) return false;
+    await store.run({ verb: 'abandon', session, leaseId: lease.id });
+    return true;
   }
 
   /** Asks the target, from a while after the departure on, until the session is a stub or resident again. */
@@ -87,7 +101,7 @@ export class Source {
       try {
         if (await this.settle(session)) return;
       } catch (error) {
-        log.debug({ reason: (error as Error).message }, 'the target of a departed session does not answer yet');
+        log.debug({ reason: reasonOf(error) }, 'the target of a departed session does not answer yet');
       }
       waitMs = Math.min(Math.max(waitMs, ASK_EVERY_MS) * 1.5, MAX_ASK_EVERY_MS);
     }

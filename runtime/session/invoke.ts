@@ -3,7 +3,7 @@
  * handler, `release`. Whatever else `acquire` may answer (moved, busy, on hold, unknown) is dealt
  * with here too, until the request is served or sent on.
  */
-import type { Clock } from '../base/clock.js';
+import type { Clock, Timer } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
 import { Fault } from '../model/faults.js';
 import {
@@ -102,9 +102,22 @@ export function createSessions(options: SessionLayerOptions): Sessions {
         leave();
       }
       if (typeof served !== 'function') return served;
-      await served();
-      if (clock.now() >= deadlineMs) throw new Fault('MOVING');
+      await byDeadline(call, served(), deadlineMs);
     }
+  }
+
+  /** An errand may last as long as a move does, the client does not wait for it beyond its time. */
+  async function byDeadline(call: Invocation, errand: Promise<unknown>, deadlineMs: number): Promise<void> {
+    let timer: Timer;
+    const late = new Promise<never>((_, reject) => {
+      timer = clock.setTimeout(() => reject(new Fault('MOVING')), Math.max(0, deadlineMs - clock.now()));
+    });
+    try {
+      await Promise.race([errand, late]);
+    } finally {
+      clock.clearTimeout(timer);
+    }
+    if (call.signal.aborted) throw new Fault('CLIENT_GONE');
   }
 
   async function inTurn(call: Invocation, deadlineMs: number): Promise<Served | Errand> {
@@ -120,6 +133,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
         ? await run(call, command, acquired)
         : await otherwise(call, command, acquired);
       if (next !== 'again') return next;
+      if (call.signal.aborted) throw new Fault('CLIENT_GONE');
       if (clock.now() >= deadlineMs) throw new Fault(acquired.kind === 'busy' ? 'BUSY' : 'MOVING', { waiting: 1 });
     }
   }
@@ -145,10 +159,18 @@ export function createSessions(options: SessionLayerOptions): Sessions {
         await changes.next(call.session, HOLD_POLL_MS, call.signal);
         return 'again';
       case 'expired':
-        return () => neighbourhood.retire(call.session, acquired.home);
+        if (acquired.home !== node) return () => neighbourhood.sendHome(call.session, acquired.home);
+        await neighbourhood.retire(call.session);
+        return 'again';
       case 'absent': {
-        const located = await neighbourhood.locate(call.session, call.function, { claim: true, epoch: acquired.epoch });
-        return createOr(call, command, located);
+        const { epoch } = acquired;
+        if (call.minVersion) {
+          // It exists somewhere, so it is looked for before anything is claimed.
+          const looked = await neighbourhood.locate(call.session, call.function, { claim: false, epoch });
+          if (looked.kind === 'known') return moved(call, looked.current, looked.home, looked.epoch);
+          mustBeCertain(call, looked);
+        }
+        return createOr(call, command, await neighbourhood.locate(call.session, call.function, { claim: true, epoch }));
       }
     }
   }
@@ -174,7 +196,8 @@ export function createSessions(options: SessionLayerOptions): Sessions {
       answer = await call.worker.run(workOf(call, accessTo(store, slot, acquired.loaded!, node)));
       checkSizes(slot, answer.writes);
     } catch (error) {
-      await abandon(command);
+      // What the handler came to is the answer, also when the store does not take the lease back now.
+      await abandon(command).catch(() => undefined);
       throw error;
     }
     return commit(call, command, slot, answer);
@@ -208,14 +231,26 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   /** A read takes no lease and waits for nobody; it only never goes back behind what its client has seen. */
   async function read(call: Invocation): Promise<Served> {
     const deadlineMs = clock.now() + MAX_WAIT_MS;
-    for (let tries = 0; ; tries += 1) {
+    for (let overtaken = 0; ; ) {
       try {
-        const next = await readOnce(call);
+        const next = overtaken < READ_TRIES ? await readOnce(call) : await readInTurn(call);
         if (next !== 'again') return next;
       } catch (error) {
-        if (!(error instanceof SnapshotGone) || tries >= READ_TRIES) throw error;
+        if (!(error instanceof SnapshotGone)) throw error;
+        overtaken += 1;
       }
-      if (clock.now() >= deadlineMs || call.signal.aborted) throw new Fault('MOVING');
+      if (call.signal.aborted) throw new Fault('CLIENT_GONE');
+      if (clock.now() >= deadlineMs) throw new Fault('MOVING');
+    }
+  }
+
+  /** Writers have overtaken the read too often: in its turn none of them runs. */
+  async function readInTurn(call: Invocation): Promise<Served | 'again'> {
+    const leave = await line.enter(call.session, call.signal);
+    try {
+      return await readOnce(call);
+    } finally {
+      leave();
     }
   }
 
@@ -227,11 +262,13 @@ export function createSessions(options: SessionLayerOptions): Sessions {
       if (slot.state === 'resident' && slot.ttlMs > 0 && clock.now() - slot.lastAccessAtMs > slot.ttlMs) return readAnswer(call, undefined);
       return readAnswer(call, slot, accessTo(store, slot, snapshot.loaded, node));
     }
-    if (slot?.arriving) return slot.arriving.departing ? hold(call) : moved(call, slot.arriving.from, slot.home, slot.arriving.epoch - 1);
+    // Before and during the hand-over the source answers reads, and holds those that have seen more than it has.
+    if (slot?.arriving) return moved(call, slot.arriving.from, slot.home, slot.arriving.epoch - 1);
     if (slot?.state === 'remote') return moved(call, slot.current, slot.home, slot.epoch);
     if (call.redirectedHome && call.redirectedHome !== node) return astray(call, call.redirectedHome);
     const located = await neighbourhood.locate(call.session, call.function, { claim: false, epoch: slot?.epoch ?? 0 });
     if (located.kind === 'known') return moved(call, located.current, located.home, located.epoch);
+    mustBeCertain(call, located);
     return readAnswer(call, undefined);
   }
 
@@ -245,15 +282,20 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     return { kind: 'answer', response, node, epoch: slot?.epoch ?? 0, version: slot?.version ?? 0, replayed: false, telemetry };
   }
 
+  /** A client that has seen a version knows that the session is somewhere: a cut path is no proof that it ended. */
+  function mustBeCertain({ minVersion = 0 }: Invocation, { certain }: Located & { kind: 'free' }): void {
+    if (minVersion > 0 && !certain) throw new Fault('MOVING');
+  }
+
   // ── Elsewhere ────────────────────────────────────────────────────────────────────────────────
 
   async function moved(call: Invocation, to: string, home: string, epoch: number): Promise<Served> {
     return { kind: 'moved', to, url: await neighbourhood.urlOf(to), home, epoch, hops: (call.hops ?? 0) + 1 };
   }
 
-  /** Redirected here, and nobody home: home decides, unless it was home itself that sent the client. */
+  /** Redirected here, and nobody home: home decides. Once it has, and has sent the client here again, nobody can. */
   async function astray(call: Invocation, home: string): Promise<Served> {
-    if ((call.hops ?? 0) > MAX_REDIRECTS) throw new Fault('SESSION_LOST', { holder: node });
+    if ((call.hops ?? 0) >= MAX_REDIRECTS - 1) throw new Fault('SESSION_LOST', { holder: node });
     return moved(call, home, home, 0);
   }
 

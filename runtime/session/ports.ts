@@ -3,8 +3,11 @@ import type { Owed } from '../model/record.js';
 import type { Invocation, Served } from './invoke.js';
 
 export type Located =
-  /** Nobody else has the id: it may be born here from `epoch` on, as `incarnation`; `owed` are registrations still to be made. */
-  | { kind: 'free'; epoch: number; incarnation: string; knownBy: string[]; owed: Owed[] }
+  /**
+   * Nobody else has the id: it may be born here from `epoch` on, as `incarnation`; `owed` are registrations still to be made.
+   * `certain` is false when the path to the root was cut, so that an ancestor may know better.
+   */
+  | { kind: 'free'; epoch: number; incarnation: string; knownBy: string[]; owed: Owed[]; certain: boolean }
   | { kind: 'known'; home: string; current: string; epoch: number };
 
 export interface Neighbourhood {
@@ -16,8 +19,10 @@ export interface Neighbourhood {
   accepting(): boolean;
   /** Moves a session that was just born here to the first accepting ancestor; false when none takes it (it then stays). */
   shed(session: string): Promise<boolean>;
-  /** Ends an expired session: at home at once, elsewhere by bringing it home. Resolves when the next acquire may be tried. */
-  retire(session: string, home: string): Promise<void>;
+  /** Ends an expired session whose home is here; the caller has its turn. */
+  retire(session: string): Promise<void>;
+  /** Brings an expired session home, where it ends; resolves when the next acquire may be tried. */
+  sendHome(session: string, home: string): Promise<void>;
   /** Carries the request to where the session is, instead of the client. */
   forward(call: Invocation, to: string, home: string): Promise<Served>;
   /** Something is owed to somebody since this commit. */

@@ -55,7 +55,10 @@ export class TestClock implements Clock {
 
 export type Link = { from: string; to: string; path: string };
 /** What the network does to a call: passes it, loses it, or loses its answer after it took effect. */
-export type Weather = (link: Link) => 'fine' | 'lost' | 'answer-lost';
+export type Luck = 'fine' | 'lost' | 'answer-lost';
+export type Weather = (link: Link) => Luck;
+/** The same for a call of a node on its store. */
+export type StoreWeather = (call: { node: string; method: string }) => Luck;
 
 export interface TestNode {
   name: string;
@@ -64,6 +67,17 @@ export interface TestNode {
   sessions: Sessions;
   commands: Commands;
   peerCalls: PeerCalls;
+}
+
+export interface InvokeExtra {
+  requestId?: string;
+  redirectedHome?: string;
+  hops?: number;
+  kind?: FunctionKind;
+  worker?: Worker;
+  minVersion?: number;
+  ttlMs?: number;
+  signal?: AbortSignal;
 }
 
 /** A process life of a node: when it ends, whatever it was doing never comes back. */
@@ -100,6 +114,7 @@ export class World {
   readonly #stores = new Map<string, SessionStore>();
   readonly nodes = new Map<string, TestNode>();
   weather: Weather = () => 'fine';
+  storeWeather: StoreWeather = () => 'fine';
   /** Called at every step of a move; throwing there is a crash of its driver. */
   reached: (step: MoveStepName, session: string) => void | Promise<void> = () => undefined;
   #uuids = 0;
@@ -154,10 +169,10 @@ export class World {
   }
 
   /** Empty `item` only reads, but as a writer does. */
-  invoke(at: string, session: string, item: string, extra: { requestId?: string; redirectedHome?: string; hops?: number; kind?: FunctionKind } = {}): Promise<Served> {
-    const { kind = 'offloadable', ...rest } = extra;
+  invoke(at: string, session: string, item: string, extra: InvokeExtra = {}): Promise<Served> {
+    const { kind = 'offloadable', worker = listWorker(kind), ...rest } = extra;
     return this.node(at).sessions.invoke({
-      function: this.functions[0]!, worker: listWorker(kind), timeoutMs: 1_000, ttlMs: 0, callId: this.uuid(), session,
+      function: this.functions[0]!, worker, timeoutMs: 1_000, ttlMs: 0, callId: this.uuid(), session,
       request: { method: 'POST', path: '', query: `add=${item}`, headers: {}, body: Buffer.alloc(0) },
       signal: new AbortController().signal, ...rest,
     });
@@ -207,7 +222,7 @@ export class World {
     this.#lives.set(name, life);
     const kept = this.#stores.get(name) ?? createMemoryStore({ node: name, clock });
     this.#stores.set(name, kept);
-    const store = this.#mortal(kept, life);
+    const store = this.#mortal(name, kept, life);
     const directory = directoryWithin(this.tree, name);
     const peers = new Peers(this.#transport(name));
     const line = new WaitingLine({ clock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS });
@@ -223,18 +238,23 @@ export class World {
   }
 
   /** A store as its node sees it: answers take time, and none comes after the node's end. */
-  #mortal(store: SessionStore, life: Life): SessionStore {
-    const delayed = async <T>(work: () => Promise<T>): Promise<T> => {
+  #mortal(node: string, store: SessionStore, life: Life): SessionStore {
+    const delayed = async <T>(method: string, work: () => Promise<T>): Promise<T> => {
+      const luck = this.storeWeather({ node, method });
+      const down = () => new Fault('STORE_UNAVAILABLE', { node, store: 'test' });
       await this.#pass();
+      if (luck === 'lost') return life.while(() => Promise.reject(down()));
       return life.while(work).then(async (result) => {
         await this.#pass();
-        return life.isOver ? never<T>() : result;
+        if (life.isOver) return never<T>();
+        if (luck === 'answer-lost') throw down();
+        return result;
       });
     };
     return new Proxy(store, {
       get: (target, name) => {
         const value = Reflect.get(target, name) as unknown;
-        return typeof value === 'function' ? (...args: unknown[]) => delayed(() => value.apply(target, args) as Promise<unknown>) : value;
+        return typeof value === 'function' ? (...args: unknown[]) => delayed(String(name), () => value.apply(target, args) as Promise<unknown>) : value;
       },
     });
   }
@@ -285,7 +305,7 @@ async function* brokenWith(life: Life, stream: AsyncIterable<Buffer>): AsyncGene
 }
 
 /** Appends the query's item to the list `items` and answers the list. */
-function listWorker(kind: FunctionKind): Worker {
+export function listWorker(kind: FunctionKind): Worker {
   return {
     kind,
     run: async ({ request, session }: WorkerCall): Promise<WorkerAnswer> => {
