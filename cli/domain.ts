@@ -7,6 +7,7 @@ import { CliFailure, EXIT } from './failure.js';
 import { wholeNumber } from './options.js';
 import { print, table } from './print.js';
 import { hasEnded, signal } from './process.js';
+import { examples, spelled } from './product.js';
 import { DEFAULT_STATE, readRecord, stateFolder } from './state.js';
 import { findTarget, type Target, withTarget } from './target.js';
 import type { UpOptions } from './up/up.js';
@@ -22,21 +23,21 @@ export function domainCommands(noun: Command): void {
     .option('--base-port <number>', 'first port of the nodes; 0 takes free ones', wholeNumber)
     .option('--oracle-port <number>', 'port of the oracle; 0 takes a free one', wholeNumber)
     .option('--store <store>', 'store of every node: auto, redis, embedded, memory, or an address')
-    .addHelpText('after', '\nExamples:\n  domain up\n  domain up --no-functions --store embedded\n  domain up --base-port 9080 --oracle-port 9000 --state /tmp/second')
+    .addHelpText('after', examples('domain up', 'domain up --no-functions --store embedded', 'domain up --base-port 9080 --oracle-port 9000 --state /tmp/second'))
     .action(async (options: UpOptions) => (await import('./up/up.js')).up(options));
 
   noun.command('down').description('stop the domain that runs in a state folder')
     .option('--state <folder>', `its state folder (default: ${DEFAULT_STATE})`)
-    .addHelpText('after', '\nExample:\n  domain down')
+    .addHelpText('after', examples('domain down'))
     .action(down);
 
   noun.command('reset').description('forget everything a stopped domain has kept: sessions, functions, password')
     .option('--state <folder>', `its state folder (default: ${DEFAULT_STATE})`)
-    .addHelpText('after', '\nExample:\n  domain down && domain reset')
+    .addHelpText('after', examples('domain reset'))
     .action(reset);
 
   withTarget(noun.command('status').description('is every node up, and how much does it hold?'))
-    .addHelpText('after', '\nExamples:\n  domain status\n  domain status --json')
+    .addHelpText('after', examples('domain status', 'domain status --json'))
     .action(async (options) => status(await findTarget(options), options.json));
 
   for (const [verb, about] of [['check', 'read the domain file and say everything that is wrong with it'], ['show', 'print the tree with its ports and stores']] as const) {
@@ -45,7 +46,7 @@ export function domainCommands(noun: Command): void {
       .option('--base-port <number>', 'first port of the nodes', wholeNumber)
       .option('--oracle-port <number>', 'port of the oracle', wholeNumber)
       .option('--json', 'print JSON')
-      .addHelpText('after', `\nExample:\n  domain ${verb} --file my-domain.yml`)
+      .addHelpText('after', examples(`domain ${verb} --file my-domain.yml`))
       .action(async (options: UpOptions & { json?: boolean }) => {
         const { defaultFile, readDomain } = await import('./up/up.js');
         const file = resolve(options.file ?? await defaultFile());
@@ -65,7 +66,7 @@ async function down(options: { state?: string }): Promise<void> {
     return;
   }
   signal(holder.pid, 'SIGTERM');
-  if (!await hasEnded(holder.pid, STOP_MS)) throw new CliFailure(`process ${holder.pid} has not ended within ${STOP_MS / 1000} s; "domain down" again makes it kill its nodes`);
+  if (!await hasEnded(holder.pid, STOP_MS)) throw new CliFailure(`process ${holder.pid} has not ended within ${STOP_MS / 1000} s; ${spelled('domain down')} again makes it kill its nodes`);
   console.log('stopped');
 }
 

@@ -10,6 +10,15 @@ export class CliFailure extends Error {
   }
 }
 
+/** What kept a file from being read, in words. */
+export function reasonOfFile(error: unknown, file: string): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const reasons: Record<string, string> = {
+    ENOENT: `there is no ${file}`, ENOTDIR: `there is no ${file}`, EACCES: `this user may not read ${file}`, EISDIR: `${file} is a folder`,
+  };
+  return reasons[code ?? ''] ?? message;
+}
+
 export function wrongUsage(message: string): CliFailure {
   return new CliFailure(message, EXIT.usage);
 }

@@ -7,6 +7,7 @@ import { bundleOf, deploy, type FunctionStatus, imageOf } from './deploy.js';
 import { CliFailure, EXIT, wrongUsage } from './failure.js';
 import { keyValue, several } from './options.js';
 import { facts, print, table } from './print.js';
+import { examples } from './product.js';
 import { findTarget, nodeNamed, type TargetOptions, withTarget } from './target.js';
 import { readStack, type StackFunction } from './up/stack.js';
 
@@ -23,7 +24,7 @@ const AT = ['--node <name>', 'at this node and below it (default: the root)'] as
 export function functionCommands(noun: Command): void {
   withTarget(noun.command('list').description('functions that run on a node'))
     .option('--node <name>', 'the node (default: the root)')
-    .addHelpText('after', '\nExample:\n  function list --node milan')
+    .addHelpText('after', examples('function list --node milan'))
     .action(async (options: Options) => {
       const target = await findTarget(options);
       const functions = await target.client.json<FunctionStatus[]>(nodeNamed(target, options.node).url, 'GET', '/system/functions');
@@ -35,7 +36,7 @@ export function functionCommands(noun: Command): void {
 
   withTarget(noun.command('describe').argument('<function>').description('everything a node knows about a function'))
     .option('--node <name>', 'the node (default: the root)')
-    .addHelpText('after', '\nExample:\n  function describe shopping-cart')
+    .addHelpText('after', examples('function describe shopping-cart'))
     .action(async (name: string, options: Options) => {
       const target = await findTarget(options);
       print(await target.client.json<object>(nodeNamed(target, options.node).url, 'GET', `/system/function/${encodeURIComponent(name)}`), options.json, facts);
@@ -49,13 +50,13 @@ export function functionCommands(noun: Command): void {
     .option('--label <key=value>', 'a label; may be given again', keyValue)
     .option('--annotation <key=value>', 'such as worker=inline or timeout-ms=5000; may be given again', keyValue)
     .option('--constraint <rule>', 'such as level=edge or node=milan*; may be given again', several)
-    .addHelpText('after', '\nExamples:\n  function deploy ./functions/shopping-cart\n  function deploy ./stack.yml\n  function deploy ./mine --name mine --constraint level=edge')
+    .addHelpText('after', examples('function deploy ./functions/shopping-cart', 'function deploy ./stack.yml', 'function deploy ./mine --name mine --constraint level=edge'))
     .action(deployAll);
 
   withTarget(noun.command('remove').argument('<function>').description('take a function off a node and all nodes below it'))
     .option(...AT)
     .option('--scope <scope>', '"node" removes it from that node only')
-    .addHelpText('after', '\nExample:\n  function remove mine')
+    .addHelpText('after', examples('function remove mine'))
     .action(async (name: string, options: Options) => {
       const target = await findTarget(options);
       const query = new URLSearchParams({ wait: 'subtree', ...(options.scope && { scope: options.scope }) });
@@ -70,7 +71,7 @@ export function functionCommands(noun: Command): void {
     .option('--data <text>', 'body; @file reads it from a file')
     .option('--query <key=value>', 'a query parameter; may be given again', keyValue)
     .option('--header <key=value>', 'a header; may be given again', keyValue)
-    .addHelpText('after', '\nExample:\n  function invoke shopping-cart --session anna --query product=milk')
+    .addHelpText('after', examples('function invoke shopping-cart --session anna --query product=milk'))
     .action(invoke);
 }
 
@@ -109,6 +110,17 @@ async function invoke(name: string, options: InvokeOptions): Promise<void> {
   const text = answer.bytes.toString('utf8');
   if (options.json) print({ status: answer.status, headers: Object.fromEntries(answer.headers), body: text }, true, String);
   else if (answer.status < 400) process.stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
-  else throw new CliFailure(`${name} answered ${answer.status}: ${text}`);
+  else throw new CliFailure(`${name} answered ${answer.status}: ${sentenceOf(text)}`);
   if (answer.status >= 400) process.exitCode = EXIT.refused;
+}
+
+/** A node's own errors as `sentence (CODE)`; what a function answered stays as it is. */
+function sentenceOf(text: string): string {
+  try {
+    const { code, message } = JSON.parse(text) as { code?: unknown; message?: unknown };
+    if (typeof message === 'string') return typeof code === 'string' ? `${message} (${code})` : message;
+  } catch {
+    // No JSON.
+  }
+  return text.trim().split('\n')[0]!;
 }

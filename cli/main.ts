@@ -1,39 +1,72 @@
 #!/usr/bin/env node
 /** The command line: one noun a file, each loaded only when it is called. */
 import { Command, CommanderError } from 'commander';
-import { readFileSync } from 'node:fs';
-import { CliFailure, EXIT } from './failure.js';
+import { CliFailure, EXIT, wrongUsage } from './failure.js';
+import { examples, product, spelled } from './product.js';
 
-const NOUNS: Record<string, { about: string; load(): Promise<(noun: Command) => void> }> = {
-  domain: { about: 'start, stop and look at a whole domain on this machine', load: async () => (await import('./domain.js')).domainCommands },
-  node: { about: 'look at single nodes, take them out of service, add one', load: async () => (await import('./node.js')).nodeCommands },
-  session: { about: 'find sessions and move them', load: async () => (await import('./session.js')).sessionCommands },
-  function: { about: 'deploy, invoke and remove functions', load: async () => (await import('./function.js')).functionCommands },
+interface Noun {
+  about: string;
+  examples: string[];
+  load(): Promise<(noun: Command) => void>;
+}
+
+const NOUNS: Record<string, Noun> = {
+  domain: {
+    about: 'start, stop and look at a whole domain on this machine', load: async () => (await import('./domain.js')).domainCommands,
+    examples: ['domain up', 'domain status', 'domain down'],
+  },
+  node: {
+    about: 'look at single nodes, take them out of service, add one', load: async () => (await import('./node.js')).nodeCommands,
+    examples: ['node list', 'node cordon milan'],
+  },
+  session: {
+    about: 'find sessions and move them', load: async () => (await import('./session.js')).sessionCommands,
+    examples: ['session list', 'session offload anna', 'session migrate anna --to cloud'],
+  },
+  function: {
+    about: 'deploy, invoke and remove functions', load: async () => (await import('./function.js')).functionCommands,
+    examples: ['function deploy ./my-function', 'function invoke my-function --node milan-001 --session anna'],
+  },
 };
 
-const EXAMPLES = `
-Examples:
-  domain up                        start the domain of domain.yml and keep it running
-  domain status                    is everything up?
-  session list                     every session, and where it is
-  session migrate anna --to cloud  move a session
-  function deploy ./my-function    put a function on every node
-
+const MORE = `
 Each noun and each verb has its own --help.
 Exit codes: 0 done, 1 refused, 2 wrong usage, 3 cannot be reached.`;
 
 async function main(): Promise<void> {
-  const { name: product, version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { name: string; version: string };
-  const program = new Command(product).description('Stateful functions on a tree of nodes.').version(version).addHelpText('after', EXAMPLES);
-  program.exitOverride().showHelpAfterError('Add --help to see how it is used.');
-  const wanted = process.argv[2];
-  for (const [name, { about, load }] of Object.entries(NOUNS)) {
-    const noun = program.command(name).description(about);
-    if (name === wanted) (await load())(noun);
+  const { name, version } = product();
+  const program = new Command(name).description('Stateful functions on a tree of nodes.').version(version);
+  program.addHelpText('after', `${examples(...Object.values(NOUNS).flatMap((noun) => noun.examples))}\n${MORE}`);
+  program.exitOverride().configureOutput({ outputError: (text, write) => write(`${text.trim()} (--help shows how it is used)\n`) });
+  const [first, second, third] = process.argv.slice(2);
+  const wanted = first === 'help' ? second : first;
+  for (const [noun, { about, load, examples: lines }] of Object.entries(NOUNS)) {
+    const command = program.command(noun).description(about).addHelpText('after', examples(...lines));
+    if (noun === wanted) (await load())(command);
   }
-  if (wanted === undefined) program.help({ error: true });
+  if (first === undefined) program.help({ error: true });
+  checkNames(program, wanted, first === 'help' ? third : second);
   await program.parseAsync();
 }
+
+/** Says what there is instead of what there is not. */
+function checkNames(program: Command, noun: string | undefined, verb: string | undefined): void {
+  const chosen = program.commands.find((command) => command.name() === noun);
+  if (!chosen && isName(noun)) throw wrongUsage(`there is no ${noun}; it is one of ${namesOf(program)}. Help: ${spelled('--help')}`);
+  if (!chosen || !isName(verb) || chosen.commands.some((command) => command.name() === verb)) return;
+  throw wrongUsage(`there is no ${noun} ${verb}; it is one of ${namesOf(chosen)}. Help: ${spelled(`${noun} --help`)}`);
+}
+
+function isName(word: string | undefined): word is string {
+  return word !== undefined && word !== 'help' && !word.startsWith('-');
+}
+
+function namesOf(command: Command): string {
+  return command.commands.map((each) => each.name()).join(', ');
+}
+
+// Whoever reads may stop reading, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.refused));
 
 main().catch((error: unknown) => {
   if (error instanceof CommanderError) {

@@ -3,11 +3,12 @@ import type { Command } from 'commander';
 import { CliFailure, EXIT } from './failure.js';
 import { keyValue, wholeNumber } from './options.js';
 import { facts, print, table } from './print.js';
+import { examples } from './product.js';
 import { findTarget, nodeNamed, type TargetOptions, withTarget } from './target.js';
 
 export function nodeCommands(noun: Command): void {
   withTarget(noun.command('list').description('the nodes of the domain'))
-    .addHelpText('after', '\nExample:\n  node list')
+    .addHelpText('after', examples('node list'))
     .action(async (options: TargetOptions) => {
       const { nodes, client, oracleUrl } = await findTarget(options);
       // The oracle also knows the nodes that joined later; without it there are those of the state folder.
@@ -20,7 +21,7 @@ export function nodeCommands(noun: Command): void {
     });
 
   withTarget(noun.command('show').argument('<node>').description('what a node says about itself'))
-    .addHelpText('after', '\nExample:\n  node show milan')
+    .addHelpText('after', examples('node show milan'))
     .action(async (name: string, options: TargetOptions) => {
       const target = await findTarget(options);
       print(await target.client.json<object>(nodeNamed(target, name).url, 'GET', '/api/v1/node'), options.json, facts);
@@ -30,7 +31,7 @@ export function nodeCommands(noun: Command): void {
     ['cordon', 'reject', 'a node takes no more sessions; those it would get go to its parent'], ['uncordon', 'accept', 'a node takes sessions again'],
   ] as const) {
     withTarget(noun.command(verb).argument('<node>').description(about))
-      .addHelpText('after', `\nExample:\n  node ${verb} milan`)
+      .addHelpText('after', examples(`node ${verb} milan`))
       .action(async (name: string, options: TargetOptions) => {
         const target = await findTarget(options);
         const path = `/function/set-offload-status?status=${status}`;
@@ -52,7 +53,7 @@ export function nodeCommands(noun: Command): void {
     .option('--store <store>', 'auto, redis, embedded, memory, or an address', 'auto')
     .option('--password-file <file>', 'file with the admin\'s password (default: ADMIN_PASSWORD, else made in its state folder)')
     .option('--state <folder>', 'its state folder (default: .state/<name>)')
-    .addHelpText('after', '\nExample:\n  node start --parent http://10.0.0.5:8081 --peer-key ./peer-key --name milan-003 \\\n             --host 0.0.0.0 --port 8080 --url http://10.0.0.9:8080')
+    .addHelpText('after', examples('node start --parent http://10.0.0.5:8081 --peer-key ./peer-key --name milan-003 \\\n    --host 0.0.0.0 --port 8080 --url http://10.0.0.9:8080'))
     .action(async (options: NodeStartOptions) => (await import('./up/one-node.js')).runNode(options));
 }
 

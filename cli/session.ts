@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { CliFailure, EXIT, wrongUsage } from './failure.js';
 import { ago, clean, facts, print, table } from './print.js';
+import { examples } from './product.js';
 import type { KnownNode } from './state.js';
 import { findTarget, nodeNamed, type Target, type TargetOptions, withTarget } from './target.js';
 
@@ -17,10 +18,34 @@ interface SessionView {
   lastAccessAtMs: number;
 }
 
+type DataValue = string | { base64: string } | (string | { base64: string })[];
+
+/** The same, as `session show` asks for it. */
+interface Shown extends SessionView {
+  node: string;
+  functions: string[];
+  leased: boolean;
+  leavingTo?: string;
+  arrivingFrom?: string;
+  owed: { to: string; kind: string }[];
+  keys?: string[];
+  /** Of a small session. */
+  data?: Record<string, DataValue>;
+}
+
+/** A record as a move answers it. */
+interface Moved {
+  session: string;
+  currentLocation: string;
+  proprietaryLocation: string;
+  epoch: number;
+}
+
 type Found = SessionView & { node: string };
 type Options = TargetOptions & { node?: string; to?: string; rehome?: boolean; choose?: string; function?: string; all?: boolean };
 
 const PAGE = 1_000;
+const PREVIEW_CHARS = 100;
 const HERE = ['resident', 'leaving'];
 
 export function sessionCommands(noun: Command): void {
@@ -28,15 +53,16 @@ export function sessionCommands(noun: Command): void {
     .option('--node <name>', 'only what this node knows')
     .option('--function <name>', 'only sessions that this function has used')
     .option('--all', 'also stubs: what nodes remember of sessions that are elsewhere')
-    .addHelpText('after', '\nExamples:\n  session list\n  session list --node milan-001 --all')
+    .addHelpText('after', examples('session list', 'session list --node milan-001 --all'))
     .action(async (options: Options) => list(await findTarget(options), options));
 
   withTarget(noun.command('show').argument('<session>').description('what the node that holds it knows about a session'))
     .option('--node <name>', 'what this node knows instead')
-    .addHelpText('after', '\nExample:\n  session show anna')
+    .addHelpText('after', examples('session show anna'))
     .action(async (session: string, options: Options) => {
       const target = await findTarget(options);
-      print((await find(target, session, options.node)).view, options.json, facts);
+      const { node, view } = await find(target, session, options.node, '?data=true');
+      print({ ...view, node: node.name }, options.json, described);
     });
 
   for (const verb of ['offload', 'onload'] as const) {
@@ -44,7 +70,7 @@ export function sessionCommands(noun: Command): void {
     withTarget(noun.command(verb).argument('[session]', 'without one the node chooses').description(about))
       .option('--node <name>', verb === 'offload' ? 'node that gives it (default: the one that holds the session)' : 'node that takes it (default: the session\'s home)')
       .option('--choose <how>', 'how the node chooses: largest, idle or random')
-      .addHelpText('after', `\nExamples:\n  session ${verb} anna\n  session ${verb} --node milan-001 --choose idle`)
+      .addHelpText('after', examples(`session ${verb} anna`, `session ${verb} --node milan-001 --choose idle`))
       .action(async (session: string | undefined, options: Options) => force(await findTarget(options), verb, session, options));
   }
 
@@ -52,13 +78,13 @@ export function sessionCommands(noun: Command): void {
     .requiredOption('--to <node>', 'node that is to hold it')
     .option('--rehome', 'let any node be its home from now on')
     .option('--node <name>', 'node to ask (default: the one that holds the session)')
-    .addHelpText('after', '\nExamples:\n  session migrate anna --to cloud\n  session migrate anna --to turin-001 --rehome')
+    .addHelpText('after', examples('session migrate anna --to cloud', 'session migrate anna --to turin-001 --rehome'))
     .action(async (session: string, options: Options) => {
       const target = await findTarget(options);
       const { node } = await find(target, session, options.node);
       const { to, rehome } = options;
       const path = `/api/v1/sessions/${encodeURIComponent(session)}/migrate`;
-      print(await target.client.json<object>(node.url, 'POST', path, { body: { to, ...(rehome && { rehome }) } }), options.json, facts);
+      print(await target.client.json<Moved>(node.url, 'POST', path, { body: { to, ...(rehome && { rehome }) } }), options.json, placeOf);
     });
 }
 
@@ -92,10 +118,10 @@ async function sessionsOf({ client }: Target, node: KnownNode, functionName: str
 }
 
 /** Asks every node; the one that holds the session, or else the one with the newest word on it. */
-async function find(target: Target, session: string, name: string | undefined): Promise<{ node: KnownNode; view: SessionView }> {
+async function find(target: Target, session: string, name: string | undefined, query = ''): Promise<{ node: KnownNode; view: Shown }> {
   const nodes = name === undefined ? target.nodes : [nodeNamed(target, name)];
-  const path = `/api/v1/sessions/${encodeURIComponent(session)}`;
-  const answers = await Promise.allSettled(nodes.map(async (node) => ({ node, view: await target.client.json<SessionView>(node.url, 'GET', path) })));
+  const path = `/api/v1/sessions/${encodeURIComponent(session)}${query}`;
+  const answers = await Promise.allSettled(nodes.map(async (node) => ({ node, view: await target.client.json<Shown>(node.url, 'GET', path) })));
   const views = answers.flatMap((answer) => answer.status === 'fulfilled' ? [answer.value] : []).filter(({ view }) => view.state !== 'tombstone');
   views.sort((left, right) => Number(HERE.includes(right.view.state)) - Number(HERE.includes(left.view.state)) || right.view.epoch - left.view.epoch);
   if (views[0]) return views[0];
@@ -109,7 +135,30 @@ async function force(target: Target, verb: 'offload' | 'onload', session: string
   if (session === undefined && options.node === undefined) throw wrongUsage(`say which session to ${verb}, or with --node which node is to choose one`);
   const node = options.node !== undefined ? nodeNamed(target, options.node) : await usualNode(target, verb, session!);
   const query = new URLSearchParams({ ...(session !== undefined && { session }), ...(options.choose !== undefined && { choose: options.choose }) });
-  print(await target.client.json<object>(node.url, 'POST', `/function/force-${verb}?${query}`), options.json, facts);
+  const moved = await target.client.json<Moved | Moved[]>(node.url, 'POST', `/function/force-${verb}?${query}`);
+  print(moved, options.json, (records) => [records].flat().map(placeOf).join('\n'));
+}
+
+/** `anna is at milan now, home milan-001, epoch 1` */
+function placeOf({ session, currentLocation, proprietaryLocation, epoch }: Moved): string {
+  return clean(`${session} is at ${currentLocation} now, home ${proprietaryLocation}, epoch ${epoch}`);
+}
+
+/** What an operator asks first; everything else is in the JSON. */
+function described(shown: Shown): string {
+  const { session, node, functions, home, current, state, leased, leavingTo, arrivingFrom, epoch, version, bytes, lastAccessAtMs, owed, data, keys } = shown;
+  const place = HERE.includes(state) ? `${node}${leased ? ', running a request' : ''}` : `${current}, as far as ${node} knows`;
+  return facts({
+    session, at: place, home, functions, epoch, version, bytes, used: ago(lastAccessAtMs, Date.now()),
+    ...(leavingTo && { leaving: `for ${leavingTo}` }), ...(arrivingFrom && { arriving: `from ${arrivingFrom}` }),
+    ...(owed?.length > 0 && { owed: owed.map(({ to, kind }) => `${kind} to ${to}`) }),
+    ...(data ? { data: Object.fromEntries(Object.entries(data).map(([key, value]) => [clean(key), previewOf(value)])) } : keys && { keys }),
+  });
+}
+
+function previewOf(value: DataValue): string {
+  const whole = typeof value === 'string' || Array.isArray(value) ? JSON.stringify(value) : `bytes, in base64 ${value.base64}`;
+  return whole.length > PREVIEW_CHARS ? `${whole.slice(0, PREVIEW_CHARS - 1)}…` : whole;
 }
 
 async function usualNode(target: Target, verb: 'offload' | 'onload', session: string): Promise<KnownNode> {

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { readSecret } from '../runtime/base/credentials.js';
 import { Client } from './client.js';
-import { CliFailure, EXIT, wrongUsage } from './failure.js';
+import { CliFailure, EXIT, reasonOfFile, wrongUsage } from './failure.js';
+import { spelled } from './product.js';
 import { ADMIN_USER, DEFAULT_STATE, type KnownNode, readRecord, stateFolder } from './state.js';
 
 export interface TargetOptions {
@@ -40,7 +41,7 @@ export async function findTarget(options: TargetOptions): Promise<Target> {
   const state = stateFolder(options.domain ?? DEFAULT_STATE);
   const record = await readRecord(state);
   if (!record) {
-    throw new CliFailure(`no domain has been started in ${state.path}: start one with "domain up", or name a node with --gateway URL`, EXIT.unreachable);
+    throw new CliFailure(`no domain has been started in ${state.path}: start one with ${spelled('domain up')}, or name a node with --gateway URL`, EXIT.unreachable);
   }
   const password = await passwordOf({ ...options, fallback: record.passwordFile });
   return { client: new Client({ user: record.adminUser, password }), nodes: record.nodes, oracleUrl: record.oracleUrl };
@@ -72,7 +73,7 @@ async function passwordOf({ passwordFile, fallback }: TargetOptions & { fallback
 
 async function secretOf(file: string): Promise<string> {
   return readSecret(file).catch((error: Error) => {
-    throw wrongUsage(`the password file cannot be read: ${error.message}`);
+    throw wrongUsage(`the password file cannot be read: ${reasonOfFile(error, file)}`);
   });
 }
 

@@ -2,6 +2,7 @@
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { CliFailure } from '../failure.js';
 import { birthOf, isAlive } from '../process.js';
+import { spelled } from '../product.js';
 import type { StateFolder } from '../state.js';
 
 export interface Holder {
@@ -30,7 +31,7 @@ export async function takeFolder(state: StateFolder): Promise<() => Promise<void
       if (holder) throw heldBy(state, holder);
       // Left behind by a supervisor that was killed.
       await rm(state.lockFile, { force: true });
-      if (!await claim(draft, state)) throw new CliFailure(`another "domain up" is just starting in ${state.path}`);
+      if (!await claim(draft, state)) throw new CliFailure(`another start is just under way in ${state.path}`);
     }
   } finally {
     await rm(draft, { force: true });
@@ -39,7 +40,7 @@ export async function takeFolder(state: StateFolder): Promise<() => Promise<void
 }
 
 export function heldBy(state: StateFolder, { pid, startedAt }: Holder): CliFailure {
-  return new CliFailure(`the domain in ${state.path} is running already: process ${pid}, since ${startedAt}; stop it with "domain down", or use another --state`);
+  return new CliFailure(`the domain in ${state.path} is running already: process ${pid}, since ${startedAt}; stop it with ${spelled('domain down')}, or use another --state`);
 }
 
 /** A link appears whole or not at all, unlike a file that is created and then written. */

@@ -6,7 +6,7 @@ import { describeError, type DomainFile, parseDomainFile } from '../../runtime/b
 import type { Bundle } from '../../runtime/base/bundle.js';
 import { Client } from '../client.js';
 import { bundleOf, deploy, type FunctionStatus, isSame } from '../deploy.js';
-import { CliFailure, wrongUsage } from '../failure.js';
+import { CliFailure, reasonOfFile, wrongUsage } from '../failure.js';
 import { ADMIN_USER, DEFAULT_STATE, type StateFolder, stateFolder } from '../state.js';
 import { DomainProcess, type StartedNode } from './domain-process.js';
 import { takeFolder } from './lock.js';
@@ -92,7 +92,7 @@ export async function defaultFile(): Promise<string> {
 /** Throws with every error of the file. */
 export async function readDomain(file: string, options: Pick<UpOptions, 'basePort' | 'oraclePort' | 'store'>): Promise<DomainFile> {
   const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw wrongUsage(`the domain file cannot be read: ${error.message}`);
+    throw wrongUsage(`the domain file cannot be read: ${reasonOfFile(error, shown(file))}`);
   });
   const { domain, errors } = parseDomainFile(text, options);
   if (domain) return options.store === undefined ? domain : { ...domain, nodes: domain.nodes.map((node) => ({ ...node, store: options.store! })) };

@@ -1,6 +1,7 @@
 /** What a node tells about itself: `/api/v1/node`, its sessions, its counters. */
 import type { Clock } from '../base/clock.js';
 import type { Reply, Route, RouteRequest } from '../base/reply.js';
+import { decodeValue } from '../handler/value.js';
 import { Fault } from '../model/faults.js';
 import { MAX_PAGE } from '../model/limits.js';
 import type { Slot, SlotState } from '../model/record.js';
@@ -38,7 +39,7 @@ export function nodeRoutes(parts: NodeParts): Route[] {
   return [
     { ...admin, path: '/api/v1/node', run: () => describe(parts) },
     { ...admin, path: '/api/v1/sessions', run: (request) => list(parts, request) },
-    { ...admin, path: '/api/v1/sessions/:id', run: ({ params }) => show(parts, params['id']!) },
+    { ...admin, path: '/api/v1/sessions/:id', run: ({ params, query }) => show(parts, params['id']!, query.get('data') === 'true') },
     { method: 'GET', access: 'open', path: '/metrics', run: () => metrics(parts) },
   ];
 }
@@ -96,20 +97,29 @@ async function list({ store, clock }: NodeParts, { query }: RouteRequest): Promi
   return { status: 200, json: { sessions, ...(next !== undefined && { next }) } };
 }
 
-async function show({ store, clock, facts }: NodeParts, session: string): Promise<Reply> {
+/** With `?data=true` what a small session keeps comes along: texts as they are, bytes as `{base64}`. */
+async function show({ store, clock, facts }: NodeParts, session: string, withData: boolean): Promise<Reply> {
   const slot = await store.slot(session);
   if (!slot) throw new Fault('SESSION_UNKNOWN', { node: facts.name, session });
   const isHere = slot.state === 'resident' || slot.state === 'leaving';
   if (!isHere) return { status: 200, json: viewOf(slot, clock) };
-  const [keys, weightBytes] = await Promise.all([keysOf(store, session), store.weight(session)]);
-  return { status: 200, json: { ...viewOf(slot, clock), keys, weightBytes } };
+  const [contents, weightBytes] = await Promise.all([contentsOf(store, session, withData), store.weight(session)]);
+  return { status: 200, json: { ...viewOf(slot, clock), ...contents, weightBytes } };
 }
 
 /** Names of the keys: of a small session from its data, of a large one as the store lists them. */
-async function keysOf(store: NodeParts['store'], session: string): Promise<string[]> {
+async function contentsOf(store: NodeParts['store'], session: string, withData: boolean): Promise<{ keys: string[]; data?: object }> {
   const snapshot = await store.read(session);
-  if (snapshot?.loaded.kind === 'whole') return [...snapshot.loaded.data.keys()].slice(0, MAX_PAGE);
-  return snapshot ? (await store.readKeys(session)).keys.slice(0, MAX_PAGE) : [];
+  if (!snapshot) return { keys: [] };
+  if (snapshot.loaded.kind !== 'whole') return { keys: (await store.readKeys(session)).keys.slice(0, MAX_PAGE) };
+  const entries = [...snapshot.loaded.data].slice(0, MAX_PAGE);
+  const data = () => Object.fromEntries(entries.map(([key, value]) => [key, Array.isArray(value) ? value.map(shownValue) : shownValue(value)]));
+  return { keys: entries.map(([key]) => key), ...(withData && { data: data() }) };
+}
+
+function shownValue(stored: Buffer): string | { base64: string } {
+  const value = decodeValue(stored);
+  return typeof value === 'string' ? value : { base64: value.toString('base64') };
 }
 
 /** A slot without what would let its reader act in another's name (lease ids, attempts). */
