@@ -1,27 +1,64 @@
 /** What is measured on whole domains: how soon six nodes are ready, what an idle node takes, how long a move keeps a writer waiting. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { figureOf, quantile, type Figure } from './harness/figures.js';
 import { headerOf, Http } from './harness/http.js';
 import { SIX_NODES, Tree } from './harness/tree.js';
 import { FUNCTIONS } from './subjects/subjects.js';
 
-const SETTLE_MS = 3_000;
+/** After its start a node gives memory back in the moments that follow. */
+const SETTLE_MS = 12_000;
+const CLI = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
-/** Six nodes with their functions, started one after the other as far as a child needs its parent. */
+/** The default domain, started by the command that everybody starts it with, from the first moment to its word that it is ready. */
 export async function domainFigures(store: string, rounds: number, progress: (line: string) => void): Promise<Record<string, Figure>> {
   const ready: number[] = [];
   const memory: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const tree = new Tree({ plans: SIX_NODES, store, functions: FUNCTIONS });
+    const state = await mkdtemp(join(tmpdir(), 'bench-domain-'));
     const fromMs = performance.now();
-    await tree.start();
-    ready.push((performance.now() - fromMs) / 1000);
-    await sleep(SETTLE_MS);
-    memory.push(...await Promise.all(tree.all.map((node) => node.rssMb())));
-    await tree.stop();
+    const args = [CLI, 'domain', 'up', '--state', state, '--store', store, '--base-port', '0', '--oracle-port', '0'];
+    const domain = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+    const ended = once(domain, 'exit');
+    try {
+      await saysReady(domain);
+      ready.push((performance.now() - fromMs) / 1000);
+      await sleep(SETTLE_MS);
+      memory.push(...await nodeMemories(domain.pid!));
+    } finally {
+      domain.kill('SIGINT');
+      await ended;
+      await rm(state, { recursive: true, force: true });
+    }
     progress(`domain on ${store}: ready after ${ready.at(-1)!.toFixed(2)} s, nodes of ${memory.slice(-6).map((mb) => mb.toFixed(0)).join(' ')} MB`);
   }
   return { domain_ready_s: figureOf(ready), idle_node_rss_mb: figureOf(memory) };
+}
+
+function saysReady(domain: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    domain.stdout!.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (/^ready/m.test(said)) resolve();
+    });
+    domain.once('exit', () => reject(new Error(`the domain ended before it was ready: ${said}`)));
+  });
+}
+
+/** Resident memory in MB of each node's process below the supervisor. */
+async function nodeMemories(supervisor: number): Promise<number[]> {
+  const children = (await readFile(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8')).trim().split(/\s+/);
+  const found = await Promise.all(children.map(async (pid) => {
+    const [line, status] = await Promise.all(['cmdline', 'status'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')));
+    return line!.includes('runtime/node.js') ? [Number(/VmRSS:\s+(\d+)/.exec(status!)![1]) / 1024] : [];
+  }));
+  return found.flat();
 }
 
 export interface PauseOptions {

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NODE_FLAGS } from '../../cli/up/child.js';
 import type { NodeConfig } from '../../runtime/model/config.js';
 import { endChild, isRunning, killChild, spawnModule } from './children.js';
 
@@ -43,7 +44,7 @@ export class NodeProcess {
   get isRunning(): boolean { return this.#child !== undefined && isRunning(this.#child); }
 
   async start(): Promise<void> {
-    const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv } = this.options;
+    const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [] } = this.options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const config: NodeConfig = {
       name, level, host: '127.0.0.1', port: this.#port, parentUrl, domainId, labels: {}, store, stateDir: folder,
@@ -51,7 +52,7 @@ export class NodeProcess {
     };
     const file = join(folder, 'config.json');
     await writeFile(file, JSON.stringify(config));
-    const { child, ready } = await spawnModule<{ url: string; store: NodeProcess['store'] }>(NODE, ['--config', file], { env, execArgv });
+    const { child, ready } = await spawnModule<{ url: string; store: NodeProcess['store'] }>(NODE, ['--config', file], { env, execArgv: [...NODE_FLAGS, ...execArgv] });
     child.on('message', (message: { event?: string; step?: string; session?: string }) => {
       if (message.event === 'step') this.onStep?.(message.step!, message.session!);
     });
