@@ -5,6 +5,7 @@ import { Fault } from '../model/faults.js';
 import type { Access } from './access.js';
 import { sendReply } from './answer.js';
 import type { FunctionPath } from './function-path.js';
+import { textOfHeader } from './header-text.js';
 import { readPayload } from './incoming-body.js';
 
 /** Seed 003 has one function that takes every command; here it is one spelling of them. */
@@ -32,7 +33,7 @@ export function createCommandDoor(commands: Commands, access: Access): CommandDo
       const forced = request.headers['x-forced-session'];
       await sendReply(response, await commands.run(name, params, body, {
         method: request.method, accept: request.headers.accept ?? '', caller: admitted.caller,
-        ...(typeof forced === 'string' && { forcedSession: forced }),
+        ...(typeof forced === 'string' && { forcedSession: textOfHeader(forced) }),
       }));
     },
   };

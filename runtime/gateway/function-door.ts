@@ -18,6 +18,7 @@ import { hasBody, linger, readBody } from './body.js';
 import type { Deployed } from './deployed.js';
 import { FunctionCall, LazyRequest } from './function-call.js';
 import { type FunctionPath, redirectTo } from './function-path.js';
+import { textOfHeader } from './header-text.js';
 
 export interface FunctionDoorParts {
   node: string;
@@ -239,11 +240,11 @@ function invocationOf(call: FunctionCall, at: FunctionPath): Invocation {
   return invocation;
 }
 
-/** Header values are Latin-1: one character a byte. */
+/** node:http gives header values as Latin-1, one character a byte; what is UTF-8 is read as such, as it is in URLs. */
 function sessionIdOf(header: string | string[] | undefined): string {
   if (typeof header !== 'string') throw new Fault('SESSION_MISSING');
   if (header.length < 1 || header.length > MAX_SESSION_ID_BYTES) throw new Fault('SESSION_ID_INVALID', { bytes: header.length });
-  return header;
+  return textOfHeader(header);
 }
 
 function reasonOf(error: unknown): string {
