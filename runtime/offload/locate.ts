@@ -3,6 +3,7 @@
  * same walk. The root decides between two nodes that ask at once; if the path is cut, the node
  * creates anyway and registers later.
  */
+import { pause, type Clock } from '../base/clock.js';
 import type { Directory, NodeInfo } from '../base/directory.js';
 import type { Ids } from '../base/ids.js';
 import { reasonOf, type Log } from '../base/log.js';
@@ -12,11 +13,18 @@ import type { Located } from '../session/ports.js';
 import type { SessionStore } from '../store/store.js';
 import type { ClaimAnswer, ClaimRequest, Peers } from './peers.js';
 
+/** A parent that does not answer is asked so often before the path to it counts as cut. */
+const ASK_TRIES = 3;
+const BETWEEN_ASKS_MS = 50;
+/** A parent that takes longer to fail hangs; the client has waited enough. */
+const ASK_AGAIN_WITHIN_MS = 1_000;
+
 export interface LocatorOptions {
   node: string;
   store: SessionStore;
   peers: Peers;
   directory: Directory;
+  clock: Clock;
   ids: Ids;
   log: Log;
 }
@@ -66,11 +74,20 @@ export class Locator {
   async #askUp(request: ClaimRequest): Promise<ClaimAnswer | undefined> {
     const parent = this.options.directory.parent();
     if (!parent) return undefined;
-    try {
-      return await this.options.peers.claim(parent.name, request);
-    } catch (error) {
-      this.options.log.warn({ parent: parent.name, reason: reasonOf(error) }, 'the parent could not be asked for a session; it is registered later');
-      return undefined;
+    const { peers, clock, log } = this.options;
+    const startedMs = clock.now();
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await peers.claim(parent.name, request);
+      } catch (error) {
+        // One lost call is no cut path: what is created although it exists elsewhere is a conflict for good.
+        if (tries < ASK_TRIES && clock.now() - startedMs < ASK_AGAIN_WITHIN_MS) {
+          await pause(clock, BETWEEN_ASKS_MS * tries);
+          continue;
+        }
+        log.warn({ parent: parent.name, reason: reasonOf(error) }, 'the parent could not be asked for a session; it is registered later');
+        return undefined;
+      }
     }
   }
 

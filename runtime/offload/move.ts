@@ -171,6 +171,8 @@ export class Mover {
     await this.options.store.run({ verb: 'drop', session, attempt }).catch((error: unknown) => {
       this.options.log.warn({ reason: reasonOf(error) }, 'a reservation could not be given up; its deadline ends it');
     });
+    // A commit whose answer the store lost owes what it owes.
+    this.options.owes(session);
     this.options.changes.announce(session);
   }
 

@@ -65,6 +65,10 @@ export class Source {
         await this.options.reached?.('left', session);
       }
       return reply;
+    } catch (error) {
+      // The store may have done it all the same.
+      this.watch(session);
+      throw error;
     } finally {
       leave();
       changes.announce(session);

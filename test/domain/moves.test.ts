@@ -120,7 +120,7 @@ describe('a session on the default domain', () => {
 
     it('creates a session although the path up is cut, and registers it when it heals', async () => {
       world.weather = ({ to }) => (to === 'milan' ? 'lost' : 'fine');
-      expect((await world.add('milan-001', 's', 'a')).node).to.equal('milan-001');
+      expect((await world.during(world.add('milan-001', 's', 'a'))).node).to.equal('milan-001');
       world.weather = () => 'fine';
       await world.settle();
       expect((await world.node('cloud').store.slot('s'))?.current).to.equal('milan-001');
@@ -129,8 +129,8 @@ describe('a session on the default domain', () => {
 
     it('reports two homes made while the path was cut, and merges nothing', async () => {
       world.weather = ({ from, to }) => (from === 'milan-001' || to === 'milan-001' ? 'lost' : 'fine');
-      await world.add('milan-001', 's', 'here');
-      await world.add('turin-001', 's', 'there');
+      await world.during(world.add('milan-001', 's', 'here'));
+      await world.during(world.add('turin-001', 's', 'there'));
       world.weather = () => 'fine';
       await world.settle();
       expect(world.node('milan-001').offload.conflicts.list()).to.have.length(1);
