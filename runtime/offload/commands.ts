@@ -2,6 +2,7 @@
  * Seed 003's commands as the gateway calls them, whichever way they are spelled. Each is a few
  * lines here: what is asked, who may ask it, what is answered.
  */
+import { Fields } from '../base/fields.js';
 import type { CommandMeta, Commands, Reply } from '../base/reply.js';
 import { Fault } from '../model/faults.js';
 import type { Slot } from '../model/record.js';
@@ -11,6 +12,11 @@ import { STREAM_TYPE, type MoveStep } from './peers.js';
 import { seedData } from './seed-wire.js';
 import { parseStatus } from './status.js';
 import { hasEpoch, parseToken, tokenOf } from './token.js';
+
+/** An attempt is a UUID. */
+const MAX_ATTEMPT_CHARS = 64;
+/** Names of functions that an asking node may send along; no node has more. */
+const MAX_FUNCTIONS_OF_ASKER = 10_000;
 
 type Command = (params: URLSearchParams, body: unknown, call: CommandMeta) => Promise<Reply>;
 
@@ -35,11 +41,12 @@ export function createCommands(offload: Offload): Commands {
     'offload-session': async (_params, body) => json(await offload.receive(parseToken(body))),
 
     'onload-session': async (params, body, call) => {
-      const asked = (body ?? {}) as { session?: string; choose?: string; asker?: string };
-      const asker = typeof call.caller === 'object' ? call.caller.peer : params.get('asker') ?? asked.asker;
+      const asked = new Fields(body);
+      const asker = typeof call.caller === 'object' ? call.caller.peer : params.get('asker') ?? asked.maybeText('asker');
       if (!asker) throw new Fault('PARAMETER_INVALID', { name: 'asker', reason: 'the name of the asking node is needed' });
-      const session = params.get('session') ?? asked.session;
-      return json(await offload.offer(asker, session, parseChoice(params.get('choose') ?? asked.choose)));
+      const session = params.get('session') ?? asked.maybeText('session');
+      const functions = asked.has('functions') ? asked.texts('functions', MAX_FUNCTIONS_OF_ASKER) : undefined;
+      return json(await offload.offer(asker, session, parseChoice(params.get('choose') ?? asked.maybeText('choose')), functions));
     },
 
     'update-session': async (_params, body) => {
@@ -72,7 +79,9 @@ export function createCommands(offload: Offload): Commands {
   /** A plain token without an epoch means 0, except from the node that the session is leaving to. */
   async function impliedBy(session: string, current: string): Promise<{ epoch?: number; incarnation?: string }> {
     const slot = await store.slot(session);
-    return slot?.leaving?.to === current ? { epoch: slot.leaving.epoch, incarnation: slot.incarnation } : {};
+    if (!slot) return {};
+    // It knows of no other life of the id either: old news, not a conflict.
+    return { epoch: slot.leaving?.to === current ? slot.leaving.epoch : 0, incarnation: slot.incarnation };
   }
 
   /** Stop-and-copy for a plain seed caller: the session departs to it, and everything is answered at once (rule 14). */
@@ -105,8 +114,8 @@ function sessionParameter(params: URLSearchParams): string {
 function parseStep(body: unknown): MoveStep | undefined {
   const step = body as Partial<MoveStep & { epoch: number; incarnation: string; to: string }> | undefined;
   if (step?.step === undefined) return undefined;
-  const isNamed = typeof step.attempt === 'string' && step.attempt !== '';
-  const isPlaced = step.step === 'drain' || (Number.isSafeInteger(step.epoch) && typeof step.incarnation === 'string');
+  const isNamed = typeof step.attempt === 'string' && step.attempt !== '' && step.attempt.length <= MAX_ATTEMPT_CHARS;
+  const isPlaced = step.step === 'drain' || (Number.isSafeInteger(step.epoch) && step.epoch! >= 0 && typeof step.incarnation === 'string');
   const isKnown = step.step === 'copy' || step.step === 'drain' || (step.step === 'depart' && typeof step.to === 'string');
   if (isNamed && isPlaced && isKnown) return step as MoveStep;
   throw new Fault('PARAMETER_INVALID', { name: 'step', reason: 'use copy, drain or depart with attempt, epoch, incarnation and to' });

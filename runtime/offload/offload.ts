@@ -9,6 +9,7 @@ import { reasonOf, type Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
 import { TOMBSTONE_KEEP_MS } from '../model/limits.js';
 import type { Owed, Slot } from '../model/record.js';
+import { hasExpired } from '../model/step/outcome.js';
 import type { Changes } from '../session/changes.js';
 import type { WaitingLine } from '../session/line.js';
 import type { SessionStore } from '../store/store.js';
@@ -125,7 +126,7 @@ export class Offload {
     let unanswered: unknown;
     for (const ancestor of ancestors) {
       try {
-        const offered = await peers.onload(ancestor.name, { session, choose: choice, asker: node });
+        const offered = await peers.onload(ancestor.name, { session, choose: choice, asker: node, functions: this.options.functions() });
         if (offered.length > 0) return await Promise.all(offered.map((token) => this.mover.take(token)));
       } catch (error) {
         if (!isUnanswered(error)) throw error;
@@ -135,10 +136,14 @@ export class Offload {
     throw unanswered ?? new Fault('NOTHING_TO_MOVE', { node });
   }
 
-  /** What this node may give to a node below it: sessions that are resident here and homed in the asker's subtree. */
-  async offer(asker: string, session: string | undefined, choice: Choice): Promise<SessionToken[]> {
+  /**
+   * What this node may give to a node below it: sessions that are resident here and homed in the asker's subtree.
+   * @param functions deployed at the asker, which has to have the session's; undefined when it did not say
+   */
+  async offer(asker: string, session: string | undefined, choice: Choice, functions?: string[]): Promise<SessionToken[]> {
     const { directory, store } = this.options;
-    const isBelowAsker = (slot: Slot) => directory.isBelow(slot.home, asker);
+    const deployed = functions && new Set(functions);
+    const isBelowAsker = (slot: Slot) => directory.isBelow(slot.home, asker) && (!deployed || slot.functions.every((name) => deployed.has(name)));
     if (session === undefined) {
       const slot = await this.#find(choice, isBelowAsker);
       return slot ? [tokenOf(slot)] : [];
@@ -161,12 +166,13 @@ export class Offload {
 
   /** Takes a session by order of an operator or a peer; elsewhere than on the path home→root only as a re-home. */
   async take({ session, from, rehome }: TakeOrder): Promise<SessionToken> {
-    const { peers, node, directory } = this.options;
+    const { peers, node, directory, clock } = this.options;
     const slot = await peers.slot(from, session);
     if (slot?.state !== 'resident') throw new Fault('MOVE_REFUSED', { reason: `node ${from} does not hold it` });
     const isOnPath = slot.home === node || directory.isBelow(slot.home, node);
     if (!isOnPath && !rehome) throw new Fault('NOT_ON_PATH', { node, home: slot.home });
-    const missing = this.#missingFunctions(tokenOf(slot));
+    // One that has expired comes home to end: nothing has to run it.
+    const missing = hasExpired(slot, { node, nowMs: clock.now() }) ? [] : this.#missingFunctions(tokenOf(slot));
     if (missing.length > 0) throw new Fault('FUNCTION_MISSING_AT_TARGET', { node, missing });
     return this.mover.take(tokenOf(slot), { rehome: rehome && slot.home !== node });
   }

@@ -1,8 +1,8 @@
 /** What peers ask of each other beyond the seed's commands, and what an operator may ask of any node. */
+import { Fields } from '../base/fields.js';
 import type { Route } from '../base/reply.js';
-import { Fault } from '../model/faults.js';
 import type { Offload } from './offload.js';
-import type { ClaimRequest, TakeOrder } from './peers.js';
+import type { ClaimRequest } from './peers.js';
 
 /** Path → handler of a POST with a JSON body; the answer is JSON. */
 export type PeerCalls = Record<string, (body: unknown, params: URLSearchParams) => Promise<unknown>>;
@@ -10,19 +10,30 @@ export type PeerCalls = Record<string, (body: unknown, params: URLSearchParams) 
 export function createPeerCalls(offload: Offload): PeerCalls {
   const { store, changes } = offload.options;
   return {
-    '/peer/claim': (body, params) => offload.locator.answer(checked<ClaimRequest>(body, ['session', 'function', 'home', 'incarnation']), params.get('only') === 'here'),
+    '/peer/claim': async (body, params) => offload.locator.answer(claimOf(new Fields(body)), params.get('only') === 'here'),
     '/peer/ask': async (body) => {
-      const { session, epoch, incarnation } = checked<{ session: string; epoch: number; incarnation?: string }>(body, ['session']);
-      const reply = await store.run({ verb: 'ask', session, epoch: Number(epoch), incarnation });
+      const fields = new Fields(body);
+      const session = fields.session();
+      const reply = await store.run({ verb: 'ask', session, epoch: fields.count('epoch'), incarnation: fields.maybeText('incarnation') });
       changes.announce(session);
       return reply;
     },
-    '/peer/gone': (body) => {
-      const { session, epoch, incarnation } = checked<{ session: string; epoch: number; incarnation: string }>(body, ['session', 'incarnation']);
-      return store.run({ verb: 'gone', session, epoch: Number(epoch), incarnation });
+    '/peer/gone': async (body) => {
+      const fields = new Fields(body);
+      return store.run({ verb: 'gone', session: fields.session(), epoch: fields.count('epoch'), incarnation: fields.text('incarnation') });
     },
-    '/peer/record': async (body) => ({ slot: (await store.slot(checked<{ session: string }>(body, ['session']).session)) ?? null }),
-    '/peer/take': (body) => offload.take(checked<TakeOrder>(body, ['session', 'from'])),
+    '/peer/record': async (body) => ({ slot: (await store.slot(new Fields(body).session())) ?? null }),
+    '/peer/take': async (body) => {
+      const fields = new Fields(body);
+      return offload.take({ session: fields.session(), from: fields.text('from'), rehome: fields.flag('rehome') });
+    },
+  };
+}
+
+function claimOf(fields: Fields): ClaimRequest {
+  return {
+    session: fields.session(), function: fields.text('function'), home: fields.text('home'),
+    epoch: fields.count('epoch'), incarnation: fields.text('incarnation'), write: fields.flag('write'),
   };
 }
 
@@ -39,18 +50,10 @@ function operatorRoutes(offload: Offload): Route[] {
     {
       method: 'POST', path: '/api/v1/sessions/:id/migrate', access: 'admin',
       run: async ({ params, body }) => {
-        const { to, rehome } = checked<{ to: string; rehome?: boolean }>(body, ['to']);
-        return { status: 200, json: await offload.migrate(params.id!, to, rehome === true) };
+        const fields = new Fields(body);
+        return { status: 200, json: await offload.migrate(params.id!, fields.text('to'), fields.flag('rehome')) };
       },
     },
     { method: 'GET', path: '/api/v1/conflicts', access: 'admin', run: async () => ({ status: 200, json: offload.conflicts.list() }) },
   ];
-}
-
-function checked<T>(body: unknown, texts: string[]): T {
-  const fields = (body ?? {}) as Record<string, unknown>;
-  for (const name of texts) {
-    if (typeof fields[name] !== 'string' || fields[name] === '') throw new Fault('PARAMETER_INVALID', { name, reason: 'a non-empty string is needed' });
-  }
-  return body as T;
 }

@@ -84,7 +84,7 @@ export class Peers {
   }
 
   /** Asks an ancestor for sessions homed in the asker's subtree; possibly none. */
-  async onload(node: string, query: { session?: string; choose?: string; asker: string }): Promise<SessionToken[]> {
+  async onload(node: string, query: { session?: string; choose?: string; asker: string; functions: string[] }): Promise<SessionToken[]> {
     return (await this.transport.json(node, '/function/onload-session', query, SHORT_MS)) as SessionToken[];
   }
 
@@ -98,6 +98,8 @@ export class Peers {
     const source = await this.transport.stream(node, path, step, step.step === 'depart' ? COPY_MS / 2 : COPY_MS);
     try {
       const { head, batches } = await decodeStream<StepHead[S['step']]>(source);
+      // A refusal carries nothing; read to its end, it gives its connection back.
+      if (head.kind === 'refused' || head.kind === 'conflict') await collect(batches);
       return { head, batches: breaking(node, batches) };
     } catch (error) {
       throw broken(node, error);

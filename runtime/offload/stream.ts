@@ -102,7 +102,16 @@ interface Frame {
   whole: Buffer;
 }
 
+/** Whoever stops reading in the middle lets go of the source, and with it of its connection. */
 async function* itemsOf(rest: Frame[], reader: AsyncGenerator<Frame[]>): AsyncGenerator<Item[]> {
+  try {
+    yield* checkedItems(rest, reader);
+  } finally {
+    await reader.return(undefined);
+  }
+}
+
+async function* checkedItems(rest: Frame[], reader: AsyncGenerator<Frame[]>): AsyncGenerator<Item[]> {
   const hash = createHash('sha256');
   let count = 0;
   for (let frames: Frame[] | undefined = rest; frames; ) {

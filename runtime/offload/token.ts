@@ -1,5 +1,6 @@
 /** A record on the wire: seed 003's SessionToken with the fields that make moves safe. */
-import { Fault } from '../model/faults.js';
+import { Fields } from '../base/fields.js';
+import { MAX_FUNCTIONS_PER_SESSION } from '../model/limits.js';
 import type { Slot } from '../model/record.js';
 
 export interface SessionToken {
@@ -24,23 +25,14 @@ export function tokenOf(slot: Slot): SessionToken {
 
 /** @throws PARAMETER_INVALID naming the field */
 export function parseToken(body: unknown): SessionToken {
-  const fields = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
-  const text = (name: string): string => {
-    const value = fields[name];
-    if (typeof value !== 'string' || value === '') throw new Fault('PARAMETER_INVALID', { name, reason: 'a non-empty string is needed' });
-    return value;
-  };
-  const count = (name: string): number => {
-    const value = fields[name] ?? 0;
-    if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Fault('PARAMETER_INVALID', { name, reason: 'a whole number from 0 on is needed' });
-    return value as number;
-  };
-  const creator = text('function');
-  const functions = Array.isArray(fields.functions) ? fields.functions.filter((name): name is string => typeof name === 'string') : [creator];
+  const fields = new Fields(body);
+  const creator = fields.text('function');
   return {
-    session: text('session'), proprietaryLocation: text('proprietaryLocation'), currentLocation: text('currentLocation'),
-    function: creator, epoch: count('epoch'), version: count('version'),
-    incarnation: typeof fields.incarnation === 'string' ? fields.incarnation : '', functions,
+    session: fields.session(), proprietaryLocation: fields.text('proprietaryLocation'), currentLocation: fields.text('currentLocation'),
+    function: creator, epoch: fields.has('epoch') ? fields.count('epoch') : 0, version: fields.has('version') ? fields.count('version') : 0,
+    // A seed's plain token has none.
+    incarnation: fields.has('incarnation') ? fields.anyText('incarnation') : '',
+    functions: fields.has('functions') ? fields.texts('functions', MAX_FUNCTIONS_PER_SESSION) : [creator],
   };
 }
 

@@ -272,8 +272,8 @@ export class World {
       const weather = this.weather({ from, to, path });
       await this.#pass();
       if (weather === 'lost') throw lost('the call was lost');
-      const theirs = this.#lives.get(to)!;
-      if (theirs.isOver) throw lost('nobody listens');
+      const theirs = this.#lives.get(to);
+      if (!theirs || theirs.isOver) throw lost('nobody listens');
       const value = await Promise.race([answer(), theirs.over.then(() => Promise.reject(lost('the connection broke')))]);
       await this.#pass();
       if (mine.isOver) return never();
