@@ -5,7 +5,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Timer } from './base/clock.js';
-import type { NodeInfo, Subtree } from './base/directory.js';
+import { type NodeInfo, nodesOf, readNode, readSubtree } from './base/directory.js';
 import type { PeerClient } from './base/http-client.js';
 import type { Log } from './base/log.js';
 import type { Route } from './base/reply.js';
@@ -37,10 +37,12 @@ export class Agent {
   readonly directory: TreeDirectory;
   #registered = false;
   #closed = false;
+  #saving: Promise<void> = Promise.resolve();
   readonly #timers = new Set<Timer>();
 
   constructor(private readonly options: AgentOptions) {
-    this.directory = new TreeDirectory({ self: options.self, askUp: (name) => this.#askUp(name) });
+    const { self, parentUrl, clock } = options;
+    this.directory = new TreeDirectory({ self, hasParent: parentUrl !== undefined, now: () => clock.now(), askUp: (name) => this.#askUp(name) });
   }
 
   /** True once the oracle knows the node; a node without an oracle has nothing to wait for. */
@@ -67,7 +69,7 @@ export class Agent {
 
   routes(): Route[] {
     return [
-      { method: 'POST', path: '/peer/announce', access: 'peer', run: async ({ body }) => ({ status: 200, json: await this.#receive(body as Subtree) }) },
+      { method: 'POST', path: '/peer/announce', access: 'peer', run: async ({ body }) => ({ status: 200, json: await this.#receive(body) }) },
       {
         method: 'GET', path: '/peer/resolve', access: 'peer',
         run: async ({ query }) => ({ status: 200, json: { node: (await this.directory.resolve(query.get('name') ?? '')) ?? null } }),
@@ -77,14 +79,12 @@ export class Agent {
 
   // ── The tree ─────────────────────────────────────────────────────────────────────────────────
 
-  async #receive(child: Subtree): Promise<{ ancestors: NodeInfo[] }> {
-    const name = child?.node?.name;
-    if (typeof name !== 'string' || typeof child.node.url !== 'string' || !Array.isArray(child.children)) {
-      throw new Fault('PARAMETER_INVALID', { name: 'node', reason: 'a node with name, url and children is needed' });
-    }
+  async #receive(body: unknown): Promise<{ ancestors: NodeInfo[] }> {
     const above = [this.directory.self, ...this.directory.ancestors()];
-    if (above.some((node) => node.name === name)) throw new Fault('PARAMETER_INVALID', { name: 'node', reason: `${name} is above already: the tree would be a circle` });
-    if (above.length >= MAX_TREE_DEPTH) throw new Fault('PARAMETER_INVALID', { name: 'node', reason: `the tree would be deeper than ${MAX_TREE_DEPTH}` });
+    const child = readSubtree(body, MAX_TREE_DEPTH - above.length);
+    const names = new Set(nodesOf(child).map(({ name }) => name));
+    const twice = above.find(({ name }) => names.has(name));
+    if (twice) throw new Fault('PARAMETER_INVALID', { name: 'node', reason: `${twice.name} is above already: the tree would be a circle` });
     if (this.directory.setChild(child)) {
       await this.#save();
       this.options.onChildren?.();
@@ -99,7 +99,7 @@ export class Agent {
     if (parentUrl === undefined) return;
     try {
       const { body } = await peers.call(parentUrl, 'POST', '/peer/announce', this.directory.subtree());
-      if (this.directory.setAncestors((body as { ancestors: NodeInfo[] }).ancestors)) await this.#save();
+      if (this.directory.setAncestors(readAncestors(body))) await this.#save();
     } catch (error) {
       log.debug({ parentUrl, reason: (error as Error).message }, 'the parent was not reached');
     }
@@ -152,17 +152,34 @@ export class Agent {
     return join(this.options.stateDir, 'directory.json');
   }
 
-  async #save(): Promise<void> {
-    await writeFile(`${this.#file}.new`, JSON.stringify(this.directory.snapshot()));
-    await rename(`${this.#file}.new`, this.#file);
+  /** One after the other: two at once would write the same new file. What is on the disk is no more than a help at the next start. */
+  #save(): Promise<void> {
+    this.#saving = this.#saving.then(async () => {
+      await writeFile(`${this.#file}.new`, JSON.stringify(this.directory.snapshot()));
+      await rename(`${this.#file}.new`, this.#file);
+    }).catch((error: unknown) => this.options.log.warn({ reason: (error as Error).message }, 'what is known of the tree could not be kept'));
+    return this.#saving;
   }
 
   /** Takes up what was known before; to be called before anybody is served, because a redirect needs its target's address. */
   async restore(): Promise<void> {
     try {
-      this.directory.restore(JSON.parse(await readFile(this.#file, 'utf8')) as KnownTree);
+      const { ancestors, children } = JSON.parse(await readFile(this.#file, 'utf8')) as KnownTree;
+      this.directory.restore({
+        // A node that lost its parent by configuration is a root now.
+        ancestors: this.options.parentUrl === undefined ? [] : readAncestors({ ancestors }),
+        children: children.map((child) => readSubtree(child, MAX_TREE_DEPTH)),
+      });
     } catch {
       // The first start, or a torn file: parent and children say it all again.
     }
   }
+}
+
+function readAncestors(body: unknown): NodeInfo[] {
+  const { ancestors } = (body ?? {}) as { ancestors?: unknown };
+  if (!Array.isArray(ancestors) || ancestors.length === 0 || ancestors.length >= MAX_TREE_DEPTH) {
+    throw new Fault('PARAMETER_INVALID', { name: 'ancestors', reason: 'the nodes from the parent to the root are needed' });
+  }
+  return ancestors.map(readNode);
 }

@@ -76,7 +76,7 @@ export async function startNode(config: NodeConfig, hooks: NodeHooks = {}): Prom
   const workers = createWorkers({ clock, log, ...config.workers });
   const deployments = new Deployments({ place: { name, level, labels: config.labels }, stateDir, bundles, workers, clock, log });
 
-  const self = { name, url: config.url ?? `http://${config.host}:${config.port}`, level, accepting: true };
+  const self = { name, url: config.url ?? `http://${config.host}:${config.port}`, level, accepting: true, sinceMs: clock.now() };
   const agent = new Agent({
     self, parentUrl, oracleUrl: config.oracleUrl, boot, stateDir, peers: peerClient, clock, log,
     describe: () => ({ labels: config.labels, store: store.kind, functions: deployments.names() }),

@@ -3,6 +3,10 @@
  * It works without the oracle; a name that is neither above nor below is asked for upwards.
  */
 
+import { Fault } from '../model/faults.js';
+import { MAX_NODES } from '../model/limits.js';
+import { Fields } from './fields.js';
+
 export interface NodeInfo {
   name: string;
   /** Base address without a slash at the end, e.g. http://127.0.0.1:8082. */
@@ -12,6 +16,8 @@ export interface NodeInfo {
   functions?: string[];
   /** False when the node rejects sessions that are offloaded to it. */
   accepting: boolean;
+  /** Start of its process, in ms since the epoch: of two places in the tree, the younger process is at its own. */
+  sinceMs?: number;
 }
 
 /** A node and what is below it. */
@@ -25,6 +31,8 @@ export interface Directory {
   /** Nearest first; empty at the root. */
   ancestors(): NodeInfo[];
   parent(): NodeInfo | undefined;
+  /** False also for a node that has never reached the parent it is told to have, and so does not know its name. */
+  isRoot(): boolean;
   children(): NodeInfo[];
   /** Address of a node known here; undefined is no proof that there is none (see resolve). */
   urlOf(name: string): string | undefined;
@@ -38,6 +46,24 @@ export interface Directory {
   isBelow(name: string, top: string): boolean;
   /** Names known here, for messages: self, ancestors, subtree. */
   known(): string[];
+}
+
+/** @throws PARAMETER_INVALID when a peer's word is not a subtree of at most `depth` levels */
+export function readSubtree(body: unknown, depth: number): Subtree {
+  const { node, children } = (body ?? {}) as { node?: unknown; children?: unknown };
+  if (depth < 1) throw new Fault('PARAMETER_INVALID', { name: 'children', reason: 'the tree would be too deep' });
+  if (!Array.isArray(children)) throw new Fault('PARAMETER_INVALID', { name: 'children', reason: 'a list of subtrees is needed' });
+  return { node: readNode(node), children: children.map((child) => readSubtree(child, depth - 1)) };
+}
+
+/** @throws PARAMETER_INVALID naming the field */
+export function readNode(body: unknown): NodeInfo {
+  const fields = new Fields(body);
+  const node: NodeInfo = { name: fields.text('name'), url: fields.text('url'), level: fields.has('level') ? fields.anyText('level') : '', accepting: !fields.has('accepting') || fields.flag('accepting') };
+  if (!/^https?:\/\//.test(node.url)) throw new Fault('PARAMETER_INVALID', { name: 'url', reason: 'an address that starts with http:// or https:// is needed' });
+  if (fields.has('functions')) node.functions = fields.texts('functions', MAX_NODES);
+  if (fields.has('sinceMs')) node.sinceMs = fields.count('sinceMs');
+  return node;
 }
 
 /** Every node of a subtree, its top first, depth first. */
@@ -59,6 +85,7 @@ export function staticDirectory(subtree: Subtree, ancestors: NodeInfo[] = [], el
     self: subtree.node,
     ancestors: () => ancestors,
     parent: () => ancestors[0],
+    isRoot: () => ancestors.length === 0,
     children: () => subtree.children.map((child) => child.node),
     urlOf: (name) => all.get(name)?.url,
     lookup: (name) => all.get(name),

@@ -3,9 +3,14 @@ import { type Directory, isBelow, type NodeInfo, nodesOf, type Subtree } from '.
 
 /** Names asked for upwards and remembered; beyond, the oldest is asked for again. */
 const MAX_ELSEWHERE = 1_000;
+/** After so long a remembered address is asked for again: its node may have started elsewhere. */
+const ELSEWHERE_MS = 30_000;
 
 export interface TreeDirectoryOptions {
   self: NodeInfo;
+  /** Whether it is told to have a parent, reached or not. */
+  hasParent: boolean;
+  now(): number;
   /** Asks the parent for a name; undefined when nobody knows it. */
   askUp(name: string): Promise<NodeInfo | undefined>;
 }
@@ -19,7 +24,7 @@ export interface KnownTree {
 export class TreeDirectory implements Directory {
   #ancestors: NodeInfo[] = [];
   readonly #children = new Map<string, Subtree>();
-  readonly #elsewhere = new Map<string, NodeInfo>();
+  readonly #elsewhere = new Map<string, { node: NodeInfo; atMs: number }>();
 
   constructor(private readonly options: TreeDirectoryOptions) {}
 
@@ -33,6 +38,10 @@ export class TreeDirectory implements Directory {
 
   parent(): NodeInfo | undefined {
     return this.#ancestors[0];
+  }
+
+  isRoot(): boolean {
+    return !this.options.hasParent;
   }
 
   children(): NodeInfo[] {
@@ -51,15 +60,23 @@ export class TreeDirectory implements Directory {
     if (name === this.self.name) return this.self;
     return this.#ancestors.find((node) => node.name === name)
       ?? this.#below().find((node) => node.name === name)
-      ?? this.#elsewhere.get(name);
+      ?? this.#remembered(name);
   }
 
   async resolve(name: string): Promise<NodeInfo | undefined> {
     const known = this.lookup(name);
     if (known || !this.parent()) return known;
-    const found = await this.options.askUp(name);
-    if (found) this.#remember(found);
-    return found;
+    const old = this.#elsewhere.get(name)?.node;
+    try {
+      const found = await this.options.askUp(name);
+      if (found) this.#remember(found);
+      else this.#elsewhere.delete(name);
+      return found;
+    } catch (error) {
+      // While nobody above can be asked, an old address is better than none.
+      if (old) return old;
+      throw error;
+    }
   }
 
   isInSubtree(name: string): boolean {
@@ -76,9 +93,14 @@ export class TreeDirectory implements Directory {
 
   /** A child says what is below it. @returns true when that is news */
   setChild(child: Subtree): boolean {
-    const before = JSON.stringify(this.#children.get(child.node.name));
-    this.#children.set(child.node.name, child);
-    return before !== JSON.stringify(child);
+    const { name } = child.node;
+    const before = JSON.stringify(this.#children.get(name));
+    const others = [...this.#children.values()].filter((other) => other.node.name !== name);
+    const told = { ...child, children: without(child.children, startsOf(others)) };
+    // A node that has moved within the tree is still listed by its former parent.
+    for (const other of others) this.#children.set(other.node.name, { ...other, children: without(other.children, startsOf([told])) });
+    this.#children.set(name, told);
+    return before !== JSON.stringify(told);
   }
 
   /** The parent says who is above. @returns true when that is news */
@@ -101,9 +123,26 @@ export class TreeDirectory implements Directory {
     return [...this.#children.values()].flatMap(nodesOf);
   }
 
+  #remembered(name: string): NodeInfo | undefined {
+    const found = this.#elsewhere.get(name);
+    return found && this.options.now() - found.atMs < ELSEWHERE_MS ? found.node : undefined;
+  }
+
   #remember(node: NodeInfo): void {
     const oldest = this.#elsewhere.size >= MAX_ELSEWHERE ? this.#elsewhere.keys().next().value : undefined;
     if (oldest !== undefined) this.#elsewhere.delete(oldest);
-    this.#elsewhere.set(node.name, node);
+    this.#elsewhere.delete(node.name);
+    this.#elsewhere.set(node.name, { node, atMs: this.options.now() });
   }
+}
+
+function startsOf(subtrees: Subtree[]): Map<string, number> {
+  return new Map(subtrees.flatMap(nodesOf).map(({ name, sinceMs = 0 }) => [name, sinceMs]));
+}
+
+/** The subtrees without the nodes that have started later at another place. */
+function without(subtrees: Subtree[], elsewhere: Map<string, number>): Subtree[] {
+  return subtrees
+    .filter(({ node }) => (elsewhere.get(node.name) ?? -1) <= (node.sinceMs ?? 0))
+    .map(({ node, children }) => ({ node, children: without(children, elsewhere) }));
 }

@@ -29,7 +29,7 @@ export function createCommands(offload: Offload): Commands {
 
   const table: Record<string, Command> = {
     'set-offload-status': async (params, body) => {
-      if (!directory.parent()) throw new Fault('NO_PARENT', { node });
+      if (directory.isRoot()) throw new Fault('NO_PARENT', { node });
       await status.set(parseStatus(params.get('status') ?? (body as { status?: string } | undefined)?.status));
       return json({ node, status: status.current });
     },

@@ -7,6 +7,7 @@ import { pause, type Clock } from '../base/clock.js';
 import type { Directory, NodeInfo } from '../base/directory.js';
 import type { Ids } from '../base/ids.js';
 import { reasonOf, type Log } from '../base/log.js';
+import { Fault } from '../model/faults.js';
 import type { Owed } from '../model/record.js';
 import type { ClaimReply } from '../model/verbs.js';
 import type { Located } from '../session/ports.js';
@@ -35,6 +36,8 @@ export class Locator {
   /** Asks the ancestors about an id that is unknown here. With `claim`, the id is this node's when they answer `free`. */
   async locate(session: string, creator: string, { claim, epoch }: { claim: boolean; epoch: number }): Promise<Located> {
     const { node, ids, directory } = this.options;
+    // Whom a birth would have to be registered with is not known before the parent was reached for the first time.
+    if (!directory.parent() && !directory.isRoot()) throw new Fault('STARTING', { node, reason: 'its parent has not been reached yet' });
     const incarnation = ids.uuid();
     const request: ClaimRequest = { session, function: creator, home: node, epoch, incarnation, write: claim };
     const answer = await this.#askUp(request);

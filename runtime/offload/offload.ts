@@ -65,7 +65,7 @@ export class Offload {
 
   /** False while this node passes offloaded sessions on to its parent; the root always takes them. */
   accepting(): boolean {
-    return this.options.status.current === 'accept' || !this.options.directory.parent();
+    return this.options.status.current === 'accept' || this.options.directory.isRoot();
   }
 
   // ── Up ───────────────────────────────────────────────────────────────────────────────────────
