@@ -31,7 +31,7 @@ import { systemRoutes } from './gateway/system-routes.js';
 import { createWorkers } from './handler/workers.js';
 import { configFromEnvironment } from './model/environment.js';
 import { type NodeConfig, VERSION } from './model/config.js';
-import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
+import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
 import { createCommands } from './offload/commands.js';
 import { createForward } from './offload/forward.js';
 import type { MoverOptions } from './offload/move.js';
@@ -44,7 +44,7 @@ import { createTransport } from './offload/transport.js';
 import { Changes } from './session/changes.js';
 import { createSessions } from './session/invoke.js';
 import { WaitingLine } from './session/line.js';
-import { openStore } from './store/open.js';
+import { type OpenedStore, openStore } from './store/open.js';
 
 export interface RunningNode {
   name: string;
@@ -61,13 +61,33 @@ export interface NodeHooks {
 
 export async function startNode(config: NodeConfig, hooks: NodeHooks = {}): Promise<RunningNode> {
   const clock = systemClock;
-  const ids = systemIds;
-  const { name, level, stateDir, parentUrl } = config;
+  const { name, stateDir } = config;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const log = createLog(config.log ?? 'info', { file: join(stateDir, 'node.log'), fields: { node: name } });
   const [password, peerKey] = await Promise.all([readSecret(config.adminPasswordFile), readSecret(config.peerKeyFile)]);
-  const boot = ids.uuid();
   const opened = await openStore(config, { clock, log });
+  try {
+    return await startOver(opened, { config, hooks, log, password, peerKey });
+  } catch (error) {
+    // A store server of the node's own must not outlive a start that failed.
+    await opened.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+interface StartParts {
+  config: NodeConfig;
+  hooks: NodeHooks;
+  log: Log;
+  password: string;
+  peerKey: string;
+}
+
+async function startOver(opened: OpenedStore, { config, hooks, log, password, peerKey }: StartParts): Promise<RunningNode> {
+  const clock = systemClock;
+  const ids = systemIds;
+  const { name, level, stateDir, parentUrl } = config;
+  const boot = ids.uuid();
   const { store } = opened;
 
   const signer = createPeerSigner({ node: name, key: peerKey, clock, ids });
@@ -173,16 +193,19 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
   // A terminal's Ctrl-C reaches the whole group; the supervisor ends its nodes itself, in order.
   process.on('SIGINT', () => undefined);
-  let node: RunningNode | undefined;
+  let starting: Promise<RunningNode> | undefined;
   let ending: Promise<void> | undefined;
+  // A start that is under way is waited for, so that whatever it has begun is ended too.
   const end = () => {
-    ending ??= (node?.close() ?? Promise.resolve()).then(() => process.exit(0), () => process.exit(1));
+    systemClock.setTimeout(() => process.exit(1), STOP_MS);
+    ending ??= (starting ?? Promise.resolve(undefined)).then((node) => node?.close()).then(() => process.exit(0), () => process.exit(1));
   };
   process.on('SIGTERM', end);
   process.on('disconnect', end);
   try {
     const config = values.config ? (JSON.parse(await readFile(values.config, 'utf8')) as NodeConfig) : configFromEnvironment(process.env);
-    node = await startNode(config, hooksOf(process.env));
+    starting = startNode(config, hooksOf(process.env));
+    const node = await starting;
     report({ event: 'ready', name: node.name, url: node.url, store: node.store, pid: process.pid });
   } catch (error) {
     report({ event: 'failed', reason: (error as Error).message });
@@ -192,7 +215,7 @@ async function main(): Promise<void> {
 
 function report(event: Record<string, unknown>): void {
   console.log(JSON.stringify(event));
-  process.send?.(event);
+  if (process.connected) process.send?.(event);
 }
 
 /**

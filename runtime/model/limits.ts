@@ -74,6 +74,8 @@ export const LINGER_MS = 2_000;
 export const MAX_BUNDLE_BYTES = 32 * 1024 * 1024;
 /** Time that requests in hand have at shutdown; Ctrl-C must be through within 4 s. */
 export const CLOSE_GRACE_MS = 2_000;
+/** A node that was told to stop is gone after this, whatever hangs: what it acknowledged is safe, and Ctrl-C must be through within 4 s. */
+export const STOP_MS = 3_000;
 /** How long a health probe waits for the store. */
 export const HEALTH_PING_MS = 2_000;
 /** A removed function is remembered so long, so that a node that was down does not bring it back. */
