@@ -20,6 +20,7 @@ export function domainCommands(noun: Command): void {
     .option('--file <file>', 'the domain\'s tree (default: domain.yml)')
     .option('--state <folder>', `where everything is kept (default: ${DEFAULT_STATE})`)
     .option('--no-functions', 'start it bare, without the functions of stack.yml')
+    .option('--host <address>', 'address of this machine to listen on, for nodes on others', '127.0.0.1')
     .option('--base-port <number>', 'first port of the nodes; 0 takes free ones', wholeNumber)
     .option('--oracle-port <number>', 'port of the oracle; 0 takes a free one', wholeNumber)
     .option('--store <store>', 'store of every node: auto, redis, embedded, memory, or an address')

@@ -1,5 +1,5 @@
 /** What the program is called, and how it is written in examples that can be pasted. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 export interface Product {
   name: string;
@@ -10,9 +10,10 @@ export function product(): Product {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Product;
 }
 
-/** `npx xylem domain up`; without `npx` where the program was called by itself. */
-export function spelled(words: string, environment: NodeJS.ProcessEnv = process.env): string {
-  return `${environment.npm_lifecycle_event === undefined ? '' : 'npx '}${product().name} ${words}`;
+/** How it is called here: by its launcher where that lies in this folder, else by its name alone. */
+export function spelled(words: string): string {
+  const { name } = product();
+  return `${existsSync(name) ? './' : ''}${name} ${words}`;
 }
 
 /** The part of a help text behind its options. */

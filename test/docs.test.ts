@@ -1,7 +1,13 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
+import { EXIT } from '../cli/failure.js';
+import { parseDomainFile } from '../runtime/base/domain-file.js';
+import { ANNOTATIONS } from '../runtime/model/config.js';
+import { configFromEnvironment } from '../runtime/model/environment.js';
 import { FAULTS } from '../runtime/model/faults.js';
+import * as limits from '../runtime/model/limits.js';
+import { TABLES, withTable } from './docs/tables.js';
 
 const read = (file: string) => readFile(file, 'utf8');
 
@@ -40,5 +46,114 @@ describe('docs/errors.md', () => {
     const sources = await filesBelow(['runtime', 'oracle', 'cli']);
     const text = (await Promise.all(sources.filter((file) => !file.endsWith('faults.ts')).map(read))).join('\n');
     expect(Object.keys(FAULTS).filter((code) => !text.includes(`'${code}'`))).to.deep.equal([]);
+  });
+});
+
+/** First cells of the rows of the table that begins with this line. */
+function cellsBelow(text: string, header: string): string[][] {
+  const lines = text.split('\n');
+  const start = lines.indexOf(header);
+  if (start < 0) throw new Error(`no table ${header}`);
+  const rows = lines.slice(start + 2);
+  const end = rows.findIndex((line) => !line.startsWith('|'));
+  return rows.slice(0, end < 0 ? rows.length : end).map((row) => [...row.split('|')[1]!.matchAll(/`([^`]+)`/g)].map(([, cell]) => cell!));
+}
+
+/** Everything between `start` and the next line that ends the declaration. */
+function declared(source: string, start: string): string {
+  const from = source.indexOf(start);
+  if (from < 0) throw new Error(`${start} is not declared`);
+  return source.slice(from, source.indexOf('\n}', from));
+}
+
+describe('docs made from the code', () => {
+  for (const table of TABLES) {
+    it(`${table.file} has ${table.header} as the code has it (npm run docs writes it)`, async () => {
+      const text = await read(table.file);
+      expect(text).to.equal(withTable(text, table, table.rows({ limits: await read('runtime/model/limits.ts') })));
+    });
+  }
+
+  it('name every limit, each with a reason', async () => {
+    const text = await read('docs/config.md');
+    expect(cellsBelow(text, '| limit | value | reason |').flat()).to.deep.equal(Object.keys(limits).sort(inOrderOf(await read('runtime/model/limits.ts'))));
+    expect(text).to.not.match(/^\| `[A-Z_]+` \| [^|]* \| *\|$/m);
+  });
+});
+
+/** By where names are declared. */
+function inOrderOf(source: string): (left: string, right: string) => number {
+  const at = (name: string) => source.search(new RegExp(`^export const ${name}\\b`, 'm'));
+  return (left, right) => at(left) - at(right);
+}
+
+describe('docs/config.md', () => {
+  const KEYS = '| key | default | what it is |';
+
+  it('has every key of domain.yml and of a node in it', async () => {
+    const [before, after] = (await read('docs/config.md')).split('\nA node:\n') as [string, string];
+    const source = await read('runtime/base/domain-read.ts');
+    const keysOf = (name: string) => [...new RegExp(`const ${name} = \\[(.*)\\]`).exec(source)![1]!.matchAll(/'(\w+)'/g)].map(([, key]) => key);
+    expect(cellsBelow(before, KEYS).flat()).to.deep.equal(keysOf('DOMAIN_KEYS'));
+    expect(cellsBelow(after, KEYS).flat()).to.deep.equal(keysOf('NODE_KEYS'));
+  });
+
+  it('has the defaults that the parser has', async () => {
+    const { domain } = parseDomainFile('root: {name: top}');
+    const rows = (await read('docs/config.md')).split('\n').filter((line) => line.startsWith('| `'));
+    const defaultOf = (key: string) => rows.find((row) => row.startsWith(`| \`${key}\` |`))!.split('|')[2]!.trim().replaceAll('`', '');
+    expect(['domain', 'levels', 'store', 'basePort', 'oraclePort'].map(defaultOf)).to.deep.equal([
+      domain!.domainId, `[${domain!.levels.join(', ')}]`, domain!.nodes[0]!.store, String(domain!.basePort), String(domain!.oraclePort),
+    ]);
+    expect(defaultOf(ANNOTATIONS.timeoutMs)).to.equal(String(limits.HANDLER_TIMEOUT_MS));
+  });
+
+  it('has every field of a node\'s configuration', async () => {
+    const fields = [...declared(await read('runtime/model/config.ts'), 'export interface NodeConfig {').matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name);
+    expect(cellsBelow(await read('docs/config.md'), '| field | what it is |').flat()).to.have.members(fields);
+  });
+
+  it('has every variable that a node reads, with its default', async () => {
+    const source = await read('runtime/model/environment.ts');
+    const names = [...new Set([...source.matchAll(/env\.([A-Z_]+)/g)].map(([, name]) => name))];
+    const text = await read('docs/config.md');
+    expect(cellsBelow(text, '| variable | default | what it is |').flat()).to.have.members(names);
+    const config = configFromEnvironment({ NODE_NAME: 'a' });
+    for (const value of [config.level, config.host, config.domainId, config.store]) expect(text).to.include(`\`${value}\``);
+  });
+
+  it('has every variable that functions by themselves and the command line read', async () => {
+    const standalone = /const \{ (.*?) \} = environment;/.exec(await read('runtime/handler/standalone.ts'))![1]!.matchAll(/([A-Z_]+)/g);
+    const sources = (await Promise.all((await filesBelow(['cli', 'runtime', 'oracle'])).map(read))).join('\n');
+    const spelledOut = sources.matchAll(/process\.env\.([A-Z_]+)|\{ ([A-Z_]+): \w+, ([A-Z_]+): \w+ \} = env/g);
+    const names = [...standalone, ...spelledOut].flatMap((match) => match.slice(1)).filter((name) => name !== undefined && name !== 'PATH');
+    const text = await read('docs/config.md');
+    expect([...new Set(names)].filter((name) => !new RegExp(`\`${name}\\b`).test(text))).to.deep.equal([]);
+  });
+
+  it('has every annotation', async () => {
+    expect(cellsBelow(await read('docs/config.md'), '| annotation | default | what it is |').flat()).to.have.members(Object.values(ANNOTATIONS));
+  });
+
+  it('has every header of ours, and no other', async () => {
+    const sources = (await Promise.all((await filesBelow(['runtime'])).map(read))).join('\n');
+    const used = [...sources.matchAll(/'(x-[a-z][a-z-]+)'/gi)].map(([, name]) => name!.toLowerCase()).filter((name) => name !== 'x-powered-by');
+    const documented = cellsBelow(await read('docs/config.md'), '| header | in | what it is |').flat().map((name) => name.toLowerCase());
+    expect(documented.filter((name) => name !== 'retry-after')).to.have.members([...new Set(used)]);
+  });
+
+  it('has the exit codes of the command line', async () => {
+    const rows = [...(await read('docs/config.md')).matchAll(/^\| (\d) \| /gm)].map(([, code]) => Number(code));
+    expect(rows).to.have.members(Object.values(EXIT));
+  });
+});
+
+describe('the words of the docs', () => {
+  it('link to pages that exist', async () => {
+    const pages = ['README.md', 'CONTRIBUTING.md', ...(await readdir('docs', { recursive: true })).filter((name) => name.endsWith('.md')).map((name) => join('docs', name))];
+    for (const page of pages) {
+      const links = [...(await read(page)).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path]) => join(dirname(page), path!));
+      for (const path of links) await access(path).catch(() => expect.fail(`${page} links to ${path}, which does not exist`));
+    }
   });
 });

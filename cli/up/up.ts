@@ -1,5 +1,6 @@
 /** `domain up`: from the domain file to a running domain, and back to nothing when it is told to stop. */
 import { access, mkdir, readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { dirname, join, relative, resolve } from 'node:path';
 import { readSecret } from '../../runtime/base/credentials.js';
 import { describeError, type DomainFile, parseDomainFile } from '../../runtime/base/domain-file.js';
@@ -19,6 +20,7 @@ export interface UpOptions {
   file?: string;
   state?: string;
   functions: boolean;
+  host: string;
   basePort?: number;
   oraclePort?: number;
   store?: string;
@@ -26,7 +28,6 @@ export interface UpOptions {
 
 type Say = (line: string) => void;
 
-const HOST = '127.0.0.1';
 const DEFAULT_FILE = 'domain.yml';
 const HEALTH_EVERY_MS = 40;
 const HEALTH_MS = 60_000;
@@ -34,19 +35,21 @@ const HEALTH_MS = 60_000;
 /** Resolves after the domain has been stopped. */
 export async function up(options: UpOptions, say: Say = (line) => console.log(line)): Promise<void> {
   const startedMs = Date.now();
+  const { host } = options;
+  if (isIP(host) !== 4 || host === '0.0.0.0') throw wrongUsage(`--host ${host} is no address of this machine by which others reach it, such as 10.0.0.5`);
   const file = resolve(options.file ?? await defaultFile());
-  const domain = await withFreePorts(await readDomain(file, options));
+  const domain = await withFreePorts(await readDomain(file, options), host);
   const stack = options.functions ? await readStack(join(dirname(file), 'stack.yml'), process.env) : [];
   const state = stateFolder(options.state ?? DEFAULT_STATE);
   await mkdir(state.path, { recursive: true, mode: 0o700 });
   const release = await takeFolder(state);
   try {
-    await assertFree(HOST, [
+    await assertFree(host, [
       ...domain.nodes.map(({ name, port }) => ({ port, what: `node ${name}` })), { port: domain.oraclePort, what: 'the oracle' },
     ]);
     const source = await makeSecrets(state, process.env.ADMIN_PASSWORD);
     const functions = stack ?? [];
-    const running = new DomainProcess({ domain, file, host: HOST, state, awaitFunctions: functions.map(({ name }) => name), say });
+    const running = new DomainProcess({ domain, file, host, state, awaitFunctions: functions.map(({ name }) => name), say });
     const stopped = untilStopped(() => running.kill(), say);
     try {
       await Promise.race([bringUp(running, state, functions, { say, source, startedMs, hasStack: stack !== undefined }), stopped.asked]);
@@ -99,11 +102,11 @@ export async function readDomain(file: string, options: Pick<UpOptions, 'basePor
   throw wrongUsage(`the domain file is wrong\n${errors.map((error) => describeError(shown(file), error)).join('\n')}`);
 }
 
-async function withFreePorts(domain: DomainFile): Promise<DomainFile> {
+async function withFreePorts(domain: DomainFile, host: string): Promise<DomainFile> {
   const needsNodes = domain.basePort === 0;
   const needsOracle = domain.oraclePort === 0;
   if (!needsNodes && !needsOracle) return domain;
-  const free = await freePorts(HOST, domain.nodes.length + 1);
+  const free = await freePorts(host, domain.nodes.length + 1);
   return {
     ...domain, oraclePort: needsOracle ? free.at(-1)! : domain.oraclePort,
     nodes: needsNodes ? domain.nodes.map((node, index) => ({ ...node, port: free[index]! })) : domain.nodes,
