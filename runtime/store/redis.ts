@@ -58,11 +58,10 @@ export class RedisStore implements SessionStore {
     const lease = { id: leaseId, owner, boot, untilMs: this.options.clock.now() + leaseMs };
     const key = request ? requestKey(name, request.id) : '';
     const [text, more, cells, chunks] = await this.#acquires.call([
-      session, name, JSON.stringify(name), JSON.stringify(lease), owner, boot,
+      session, name, JSON.stringify(name), JSON.stringify(lease),
       known ? String(known.version) : '', known ? String(known.epoch) : '', known?.incarnation ?? '',
       key, request?.digest ?? '', redirected ? `=${redirected.home}` : '',
-      create ? JSON.stringify({ incarnation: create.incarnation, epoch: create.epoch, ttlMs: create.ttlMs }) : '',
-      listJson(create?.knownBy), listJson(create?.owed),
+      create ? JSON.stringify({ ...create, knownBy: JSON.stringify(create.knownBy), owed: JSON.stringify(create.owed) }) : '',
     ]) as [Buffer, Buffer?, Buffer[]?, Buffer[]?];
     const reply = decodeJson<Acquired>(text);
     if (reply.kind === 'granted') reply.loaded = loadedOf(more!, cells, chunks);
@@ -188,10 +187,6 @@ export class RedisStore implements SessionStore {
 
 function decodeJson<T>(text: Buffer): T {
   return JSON.parse(text.toString('utf8')) as T;
-}
-
-function listJson(list: unknown[] | undefined): string {
-  return list === undefined || list.length === 0 ? '[]' : JSON.stringify(list);
 }
 
 function loadedOf(kind: Buffer, cells?: Buffer[], chunks?: Buffer[]): Loaded {

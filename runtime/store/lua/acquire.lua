@@ -2,10 +2,10 @@
 local P, node, now = ARGV[1], ARGV[2], ARGV[3]
 
 local function acquire(at)
-  local session, creator, functionJson, newLease, owner, boot = unpack(ARGV, at, at + 5)
-  local knownVersion, knownEpoch, knownIncarnation, requestKey, digest, home, create = unpack(ARGV, at + 6, at + 12)
+  local session, creator, functionJson, newLease, knownVersion, knownEpoch, knownIncarnation, requestKey, digest, home, create =
+    unpack(ARGV, at, at + 10)
   local slotKey = P .. 's:' .. session
-  --@read state epoch incarnation version lease ttlMs lastAccessAtMs bytes space functions owed knownBy rest
+  --@read state epoch incarnation version lease ttlMs lastAccessAtMs bytes space functions rest
 
   if state == 'resident' then
     local answer, blob
@@ -20,24 +20,24 @@ local function acquire(at)
     if not answer then
       if lease ~= '' then
         -- A lease counts while it has time left and its owner still lives the life that took it.
-        local held = cjson.decode(lease)
-        if held.untilMs > tonumber(now) and not (held.owner == owner and held.boot ~= boot) then
+        local held, wanted = cjson.decode(lease), cjson.decode(newLease)
+        if held.untilMs > tonumber(now) and not (held.owner == wanted.owner and held.boot ~= wanted.boot) then
           return {cjson.encode({kind = 'busy', untilMs = held.untilMs})}
         end
       end
-      if ttlMs ~= '0' and now - lastAccessAtMs > tonumber(ttlMs) and owed == '[]' then
+      if ttlMs ~= '0' and now - lastAccessAtMs > tonumber(ttlMs) and redis.call('HGET', slotKey, 'owed') == '[]' then
         return {cjson.encode({kind = 'expired', home = cjson.decode(rest).home})}
       end
       lease, lastAccessAtMs = newLease, now
       redis.call('HSET', slotKey, 'lease', lease, 'lastAccessAtMs', now)
       if not string.find(functions, functionJson, 1, true) and #cjson.decode(functions) < LIMIT.MAX_FUNCTIONS_PER_SESSION then
-        functions = string.sub(functions, 1, -2) .. ',' .. functionJson .. ']'
-        redis.call('HSET', slotKey, 'functions', functions)
+        local more = string.sub(functions, 1, -2) .. ',' .. functionJson .. ']'
+        rest = string.sub(rest, 1, -2 - #functions) .. more .. '}'
+        redis.call('HSET', slotKey, 'functions', more, 'rest', rest)
       end
     end
     local text = '{"kind":"' .. (answer and answer .. '"' or 'granted","created":false') .. ',"slot":' .. string.sub(rest, 1, -2)
       .. ',"version":' .. version .. ',"ttlMs":' .. ttlMs .. ',"lastAccessAtMs":' .. lastAccessAtMs .. ',"bytes":' .. bytes
-      .. ',"functions":' .. functions .. ',"owed":' .. owed .. ',"knownBy":' .. knownBy
       .. (lease == '' and '}}' or ',"lease":' .. lease .. '}}')
     if answer then return {text, answer == 'replay' and blob or nil} end
     if version == knownVersion and epoch == knownEpoch and incarnation == knownIncarnation then return {text, 'same'} end
@@ -63,12 +63,13 @@ local function acquire(at)
   if home ~= '' and home ~= '=' .. node then return {reply({kind = 'astray', home = string.sub(home, 2)})} end
   local floor = slot and slot.epoch or 0
   if create == '' then return {reply({kind = 'absent', epoch = floor})} end
+  -- Its lists are text within the text, because an empty one would not survive decoding.
   local wanted = cjson.decode(create)
   local born = blank(creator)
   born.functions, born.home, born.current, born.state = '[' .. functionJson .. ']', node, node, 'resident'
   born.epoch, born.incarnation, born.ttlMs = math.max(floor, wanted.epoch), wanted.incarnation, wanted.ttlMs
-  born.knownBy = ARGV[at + 13]
-  born.owed = joined(slot and filtered(slot.owed, function(row) return row.kind ~= 'gone' end) or '[]', ARGV[at + 14])
+  born.knownBy = wanted.knownBy
+  born.owed = joined(slot and filtered(slot.owed, function(row) return row.kind ~= 'gone' end) or '[]', wanted.owed)
   born.lease = newLease
   if slot then wipe(slot) end
   save(born)
@@ -76,5 +77,5 @@ local function acquire(at)
 end
 
 local answers = {}
-for at = 4, #ARGV, 15 do answers[#answers + 1] = acquire(at) end
+for at = 4, #ARGV, 11 do answers[#answers + 1] = acquire(at) end
 return answers

@@ -25,10 +25,16 @@ end
 
 local function number(value) return string.format('%.17g', value) end
 
-local function save(slot)
+-- JSON of what changes rarely, but for its closing brace; the functions come last, where acquire can add one.
+local function restOf(slot)
   local rest = {}
   for _, name in ipairs(REST) do rest[name] = slot[name] end
-  local fields = {'rest', cjson.encode(rest)}
+  return string.sub(cjson.encode(rest), 1, -2) .. ',"owed":' .. slot.owed .. ',"knownBy":' .. slot.knownBy
+    .. ',"functions":' .. slot.functions
+end
+
+local function save(slot)
+  local fields = {'rest', restOf(slot) .. '}'}
   for _, name in ipairs(TWINS) do
     local value = slot[name] or ''
     fields[#fields + 1] = name
@@ -45,11 +51,8 @@ end
 
 -- JSON of the slot as the client knows it.
 local function describe(slot)
-  local rest = {}
-  for _, name in ipairs(REST) do rest[name] = slot[name] end
-  local text = string.sub(cjson.encode(rest), 1, -2)
-    .. ',"version":' .. number(slot.version) .. ',"ttlMs":' .. number(slot.ttlMs) .. ',"lastAccessAtMs":' .. number(slot.lastAccessAtMs)
-    .. ',"bytes":' .. number(slot.bytes) .. ',"functions":' .. slot.functions .. ',"owed":' .. slot.owed .. ',"knownBy":' .. slot.knownBy
+  local text = restOf(slot) .. ',"version":' .. number(slot.version) .. ',"ttlMs":' .. number(slot.ttlMs)
+    .. ',"lastAccessAtMs":' .. number(slot.lastAccessAtMs) .. ',"bytes":' .. number(slot.bytes)
   if slot.lease ~= '' then text = text .. ',"lease":' .. slot.lease end
   return text .. '}'
 end

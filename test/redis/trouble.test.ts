@@ -1,0 +1,135 @@
+import { expect } from 'chai';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createClient } from 'redis';
+import { Fault } from '../../runtime/model/faults.js';
+import { openRedisStore, type RedisStore } from '../../runtime/store/redis.js';
+import { born, bytes, commandsFor, dataOf, NODE, set, shown, START_MS } from '../store/support.js';
+import { LossyProxy } from './proxy.js';
+import { startServer, type TestServer } from './server.js';
+
+const clock = { now: () => START_MS };
+
+/** Tries until the store answers again. */
+async function recovered(store: RedisStore): Promise<void> {
+  for (;;) {
+    try {
+      await store.ping();
+      return;
+    } catch (error) {
+      expect(error).to.have.property('code', 'STORE_UNAVAILABLE');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
+const faultOf = (promise: Promise<unknown>): Promise<Fault> => promise.then(() => expect.fail('it answered'), (error: Fault) => error);
+
+describe('a store on Redis in trouble', () => {
+  let redis: TestServer;
+  beforeEach(async () => { redis = await startServer({ fsync: 'always' }); });
+  afterEach(() => redis.end());
+
+  it('says that it is not available when its server is killed, comes back by itself, and has every acknowledged commit', async () => {
+    const downs: string[] = [];
+    const store = await openRedisStore({ node: NODE, clock, url: redis.server.url, onEvent: ({ kind }) => downs.push(kind) });
+    await born(store, 'kept', { writes: [set('a', '1')], effects: [{ id: 'e1', body: bytes('x') }] });
+    const former = redis.server.pid;
+    process.kill(former, 'SIGKILL');
+    let fault: Fault | undefined;
+    while (!fault) fault = await store.ping().then(() => undefined, (error: Fault) => error);
+    expect(fault).to.include({ code: 'STORE_UNAVAILABLE', status: 503, retryable: true });
+    expect(fault.details).to.deep.equal({ node: NODE, store: redis.server.url });
+    await recovered(store);
+    expect(redis.server.pid).not.to.equal(former);
+    expect(shown(await dataOf(store, 'kept'))).to.deep.equal([['a', '1']]);
+    expect(await store.unfinished()).to.deep.equal(['kept']);
+    // The scripts went with the former server: they are loaded again unasked.
+    await born(store, 'kept', { writes: [set('a', '2')] });
+    expect((await store.slot('kept'))!.version).to.equal(2);
+    expect(downs).to.include('down').and.to.include('up');
+    await store.close();
+  });
+
+  it('never sends a command again whose answer was lost', async () => {
+    const proxy = new LossyProxy(join(redis.stateDir, 'proxy.sock'), redis.server.socket);
+    await proxy.listen();
+    const store = await openRedisStore({ node: NODE, clock, url: `unix://${proxy.path}` });
+    const c = commandsFor('lost');
+    await store.acquire(c.create());
+    const lost = proxy.loseNextAnswer();
+    const fault = await faultOf(store.release(c.release(), { writes: [{ op: 'append', key: 'log', values: [bytes('once')] }] }));
+    await lost;
+    expect(fault).to.have.property('code', 'STORE_UNAVAILABLE');
+    await recovered(store);
+    expect((await store.slot('lost'))!.version).to.equal(1);
+    expect(shown(await dataOf(store, 'lost'))).to.deep.equal([['log', ['once']]]);
+    await store.close();
+    await proxy.close();
+  });
+
+  it('runs its scripts although somebody has flushed them', async () => {
+    const store = await openRedisStore({ node: NODE, clock, url: redis.server.url });
+    const other = createClient({ socket: { path: redis.server.socket, tls: false } });
+    await other.connect();
+    await other.scriptFlush();
+    await born(store, 'flushed', { writes: [set('a', '1')] });
+    expect((await store.slot('flushed'))!.version).to.equal(1);
+    await store.close();
+    other.destroy();
+  });
+
+  it('keeps nodes that share a Redis apart', async () => {
+    const [one, two] = await Promise.all(['milan', 'milan/a'].map((node) => openRedisStore({ node, clock, url: redis.server.url })));
+    await born(one!, 'a/s', { writes: [set('k', '1')] });
+    expect(await two!.slot('s')).to.equal(undefined);
+    expect(await two!.slot('a/s')).to.equal(undefined);
+    expect((await two!.page(undefined, 10)).slots).to.deep.equal([]);
+    await Promise.all([one!.close(), two!.close()]);
+  });
+
+  it('is refused where nobody listens', async () => {
+    const fault = await faultOf(openRedisStore({ node: NODE, clock, url: `unix://${redis.stateDir}/nobody.sock` }));
+    expect(fault).to.include({ code: 'STORE_UNAVAILABLE' });
+  });
+
+  it('is refused with a wrong password, which is not repeated', async () => {
+    const admin = createClient({ socket: { path: redis.server.socket, tls: false } });
+    await admin.connect();
+    await admin.configSet('requirepass', 'hunter1');
+    admin.destroy();
+    const fault = await faultOf(openRedisStore({ node: NODE, clock, url: redis.server.url, password: 'hunter2' }));
+    const store = await openRedisStore({ node: NODE, clock, url: redis.server.url, password: 'hunter1' });
+    await store.close();
+    expect(fault).to.include({ code: 'STORE_UNSUITABLE' });
+    expect(`${fault.message} ${JSON.stringify(fault)}`).to.include('user and password').and.not.to.include('hunter2');
+  });
+
+  const impostors: [string, string, (socket: Socket) => void][] = [
+    ['what speaks HTTP', 'as a Redis does', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')],
+    ['what hangs up', 'as a Redis does', (socket) => socket.end()],
+    ['a Redis of version 6', 'Redis 6.2.14', (socket) => answerAs(socket, '6.2.14')],
+  ];
+  for (const [what, reason, answer] of impostors) {
+    it(`is refused at ${what}`, async () => {
+      const sockets = new Set<Socket>();
+      const server = createServer((socket) => {
+        sockets.add(socket.on('error', () => {}));
+        socket.on('data', () => answer(socket));
+      });
+      const path = join(redis.stateDir, 'impostor.sock');
+      await new Promise<void>((resolve) => server.listen(path, resolve));
+      const fault = await faultOf(openRedisStore({ node: NODE, clock, url: `unix://${path}` }));
+      expect(fault).to.include({ code: 'STORE_UNSUITABLE', retryable: false });
+      expect(fault.message).to.include(reason);
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    });
+  }
+});
+
+/** Greets as RESP3 wants it, and says its version: one answer is enough for either command. */
+function answerAs(socket: Socket, version: string): void {
+  const info = `# Server\r\nredis_version:${version}\r\n`;
+  socket.write(socket.bytesWritten === 0 ? '%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n' : `$${info.length}\r\n${info}\r\n`);
+}
