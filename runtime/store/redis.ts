@@ -135,7 +135,7 @@ export class RedisStore implements SessionStore {
   }
 
   async effects(session: string, limit: number): Promise<Effect[]> {
-    const [ids = [], bodies = []] = await this.connection.run('effects', [...this.#about(session), String(limit)]) as [Buffer[]?, Buffer[]?];
+    const [ids = [], bodies = []] = await this.connection.run('effects', [...this.#about(session), String(Math.min(limit, MAX_PAGE))]) as [Buffer[]?, Buffer[]?];
     return ids.map((id, index) => ({ id: id.toString(), body: Buffer.from(bodies[index]!) }));
   }
 
