@@ -269,6 +269,9 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     const located = await neighbourhood.locate(call.session, call.function, { claim: false, epoch: slot?.epoch ?? 0 });
     if (located.kind === 'known') return moved(call, located.current, located.home, located.epoch);
     mustBeCertain(call, located);
+    // It may have been born here, or have come here, while the others were asked.
+    const since = await store.slot(call.session);
+    if (since?.state !== slot?.state || since?.epoch !== slot?.epoch) return 'again';
     return readAnswer(call, undefined);
   }
 

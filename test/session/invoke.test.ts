@@ -142,6 +142,22 @@ describe('a request on its way through the session layer', () => {
     expect(runs).to.be.greaterThan(1);
   });
 
+  it('reads again when the session came here while others were asked for it', async () => {
+    let went = false;
+    world.storeWeather = ({ node, method }) => {
+      // The reader at milan-002 has looked at home; before its question arrives above, a writer creates the session there.
+      if (node === 'milan' && method === 'run' && !went) {
+        went = true;
+        void world.node('milan-002').store.acquire({
+          verb: 'acquire', session: 's', function: 'list', leaseId: 'l', owner: 'milan-002', boot: 'b', leaseMs: 1,
+          create: { incarnation: 'i', epoch: 3, ttlMs: 0, knownBy: [], owed: [] },
+        });
+      }
+      return 'fine';
+    };
+    expect(await world.during(world.invoke('milan-002', 's', '', { kind: 'read-only' }))).to.include({ kind: 'answer', epoch: 3 });
+  });
+
   it('says SESSION_LOST when home sends it again to a node that does not know the session', async () => {
     const served = await world.invoke('milan', 's', '', { redirectedHome: 'milan-001', hops: 1 });
     expect(served).to.include({ kind: 'moved', to: 'milan-001', hops: 2 });

@@ -4,7 +4,8 @@
  */
 import { Fault } from '../../runtime/model/faults.js';
 import type { Subtree } from '../../runtime/base/directory.js';
-import { defaultTree, World } from '../domain/world.js';
+import { type InvokeExtra, World } from '../domain/world.js';
+import { randomTree } from './random-tree.js';
 
 export interface SimulationOptions {
   seed: number;
@@ -12,8 +13,13 @@ export interface SimulationOptions {
   steps: number;
   sessions?: number;
   clients?: number;
+  /** A random one when missing. */
   tree?: Subtree;
 }
+
+/** Of the sessions this many have a time to live; theirs is no promise that an item is kept. */
+const SHORT_LIVED = 1;
+const TTL_MS = 1_500;
 
 export interface SimulationReport {
   seed: number;
@@ -23,6 +29,9 @@ export interface SimulationReport {
   refusedMoves: number;
   crashes: number;
   lostCalls: number;
+  storeFailures: number;
+  reads: number;
+  flips: number;
   maxRedirects: number;
   /** Empty when every invariant held. */
   violations: string[];
@@ -41,12 +50,14 @@ export function mulberry32(seed: number): () => number {
 
 const RETRIES = 400;
 
-export async function simulate({ seed, steps, sessions = 4, clients = 6, tree = defaultTree() }: SimulationOptions): Promise<SimulationReport> {
+export async function simulate({ seed, steps, sessions = 4, clients = 6, tree }: SimulationOptions): Promise<SimulationReport> {
   const random = mulberry32(seed);
-  const world = new World(tree);
+  const shape = tree ?? randomTree(random);
+  const world = new World(shape);
+  const mostRedirects = Math.max(2, levelsOf(shape) - 1);
   const names = [...world.nodes.keys()];
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
-  const report: SimulationReport = { seed, steps, acknowledged: 0, moves: 0, refusedMoves: 0, crashes: 0, lostCalls: 0, maxRedirects: 0, violations: [] };
+  const report: SimulationReport = { seed, steps, acknowledged: 0, moves: 0, refusedMoves: 0, crashes: 0, lostCalls: 0, storeFailures: 0, reads: 0, flips: 0, maxRedirects: 0, violations: [] };
   const sent = new Map<string, string[]>();
   const acknowledged = new Map<string, string[]>();
   let begun = 0;
@@ -59,20 +70,30 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree = 
     report.lostCalls += 1;
     return roll > 0.015 ? 'lost' : 'answer-lost';
   };
+  world.storeWeather = () => {
+    const roll = random();
+    if (!stormy || roll > 0.004) return 'fine';
+    report.storeFailures += 1;
+    return roll > 0.002 ? 'lost' : 'answer-lost';
+  };
+  const isShortLived = (session: string) => Number(session.slice(1)) >= sessions - SHORT_LIVED;
+  const ttlOf = (session: string) => (isShortLived(session) ? TTL_MS : 0);
+  /** What is born twice behind a cut path is a conflict, and that is another test: a short-lived session has one entrance. */
+  const entranceOf = (session: string) => (isShortLived(session) ? names[Number(session.slice(1)) % names.length]! : pick(names));
   const rest = () => new Promise<void>((resolve) => void world.clock.setTimeout(resolve, 1 + Math.floor(random() * 60)));
 
   /** Sends one item until it is acknowledged: follows redirects, tries again with the same request id. */
   async function client(index: number): Promise<void> {
     const session = `s${index % sessions}`;
-    // One entrance a session: what is born twice behind a cut path is a conflict, and that is another test.
-    const entrance = names[(index % sessions) % names.length]!;
+    let version = isShortLived(session) ? 0 : 1;
     const [mine, seen] = [listOf(sent, session), listOf(acknowledged, session)];
     for (let count = 0; begun < steps; count += 1) {
       begun += 1;
       const item = `c${index}-${count}`;
       const requestId = world.uuid();
       mine.push(item);
-      const answer = await persist(() => reach(entrance, session, item, requestId));
+      const answer = await persist(() => reach(entranceOf(session), session, item, { requestId, minVersion: version }));
+      if (answer && !isShortLived(session)) version = Math.max(version, answer.version);
       if (answer === undefined) report.violations.push(`item ${item} of ${session} was never acknowledged`);
       else seen.push(item);
       report.acknowledged += answer === undefined ? 0 : 1;
@@ -80,12 +101,42 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree = 
     }
   }
 
-  async function reach(at: string, session: string, item: string, requestId: string): Promise<string[]> {
+  /** Reads again and again through any node, and never goes back. */
+  async function reader(index: number): Promise<void> {
+    const session = `s${index % (sessions - SHORT_LIVED)}`;
+    let [version, before] = [1, [] as string[]];
+    while (begun < steps) {
+      begun += 1;
+      const minVersion = version;
+      const answer = await persist(() => reach(pick(names), session, '', { minVersion, kind: 'read-only' }));
+      await rest();
+      if (!answer) continue;
+      report.reads += 1;
+      const missing = before.filter((item) => !answer.items.includes(item));
+      if (answer.version < version || missing.length > 0) {
+        report.violations.push(`a reader of ${session} went back from version ${version} to ${answer.version}, without ${missing.join(', ')}`);
+      }
+      [version, before] = [Math.max(version, answer.version), answer.items];
+    }
+  }
+
+  async function flipper(): Promise<void> {
+    while (begun < steps) {
+      begun += 1;
+      report.flips += 1;
+      const name = pick(names);
+      const order = () => world.command(name, 'set-offload-status', `status=${random() < 0.4 ? 'reject' : 'accept'}`);
+      await alive(name, order as () => Promise<unknown>).catch(() => undefined);
+      await new Promise<void>((resolve) => void world.clock.setTimeout(resolve, 100 + Math.floor(random() * 500)));
+    }
+  }
+
+  async function reach(at: string, session: string, item: string, extra: InvokeExtra): Promise<{ items: string[]; version: number }> {
     let [target, home, redirects] = [at, undefined as string | undefined, 0];
     for (;;) {
-      const served = await alive(target, () => world.invoke(target, session, item, { requestId, redirectedHome: home, hops: redirects }));
+      const served = await alive(target, () => world.invoke(target, session, item, { ...extra, ttlMs: ttlOf(session), redirectedHome: home, hops: redirects }));
       report.maxRedirects = Math.max(report.maxRedirects, redirects);
-      if (served.kind === 'answer') return JSON.parse(served.response.body.toString()) as string[];
+      if (served.kind === 'answer') return { items: JSON.parse(served.response.body.toString()) as string[], version: served.version };
       [target, home, redirects] = [served.to, served.home, redirects + 1];
       if (redirects > 8) throw new Fault('MOVING');
     }
@@ -122,7 +173,7 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree = 
       const order = () => {
         if (kind < 0.4) return world.command(at, 'force-offload', `session=${session}`);
         if (kind < 0.8) return world.command(at, 'force-onload', `session=${session}`);
-        return world.node(at).offload.migrate(session, pick(names), random() < 0.5);
+        return world.node(at).offload.migrate(session, pick(names), !isShortLived(session) && random() < 0.5);
       };
       await alive(at, order as () => Promise<unknown>).then(
         () => (report.moves += 1),
@@ -175,21 +226,23 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree = 
 
   async function checkEnd(): Promise<void> {
     for (const [session, items] of sent) {
-      // Once quiet, any node that knows the session reaches it in at most two redirects.
+      // Once quiet, any node that knows the session reaches it on its path: two redirects in a domain of three levels.
       for (const name of names) {
         report.maxRedirects = 0;
-        if (await world.slotAt(name, session)) await persist(() => reach(name, session, '', world.uuid()));
-        if (report.maxRedirects > 2) report.violations.push(`session ${session} is ${report.maxRedirects} redirects away from ${name}`);
+        if (await world.slotAt(name, session)) await persist(() => reach(name, session, '', {}));
+        if (report.maxRedirects > mostRedirects && !isShortLived(session)) report.violations.push(`session ${session} is ${report.maxRedirects} redirects away from ${name}`);
       }
-      const found = await persist(() => reach(names[0]!, session, '', world.uuid()));
-      const list = found ?? [];
-      const seen = listOf(acknowledged, session);
+      const list = (await persist(() => reach(names[0]!, session, '', {})))?.items ?? [];
+      const seen = isShortLived(session) ? [] : listOf(acknowledged, session);
       if (new Set(list).size !== list.length) report.violations.push(`session ${session} has an item twice`);
       const missing = seen.filter((item) => !list.includes(item));
       if (missing.length > 0) report.violations.push(`session ${session} lost ${missing.join(', ')}`);
       const foreign = list.filter((item) => !items.includes(item));
       if (foreign.length > 0) report.violations.push(`session ${session} has ${foreign.join(', ')}, which nobody sent`);
     }
+  }
+
+  async function checkNothingIsOpen(): Promise<void> {
     for (const name of names) {
       for (const session of await world.node(name).store.unfinished()) {
         const slot = await world.slotAt(name, session);
@@ -198,14 +251,26 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree = 
     }
   }
 
-  const actors = [...Array.from({ length: clients }, (_, index) => client(index)), mover(), mover(), reaper(), sweeper()];
+  stormy = false;
+  for (let index = 0; index < sessions; index += 1) await world.during(reach(names[index % names.length]!, `s${index}`, `born-${index}`, {}));
+  for (let index = 0; index < sessions; index += 1) listOf(sent, `s${index}`).push(`born-${index}`);
+  stormy = true;
+  const several = (count: number, actor: (index: number) => Promise<void>) => Array.from({ length: count }, (_, index) => actor(index));
+  const actors = [...several(clients, client), ...several(2, reader), mover(), mover(), reaper(), flipper(), sweeper()];
   await world.during(Promise.all(actors), Number.POSITIVE_INFINITY);
   stormy = false;
   await world.sweep();
   await world.sweep();
   await world.during(checkEnd(), Number.POSITIVE_INFINITY);
+  // What expired while it was looked for owes the news of its end.
+  await world.sweep();
+  await world.during(checkNothingIsOpen(), Number.POSITIVE_INFINITY);
   await checkHolders();
   return report;
+}
+
+function levelsOf({ children }: Subtree): number {
+  return 1 + Math.max(0, ...children.map(levelsOf));
 }
 
 function listOf(lists: Map<string, string[]>, name: string): string[] {
