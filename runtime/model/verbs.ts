@@ -58,8 +58,15 @@ export type AcquireReply =
 export interface Release {
   verb: 'release';
   session: string;
+  /** '' with a basis. */
   leaseId: string;
   epoch: number;
+  /**
+   * Instead of a lease: the version that the handler ran on, from memory. The release commits only if nothing has
+   * changed since, nobody holds the session and the request id is new: then it is the same as an acquire and a release
+   * at this very moment, for one command instead of two.
+   */
+  basis?: { version: number; incarnation: string };
   /** True when the request changed the session's state or owes an effect; a pure read leaves the version as it is. */
   dirty: boolean;
   /** New idle time to live, when the function set one. */
@@ -67,7 +74,7 @@ export interface Release {
 }
 export type ReleaseReply =
   | { kind: 'committed'; version: number; epoch: number }
-  | { kind: 'refused'; reason: 'lease' | 'epoch' | 'state' };
+  | { kind: 'refused'; reason: 'lease' | 'epoch' | 'state' | 'basis' };
 
 /** Gives a lease back without committing anything. */
 export interface Abandon {

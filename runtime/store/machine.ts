@@ -58,7 +58,10 @@ export class MachineStore implements SessionStore {
   release(command: Release, commitment: Commitment): Promise<ReleaseReply> {
     return this.#transact(command.session, (holding) => {
       const here = this.#here();
-      return holding.settle(this.#step(holding.slot, command, here), here.nowMs, { commitment });
+      const { reply } = commitment;
+      const former = command.basis && reply ? holding.live()?.reply(reply.key) : undefined;
+      const seen = former && { digest: former.digest, kept: former.body !== undefined };
+      return holding.settle(this.#step(holding.slot, command, here, seen), here.nowMs, { commitment });
     });
   }
 

@@ -70,9 +70,10 @@ export class RedisStore implements SessionStore {
   }
 
   async release(command: Release, commitment: Commitment): Promise<ReleaseReply> {
-    const { session, leaseId, epoch, dirty, ttlMs } = command;
+    const { session, leaseId, epoch, dirty, ttlMs, basis } = command;
     return decodeJson(await this.#releases.call([
       session, `{"id":${JSON.stringify(leaseId)},`, String(epoch), dirty ? '1' : '0', ttlMs === undefined ? '' : String(ttlMs),
+      basis ? String(basis.version) : '', basis?.incarnation ?? '', (basis && commitment.reply?.key) ?? '',
       ...new Changes().commitment(commitment).args,
     ]) as Buffer);
   }

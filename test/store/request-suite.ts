@@ -56,6 +56,19 @@ export function requestSuite(bench: Bench): void {
       expect(await isKnown(session, 'r1')).to.equal(false);
     });
 
+    it('are not run again by a release on a basis', async () => {
+      const session = bench.fresh('basis');
+      const c = commandsFor(session);
+      await born(bench.store, session, { writes: [], reply: answered('r1', START_MS, 'x') });
+      const { version, incarnation } = (await bench.store.slot(session))!;
+      const release = c.release({ leaseId: '', basis: { version, incarnation } });
+      const reply = await bench.store.release(release, { writes: [], reply: answered('r1', START_MS, 'again') });
+      expect(reply).to.deep.equal({ kind: 'refused', reason: 'basis' });
+      expect((await bench.store.release(release, { writes: [], reply: answered('r2', START_MS, 'y') })).kind).to.equal('committed');
+      expect((await ask(session, 'r1')).reply!.body!.toString()).to.equal('x');
+      expect((await ask(session, 'r2')).kind).to.equal('replay');
+    });
+
     it('keep an answer of the largest size, and of a larger one only that it was given', async () => {
       const session = bench.fresh('large');
       await commitAll(session, [

@@ -49,6 +49,11 @@ export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
   release: (c) => ({
     'of the lease': c.release(), 'of a pure read': c.release({ dirty: false }), 'with a time to live': c.release({ ttlMs: 77 }),
     'of another lease': c.release({ leaseId: 'lease-9' }), 'of another epoch': c.release({ epoch: 4 }),
+    'on a basis': c.release({ leaseId: '', basis: { version: 1, incarnation: 'incarnation-a' } }),
+    'on the basis of a birth': c.release({ leaseId: '', dirty: false, basis: { version: 0, incarnation: 'incarnation-a' } }),
+    'on an older basis': c.release({ leaseId: '', basis: { version: 0, incarnation: 'incarnation-a' } }),
+    'on the basis of another life': c.release({ leaseId: '', basis: { version: 1, incarnation: 'incarnation-z' } }),
+    'on a basis of another epoch': c.release({ leaseId: '', epoch: 4, basis: { version: 1, incarnation: 'incarnation-a' } }),
   }),
   abandon: (c) => ({ 'of the lease': c.abandon(), 'of another lease': c.abandon('lease-9') }),
   reserve: (c) => ({

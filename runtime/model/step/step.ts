@@ -16,7 +16,7 @@ import { gone, learn } from './learn.js';
 import { abandon, release } from './release.js';
 import { departing, drop, reserve } from './reserve.js';
 
-/** @param seen what the store keeps under the command's request id; only `acquire` asks. */
+/** @param seen what the store keeps under the request id; only `acquire`, and `release` on a basis, ask. */
 export type StepFunction = <C extends Command>(
   slot: Slot | undefined, command: C, here: Here, seen?: Seen,
 ) => Step<Replies[C['verb'] & Verb]>;
@@ -25,7 +25,7 @@ export function createStep(guards: Guards = ALL_GUARDS): StepFunction {
   const step = (slot: Slot | undefined, command: Command, here: Here, seen?: Seen): Step<unknown> => {
     switch (command.verb) {
       case 'acquire': return acquire(slot, command, seen, here, guards);
-      case 'release': return release(slot, command, here, guards);
+      case 'release': return release(slot, command, seen, here, guards);
       case 'abandon': return abandon(slot, command);
       case 'reserve': return reserve(slot, command, here, guards);
       case 'departing': return departing(slot, command);

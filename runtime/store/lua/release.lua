@@ -2,14 +2,21 @@
 local P, now, at = ARGV[1], ARGV[3], 4
 local answers = {}
 while at <= #ARGV do
-  local session, leaseStart, wantedEpoch, dirty, newTtl, count = unpack(ARGV, at, at + 5)
-  at = at + 6
+  local session, leaseStart, wantedEpoch, dirty, newTtl, basis, incarnationThen, newKey, count = unpack(ARGV, at, at + 8)
+  at = at + 9
   local slotKey = P .. 's:' .. session
-  --@read state epoch lease version bytes copying space replies effects nextEffect
+  --@read state epoch lease version bytes copying space replies effects nextEffect incarnation ttlMs lastAccessAtMs owed
   local refusal
   if state ~= 'resident' then refusal = 'state'
   elseif epoch ~= wantedEpoch then refusal = 'epoch'
-  elseif string.sub(lease, 1, #leaseStart) ~= leaseStart then refusal = 'lease' end
+  elseif basis == '' then
+    if string.sub(lease, 1, #leaseStart) ~= leaseStart then refusal = 'lease' end
+  -- Without a lease: only on just the version that the handler ran on, with nobody in between.
+  elseif version ~= basis or incarnation ~= incarnationThen or (lease ~= '' and cjson.decode(lease).untilMs > tonumber(now))
+    or (ttlMs ~= '0' and now - lastAccessAtMs > tonumber(ttlMs) and owed == '[]')
+    or (newKey ~= '' and replies ~= '0' and redis.call('HEXISTS', P .. 'r:' .. #space .. ':' .. space .. ':' .. session, newKey) == 1) then
+    refusal = 'basis'
+  end
   if refusal then
     local width = {s = 3, d = 2, a = 4, l = 4, r = 4, e = 3, x = 2}
     for _ = 1, count do at = at + width[ARGV[at]] end
