@@ -34,6 +34,10 @@ export class FunctionCall implements WorkerCall {
     return this.deployed.timeoutMs;
   }
 
+  get isAborted(): boolean {
+    return this.ended !== undefined;
+  }
+
   get signal(): AbortSignal {
     this.control ??= new AbortController();
     if (this.ended && !this.control.signal.aborted) this.control.abort(this.ended);

@@ -220,7 +220,9 @@ function invocationOf(call: FunctionCall, at: FunctionPath): Invocation {
   const { headers } = call.incoming;
   const invocation: Invocation = {
     function: call.function, worker: call.deployed.worker, timeoutMs: call.timeoutMs, ttlMs: call.deployed.ttlMs, callId: call.callId,
-    session: sessionIdOf(headers['x-session']), request: call.request, signal: call.signal,
+    session: sessionIdOf(headers['x-session']), request: call.request,
+    get signal() { return call.signal; },
+    get isGone() { return call.isAborted; },
   };
   const requestId = headers['x-session-request-id'];
   if (requestId !== undefined) {

@@ -147,3 +147,7 @@ export const STORE_CONNECT_MS = 5_000;
 export const STORE_ANSWER_MS = 10_000;
 /** Memory that a start or a deployment took is given back this long after it. */
 export const TIDY_AFTER_MS = 3_000;
+/** Small sessions that a node remembers from its own commits, data and bookkeeping together. */
+export const MAX_REMEMBERED_BYTES = 16 * 1024 * 1024;
+/** Request ids remembered beside them; a retry is rarely later than a few requests. */
+export const MAX_REMEMBERED_REQUEST_IDS = 32;

@@ -3,15 +3,22 @@ import type { Clock } from '../base/clock.js';
 /** Wakes requests that wait for a session's record to change: a move ended, an attempt was given up. */
 export class Changes {
   readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #listeners = new Set<(session: string) => void>();
 
   constructor(private readonly clock: Clock) {}
 
   /** Says that the record of the session changed here. */
   announce(session: string): void {
+    for (const listener of this.#listeners) listener(session);
     const waiters = this.#waiting.get(session);
     if (!waiters) return;
     this.#waiting.delete(session);
     for (const wake of waiters) wake();
+  }
+
+  /** Calls the listener at every change of any session. */
+  onAny(listener: (session: string) => void): void {
+    this.#listeners.add(listener);
   }
 
   /** Resolves at the next change, or after `ms`: a store shared with a container changes without our knowing. */

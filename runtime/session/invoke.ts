@@ -10,13 +10,14 @@ import {
   LEASE_MS, MAX_KEPT_RESPONSE_BYTES, MAX_REDIRECTS, MAX_SESSION_BYTES, MAX_VALUE_BYTES, MAX_WAIT_MS,
 } from '../model/limits.js';
 import type { Slot } from '../model/record.js';
-import type { Acquire } from '../model/verbs.js';
-import { requestKey, type Acquired, type Commitment, type SessionStore, type Write } from '../store/store.js';
+import type { Acquire, Release } from '../model/verbs.js';
+import { requestKey, type Acquired, type Commitment, type SessionStore, type StoredReply, type Write } from '../store/store.js';
 import { accessTo, emptyAccess, SnapshotGone } from './access.js';
-import type { FunctionRequest, FunctionResponse, SessionAccess, TelemetryEntry, Worker, WorkerAnswer } from './call.js';
+import type { FunctionRequest, FunctionResponse, SessionAccess, TelemetryEntry, Worker, WorkerAnswer, WorkerCall } from './call.js';
 import type { Changes } from './changes.js';
 import type { Leave, WaitingLine } from './line.js';
 import type { Located, Neighbourhood } from './ports.js';
+import { applyWrites, noteRequest, RememberedSessions, type Remembered } from './remembered.js';
 import { decodeResponse, digestOf, encodeResponse } from './stored-response.js';
 
 export interface Invocation {
@@ -37,7 +38,10 @@ export interface Invocation {
   /** Version the client has seen: nothing older is answered. */
   minVersion?: number;
   request: FunctionRequest;
-  signal: AbortSignal;
+  /** Aborted when the client goes away. The gateway makes it when it is first looked at. */
+  readonly signal: AbortSignal;
+  /** The same as `signal.aborted`, without making a signal. */
+  readonly isGone?: boolean;
 }
 
 export type Served =
@@ -71,6 +75,11 @@ const READ_TRIES = 5;
 type Errand = () => Promise<unknown>;
 type Next = Served | 'again' | Errand;
 
+/** What a handler ran on: the record, and the data where it is small. */
+type Known = Pick<Remembered, 'slot'> & Partial<Remembered>;
+/** By what a commit is allowed: the lease of an acquire, or a basis. */
+type Right = Pick<Release, 'leaseId' | 'basis'> & Pick<Acquire, 'request'>;
+
 export function createSessions(options: SessionLayerOptions): Sessions {
   const { node, boot, store, line, changes, neighbourhood, clock, ids } = options;
 
@@ -81,6 +90,9 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     life += 1;
     throw error;
   });
+
+  const remembered = new RememberedSessions();
+  changes.onAny((session) => remembered.forget(session));
 
   async function invoke(call: Invocation): Promise<Served> {
     const served = call.worker.kind === 'read-only' ? await read(call) : await write(call);
@@ -93,7 +105,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   async function write(call: Invocation): Promise<Served> {
     const deadlineMs = clock.now() + MAX_WAIT_MS;
     for (;;) {
-      const entered = line.enter(call.session, call.signal);
+      const entered = line.enter(call.session, call);
       const leave: Leave = typeof entered === 'function' ? entered : await entered;
       let served: Served | Errand;
       try {
@@ -117,7 +129,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     } finally {
       clock.clearTimeout(timer);
     }
-    if (call.signal.aborted) throw new Fault('CLIENT_GONE');
+    if (isGone(call)) throw new Fault('CLIENT_GONE');
   }
 
   async function inTurn(call: Invocation, deadlineMs: number): Promise<Served | Errand> {
@@ -127,15 +139,36 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     };
     if (call.requestId) command.request = { id: call.requestId, digest: digestOf(call.request) };
     if (call.redirectedHome) command.redirected = { home: call.redirectedHome };
+    if (!isGone(call)) {
+      const served = await fromMemory(call, command);
+      if (served) return served;
+    }
     for (;;) {
       const acquired = await orNewLife(store.acquire(command));
-      const next = acquired.kind === 'granted' && !call.signal.aborted
+      const next = acquired.kind === 'granted' && !isGone(call)
         ? await run(call, command, acquired)
         : await otherwise(call, command, acquired);
       if (next !== 'again') return next;
-      if (call.signal.aborted) throw new Fault('CLIENT_GONE');
+      if (isGone(call)) throw new Fault('CLIENT_GONE');
       if (clock.now() >= deadlineMs) throw new Fault(acquired.kind === 'busy' ? 'BUSY' : 'MOVING', { waiting: 1 });
     }
+  }
+
+  /**
+   * The short way: the handler runs on what this process knows from its own last commit, and the store commits only if
+   * that is still the present. If not, nothing has happened, and the request goes the long way (the handler runs again).
+   */
+  async function fromMemory(call: Invocation, command: Acquire): Promise<Served | undefined> {
+    const known = remembered.get(call.session);
+    if (!known?.slot.functions.includes(call.function)) return undefined;
+    const { slot, data, requests } = known;
+    if (command.request && requests.has(requestKey(call.function, command.request.id))) return undefined;
+    // Until the store has spoken, nobody knows; and whatever goes wrong, the next request asks it.
+    remembered.forget(call.session);
+    const answer = await call.worker.run(workOf(call, accessTo(store, slot, { kind: 'whole', data }, node)));
+    checkSizes(slot, answer.writes);
+    const { version, incarnation } = slot;
+    return commit(call, known, answer, { leaseId: '', basis: { version, incarnation }, request: command.request });
   }
 
   async function otherwise(call: Invocation, command: Acquire, acquired: Acquired): Promise<Next> {
@@ -200,26 +233,42 @@ export function createSessions(options: SessionLayerOptions): Sessions {
       await abandon(command).catch(() => undefined);
       throw error;
     }
-    return commit(call, command, slot, answer);
+    const data = acquired.loaded?.kind === 'whole' ? acquired.loaded.data : undefined;
+    const served = await commit(call, { slot, data }, answer, command);
+    if (!served) throw new Fault('LEASE_LOST');
+    return served;
   }
 
-  async function commit(call: Invocation, command: Acquire, slot: Slot, answer: WorkerAnswer): Promise<Served> {
+  /** Commits what the handler came to, under a lease or on a basis. Undefined: refused, and nothing was changed. */
+  async function commit(call: Invocation, known: Known, answer: WorkerAnswer, right: Right): Promise<Served | undefined> {
+    const { slot } = known;
     const { writes, effects, response, ttlMs, telemetry } = answer;
     const commitment: Commitment = { writes, effects };
-    if (command.request) {
-      const body = encodeResponse(response);
-      commitment.reply = {
-        key: requestKey(call.function, command.request.id), digest: command.request.digest, atMs: clock.now(),
-        body: body.length <= MAX_KEPT_RESPONSE_BYTES ? body : undefined,
-      };
-    }
+    if (right.request) commitment.reply = storedReply(call, right.request, response);
     const dirty = writes.length > 0 || effects.length > 0;
+    const { leaseId, basis } = right;
     const released = await orNewLife(store.release(
-      { verb: 'release', session: call.session, leaseId: command.leaseId, epoch: slot.epoch, dirty, ttlMs }, commitment,
+      { verb: 'release', session: call.session, leaseId, basis, epoch: slot.epoch, dirty, ttlMs }, commitment,
     ));
-    if (released.kind === 'refused') throw new Fault('LEASE_LOST');
+    if (released.kind === 'refused') return undefined;
+    const { epoch, version } = released;
+    remember(known, answer, version, commitment.reply?.key);
     if (effects.length > 0) neighbourhood.owes(call.session);
-    return { kind: 'answer', response, node, epoch: released.epoch, version: released.version, replayed: false, telemetry };
+    return { kind: 'answer', response, node, epoch, version, replayed: false, telemetry };
+  }
+
+  function storedReply(call: Invocation, { id, digest }: NonNullable<Acquire['request']>, response: FunctionResponse): StoredReply {
+    const body = encodeResponse(response);
+    const kept = body.length <= MAX_KEPT_RESPONSE_BYTES ? body : undefined;
+    return { key: requestKey(call.function, id), digest, atMs: clock.now(), body: kept };
+  }
+
+  /** The session as it is after this commit, for the next request's short way. */
+  function remember({ slot, data, requests = new Set() }: Known, { writes, ttlMs }: WorkerAnswer, version: number, requestId?: string): void {
+    if (!data) return;
+    const bytes = slot.bytes + applyWrites(data, writes);
+    if (requestId !== undefined) noteRequest(requests, requestId);
+    remembered.keep({ ...slot, version, bytes, ttlMs: ttlMs ?? slot.ttlMs, lease: undefined }, data, requests);
   }
 
   async function abandon(command: Acquire): Promise<void> {
@@ -239,14 +288,14 @@ export function createSessions(options: SessionLayerOptions): Sessions {
         if (!(error instanceof SnapshotGone)) throw error;
         overtaken += 1;
       }
-      if (call.signal.aborted) throw new Fault('CLIENT_GONE');
+      if (isGone(call)) throw new Fault('CLIENT_GONE');
       if (clock.now() >= deadlineMs) throw new Fault('MOVING');
     }
   }
 
   /** Writers have overtaken the read too often: in its turn none of them runs. */
   async function readInTurn(call: Invocation): Promise<Served | 'again'> {
-    const leave = await line.enter(call.session, call.signal);
+    const leave = await line.enter(call.session, call);
     try {
       return await readOnce(call);
     } finally {
@@ -305,9 +354,17 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   return { invoke };
 }
 
-function workOf(call: Invocation, session: SessionAccess) {
-  const { callId, request, signal, timeoutMs } = call;
-  return { function: call.function, callId, request, session, signal, timeoutMs };
+function workOf(call: Invocation, session: SessionAccess): WorkerCall {
+  return {
+    function: call.function, request: call.request, session, timeoutMs: call.timeoutMs,
+    // Made when somebody asks: most handlers never do.
+    get callId() { return call.callId; },
+    get signal() { return call.signal; },
+  };
+}
+
+function isGone(call: Invocation): boolean {
+  return call.isGone ?? call.signal.aborted;
 }
 
 function checkSizes(slot: Slot, writes: Write[]): void {

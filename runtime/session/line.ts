@@ -29,10 +29,11 @@ export class WaitingLine {
   constructor(private readonly options: WaitingLineOptions) {}
 
   /**
+   * @param client its signal is looked at only when there is something to wait for
    * @returns the end of the turn, at once when nobody has the session
    * @throws BUSY when the line is full or the wait too long, CLIENT_GONE when the signal aborts
    */
-  enter(session: string, signal?: AbortSignal, place: 'last' | 'first' = 'last'): Leave | Promise<Leave> {
+  enter(session: string, client?: { readonly signal: AbortSignal }, place: 'last' | 'first' = 'last'): Leave | Promise<Leave> {
     const line = this.#lines.get(session);
     if (line === undefined) {
       this.#lines.set(session, { waiting: [] });
@@ -41,7 +42,7 @@ export class WaitingLine {
     if (place === 'last' && line.waiting.length >= this.options.maxWaiting) {
       throw new Fault('BUSY', { waiting: line.waiting.length });
     }
-    return this.#wait(line, place, signal);
+    return this.#wait(line, place, client?.signal);
   }
 
   /** Requests in hand and waiting, over all sessions. */

@@ -72,7 +72,7 @@ describe('the line before a session', () => {
     const line = lineOf(clock);
     const leave = line.enter('a') as Leave;
     const abort = new AbortController();
-    const gone = Promise.resolve(line.enter('a', abort.signal)).catch(codeOf);
+    const gone = Promise.resolve(line.enter('a', abort)).catch(codeOf);
     abort.abort();
     expect(await gone).to.equal('CLIENT_GONE');
     expect(timers.size).to.equal(0);

@@ -1,0 +1,80 @@
+import type { Slot } from '../model/record.js';
+import { MAX_REMEMBERED_BYTES, MAX_REMEMBERED_REQUEST_IDS, SMALL_SESSION_BYTES } from '../model/limits.js';
+import type { SessionData, Write } from '../store/store.js';
+
+/** What this process knows of a session from its own last commit. It is never trusted: the store compares it at the commit. */
+export interface Remembered {
+  slot: Slot;
+  data: SessionData;
+  /** Request ids that took effect while it was remembered; older ones only the store knows. */
+  requests: Set<string>;
+}
+
+/** Room that an entry takes beside its data. */
+const ENTRY_BYTES = 1_024;
+
+/**
+ * Small sessions as of their last commit here, least recently used first out. A call on a remembered
+ * session costs one store command, the commit, which fails if the memory is not the present.
+ */
+export class RememberedSessions {
+  readonly #sessions = new Map<string, Remembered>();
+  #bytes = 0;
+
+  get(session: string): Remembered | undefined {
+    const found = this.#sessions.get(session);
+    if (found) {
+      this.#sessions.delete(session);
+      this.#sessions.set(session, found);
+    }
+    return found;
+  }
+
+  /** Keeps a session as it is after a commit; one that has grown large is forgotten. */
+  keep(slot: Slot, data: SessionData, requests: Set<string> = new Set()): void {
+    this.forget(slot.session);
+    if (slot.bytes > SMALL_SESSION_BYTES) return;
+    this.#sessions.set(slot.session, { slot, data, requests });
+    this.#bytes += slot.bytes + ENTRY_BYTES;
+    for (const [oldest] of this.#sessions) {
+      if (this.#bytes <= MAX_REMEMBERED_BYTES) return;
+      this.forget(oldest);
+    }
+  }
+
+  forget(session: string): void {
+    const found = this.#sessions.get(session);
+    if (!found) return;
+    this.#sessions.delete(session);
+    this.#bytes -= found.slot.bytes + ENTRY_BYTES;
+  }
+}
+
+/** Notes a request id; with too many the oldest goes, and a retry of it is left to the store. */
+export function noteRequest(requests: Set<string>, key: string): void {
+  requests.add(key);
+  if (requests.size > MAX_REMEMBERED_REQUEST_IDS) requests.delete(requests.values().next().value!);
+}
+
+/** Applies a commit's writes as the store did. @returns by how many bytes the session has grown */
+export function applyWrites(data: SessionData, writes: readonly Write[]): number {
+  let grown = 0;
+  for (const write of writes) {
+    const former = data.get(write.key);
+    if (write.op === 'delete') {
+      data.delete(write.key);
+      grown -= former === undefined ? 0 : sizeOf(write.key, former);
+      continue;
+    }
+    const value = write.op === 'set' ? write.value
+      : write.op === 'append' && Array.isArray(former) ? [...former, ...write.values] : write.values;
+    data.set(write.key, value);
+    grown += sizeOf(write.key, value) - (former === undefined ? 0 : sizeOf(write.key, former));
+  }
+  return grown;
+}
+
+function sizeOf(key: string, value: Buffer | Buffer[]): number {
+  const content = Array.isArray(value) ? value.reduce((sum, { length }) => sum + length, 0) : value.length;
+  return Buffer.byteLength(key) + content;
+}
