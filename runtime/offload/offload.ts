@@ -19,6 +19,7 @@ import { Debts } from './debts.js';
 import { Locator } from './locate.js';
 import { Mover, type MoverOptions } from './move.js';
 import { isUnanswered, type Peers, type TakeOrder } from './peers.js';
+import { Reaper } from './reaper.js';
 import { Source } from './source.js';
 import type { StatusFile } from './status.js';
 import { tokenOf, type SessionToken } from './token.js';
@@ -49,6 +50,7 @@ export class Offload {
   readonly debts: Debts;
   readonly locator: Locator;
   readonly conflicts: Conflicts;
+  readonly reaper: Reaper;
 
   constructor(readonly options: OffloadOptions) {
     const { directory } = options;
@@ -56,6 +58,9 @@ export class Offload {
     this.debts = new Debts({ ...options, conflicts: this.conflicts });
     this.source = new Source(options);
     this.locator = new Locator(options);
+    this.reaper = new Reaper({
+      ...options, retire: (session) => this.retire(session), sendHome: (session, home) => this.sendHome(session, home),
+    });
     this.mover = new Mover({
       ...options,
       ancestors: () => directory.ancestors().map(({ name }) => name),
@@ -256,6 +261,7 @@ export class Offload {
       if (slot?.state === 'leaving') this.source.watch(session);
       if (slot && slot.owed.length > 0) this.debts.owes(session);
     }
+    this.reaper.start();
   }
 
   close(): void {
