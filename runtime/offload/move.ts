@@ -2,7 +2,7 @@
  * A move, driven by its target: reserve, copy while the source serves, depart, commit, and then
  * tell whom it concerns. Every step before the commit can be given up; nothing after it can.
  */
-import type { Clock } from '../base/clock.js';
+import { pause, type Clock } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
 import { reasonOf, type Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
@@ -39,6 +39,8 @@ export interface TakeOptions {
   rehome?: boolean;
 }
 
+/** Pause before a store that did not answer is asked again to give a reservation up; doubled each time. */
+const FIRST_DROP_AGAIN_MS = 100;
 /** A depart whose answer was lost is asked again: the same attempt gets the same answer. */
 const DEPART_TRIES = 3;
 
@@ -168,12 +170,31 @@ export class Mover {
   }
 
   async #giveUp(session: string, attempt: string): Promise<void> {
-    await this.options.store.run({ verb: 'drop', session, attempt }).catch((error: unknown) => {
-      this.options.log.warn({ reason: reasonOf(error) }, 'a reservation could not be given up; its deadline ends it');
-    });
     // A commit whose answer the store lost owes what it owes.
     this.options.owes(session);
-    this.options.changes.announce(session);
+    if (!(await this.#drop(session, attempt))) void this.#dropLater(session, attempt);
+  }
+
+  /** A reservation that stays holds requests until its deadline: the store is asked again before that. */
+  async #dropLater(session: string, attempt: string): Promise<void> {
+    const { clock } = this.options;
+    const deadlineMs = clock.now() + RESERVATION_MS;
+    for (let waitMs = FIRST_DROP_AGAIN_MS; clock.now() < deadlineMs; waitMs *= 2) {
+      await pause(clock, waitMs);
+      if (await this.#drop(session, attempt)) return;
+    }
+  }
+
+  async #drop(session: string, attempt: string): Promise<boolean> {
+    const { store, changes, log } = this.options;
+    try {
+      await store.run({ verb: 'drop', session, attempt });
+      changes.announce(session);
+      return true;
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'a reservation could not be given up yet');
+      return false;
+    }
   }
 
   async #reached(step: MoveStepName, session: string): Promise<void> {

@@ -118,6 +118,25 @@ describe('a session on the default domain', () => {
       }
     }
 
+    it('gives a reservation up although the store loses that once, long before its deadline', async () => {
+      await world.add('milan-001', 's', 'a');
+      let failing = false;
+      world.weather = ({ path }) => {
+        if (!path.includes('migrate-session') || !failing) return 'fine';
+        return 'lost';
+      };
+      world.reached = (step) => {
+        if (step !== 'departing') return;
+        failing = true;
+        let drops = 1;
+        world.storeWeather = ({ node, method }) => (node === 'milan' && method === 'run' && drops-- > 0 ? 'lost' : 'fine');
+      };
+      const startedMs = world.clock.now();
+      expect(await up('milan-001').catch(codeOf)).to.be.a('string');
+      expect((await world.during(world.add('milan', 's', 'b'))).items).to.deep.equal(['a', 'b']);
+      expect(world.clock.now() - startedMs).to.be.lessThan(5_000);
+    });
+
     it('creates a session although the path up is cut, and registers it when it heals', async () => {
       world.weather = ({ to }) => (to === 'milan' ? 'lost' : 'fine');
       expect((await world.during(world.add('milan-001', 's', 'a'))).node).to.equal('milan-001');
