@@ -24,6 +24,7 @@ import { createBundles } from './gateway/bundles.js';
 import { Deployments } from './gateway/deployments.js';
 import { createGateway } from './gateway/gateway.js';
 import { createHealth } from './gateway/health.js';
+import { createLocalFunctions } from './gateway/local-functions.js';
 import { nodeRoutes } from './gateway/node-routes.js';
 import { PassingOn } from './gateway/passing-on.js';
 import { createSendOn } from './gateway/send-on.js';
@@ -110,7 +111,8 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const status = new StatusFile(join(stateDir, 'offload-status'));
   const offload = new Offload({
     node: name, store, peers: new Peers(createTransport(peerClient, directory)), directory, status, line, changes, clock, ids, log,
-    random: Math.random, functions: () => deployments.names(), reached: hooks.reached,
+    random: Math.random, reached: hooks.reached,
+    functions: createLocalFunctions({ node: name, deployments, sessions: () => sessions, ids }),
   });
   const carrier = createSendOn((node) => neighbourhood.urlOf(node));
   const neighbourhood = createNeighbourhood(offload, createForward({ clock, sendOn: carrier.sendOn }));

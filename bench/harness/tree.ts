@@ -12,6 +12,7 @@ export interface FunctionPlan {
   name: string;
   folder: string;
   annotations?: Record<string, string>;
+  envVars?: Record<string, string>;
 }
 
 export interface TreeOptions {
@@ -78,10 +79,10 @@ export class Tree {
 
   async #deploy(functions: FunctionPlan[]): Promise<void> {
     const root = this.all[0]!;
-    for (const { name, folder, annotations } of functions) {
+    for (const { name, folder, annotations, envVars } of functions) {
       const { sha256, code } = await bundleFunction(folder, name);
       await this.admin(root, 'PUT', `/system/bundles/${sha256}`, code);
-      await this.admin(root, 'POST', '/system/functions?wait=subtree', { service: name, image: `bundle:${sha256}`, annotations });
+      await this.admin(root, 'POST', '/system/functions?wait=subtree', { service: name, image: `bundle:${sha256}`, annotations, envVars });
     }
   }
 

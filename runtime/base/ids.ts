@@ -28,6 +28,16 @@ export function pidOf(lid: string, idOfNode: string, epoch: number, namespace: s
   return v5(`${lid}/${idOfNode}/${epoch}`, namespace);
 }
 
+/** Id of one effect in its session's outbox; unique because the call is. */
+export function effectId(session: string, request: string, callId: string, index: number): string {
+  return v5(`effect/${session}/${request}/${callId}/${index}`, v5.URL);
+}
+
+/** Request id under which an effect reaches a node: the same in every try, whoever delivers it. */
+export function deliveryId(effect: string, target: string): string {
+  return v5(`delivery/${target}`, effect);
+}
+
 export function isUuid(text: string): boolean {
   return validate(text);
 }

@@ -24,7 +24,26 @@ export interface ReadOnlyContext extends StatelessContext {
   readonly edgeDB: ReadOnlyEdgeDB;
 }
 
+/** What one session asks of another; a body of text or bytes goes as it is, anything else as JSON. */
+export interface EffectRequest {
+  /** POST unless said otherwise. */
+  method?: string;
+  /** Behind the function's name: '' or '/a/b'. */
+  path?: string;
+  query?: string | Record<string, string>;
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
 export interface HandlerContext extends StatelessContext {
   readonly session: Readonly<SessionInfo>;
   readonly edgeDB: EdgeDB;
+  /**
+   * Sends the value to the function on every node of the named levels on the path from the session's home to the root.
+   * Committed with this request's writes; delivered afterwards, in order, once in effect.
+   * @param levels 'city,cloud', or '*' for the whole path, home included
+   */
+  propagate(value: unknown, levels: string, functionName: string): void;
+  /** Calls a function with another session, likewise afterwards and once in effect; its answer goes to nobody. */
+  call(functionName: string, session: string, request?: EffectRequest): void;
 }

@@ -2,8 +2,9 @@
 import { Fault } from '../model/faults.js';
 import { MAX_TELEMETRY_PER_CALL } from '../model/limits.js';
 import type { FunctionKind, FunctionRequest, SessionAccess, SessionInfo, TelemetryEntry, WorkerAnswer } from '../session/call.js';
-import type { HandlerContext, LogLevel, Logger } from './context.js';
+import type { EffectRequest, HandlerContext, LogLevel, Logger } from './context.js';
 import { SessionEdgeDB } from './edgedb.js';
+import { Outbox } from './outbox.js';
 import { HandlerRequest } from './request.js';
 import { toResponse } from './response.js';
 
@@ -37,10 +38,13 @@ export class ExecutionContext implements HandlerContext {
   readonly #db: SessionEdgeDB | undefined;
   #logger: Logger | undefined;
   #telemetry: TelemetryEntry[] | undefined;
+  #outbox: Outbox | undefined;
+  readonly #readOnly: boolean;
 
   constructor(run: Run, place: Place, readOnly: boolean) {
     this.#run = run;
     this.#place = place;
+    this.#readOnly = readOnly;
     this.#db = run.session && new SessionEdgeDB(run.session, readOnly);
   }
 
@@ -77,13 +81,26 @@ export class ExecutionContext implements HandlerContext {
     entries.push({ level, target: String(target), value, atMs: this.#place.now() });
   }
 
+  propagate(value: unknown, levels: string, functionName: string): void {
+    this.#effects().propagate(value, levels, functionName);
+  }
+
+  call(functionName: string, session: string, request: EffectRequest = {}): void {
+    this.#effects().call(functionName, session, request);
+  }
+
+  #effects(): Outbox {
+    if (this.#readOnly || !this.#run.session) throw new TypeError('Only a function that extends Offloadable can have effects on other sessions');
+    return this.#outbox ??= new Outbox(this.#run.callId, this.#run.request, this.#run.session.info);
+  }
+
   /** The answer for what the handler returned. Throws what makes it unsendable. */
   answer(returned: unknown): WorkerAnswer {
     const response = toResponse(returned);
     const writes = this.#db ? this.#db.finish() : NONE as never[];
     // An answer made without data that could not be read must not be committed, even when the handler hid the error.
     if (this.#db?.failure !== undefined) throw this.#db.failure;
-    const answer: WorkerAnswer = { response, writes, effects: NONE as never[], telemetry: this.#telemetry ?? NONE as never[] };
+    const answer: WorkerAnswer = { response, writes, effects: this.#outbox?.rows ?? NONE as never[], telemetry: this.#telemetry ?? NONE as never[] };
     if (this.#db?.ttlMs !== undefined) answer.ttlMs = this.#db.ttlMs;
     return answer;
   }

@@ -2,7 +2,7 @@
  * What the code of a function imports. It is bundled into the function, so it has to stay small and
  * may import nothing that runs a node.
  */
-export type { HandlerContext, Logger, LogLevel, ReadOnlyContext, StatelessContext } from './context.js';
+export type { EffectRequest, HandlerContext, Logger, LogLevel, ReadOnlyContext, StatelessContext } from './context.js';
 export type { EdgeDB, ReadOnlyEdgeDB } from './edgedb.js';
 export { Offloadable, ReadOnlyOffloadable } from './offloadable.js';
 export type { HandlerRequest } from './request.js';

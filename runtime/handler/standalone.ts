@@ -103,6 +103,7 @@ function aloneWith(store: SessionStore): Neighbourhood {
     sendHome: (_session, home) => Promise.reject(unreachable(home)),
     forward: (_call, to) => Promise.reject(unreachable(to)),
     owes: () => undefined,
+    mayOwe: () => undefined,
   };
 }
 

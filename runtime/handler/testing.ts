@@ -1,6 +1,6 @@
 /** For unit tests of handlers: a request and a context without a node around them. */
 import type { SessionInfo, TelemetryEntry } from '../session/call.js';
-import type { HandlerContext, LogLevel } from './context.js';
+import type { EffectRequest, HandlerContext, LogLevel } from './context.js';
 import { ExecutionContext } from './execution.js';
 import { HandlerRequest } from './request.js';
 import { encodeValue, type Value } from './value.js';
@@ -37,6 +37,10 @@ export interface TestContextOptions {
   log?: (level: LogLevel, message: string, details?: Record<string, unknown>) => void;
   /** Called for every sample the handler records. */
   telemetry?: (entry: Omit<TelemetryEntry, 'atMs'>) => void;
+  /** Called for every value the handler propagates. */
+  propagate?: (value: unknown, levels: string, functionName: string) => void;
+  /** Called for every call the handler asks for on another session. */
+  call?: (functionName: string, session: string, request: EffectRequest) => void;
 }
 
 class TestContext extends ExecutionContext {
@@ -56,6 +60,16 @@ class TestContext extends ExecutionContext {
   override telemetryLog(level: TelemetryEntry['level'], target: string, value: number): void {
     super.telemetryLog(level, target, value);
     this.options.telemetry?.({ level, target, value });
+  }
+
+  override propagate(value: unknown, levels: string, functionName: string): void {
+    super.propagate(value, levels, functionName);
+    this.options.propagate?.(value, levels, functionName);
+  }
+
+  override call(functionName: string, session: string, request: EffectRequest = {}): void {
+    super.call(functionName, session, request);
+    this.options.call?.(functionName, session, request);
   }
 }
 

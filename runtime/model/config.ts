@@ -62,4 +62,6 @@ export const ANNOTATIONS = {
   timeoutMs: 'timeout-ms',
   /** Idle time to live of new sessions in seconds. */
   sessionTtl: 'session-ttl',
+  /** `true`: takes what others propagate to it. */
+  receives: 'receives',
 } as const;

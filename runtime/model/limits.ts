@@ -151,3 +151,18 @@ export const TIDY_AFTER_MS = 3_000;
 export const MAX_REMEMBERED_BYTES = 16 * 1024 * 1024;
 /** Request ids remembered beside them; a retry is rarely later than a few requests. */
 export const MAX_REMEMBERED_REQUEST_IDS = 32;
+/** Effects that one request may have on other sessions: each is a delivery of its own. */
+export const MAX_EFFECTS_PER_REQUEST = 100;
+/** One effect, as it lies in the outbox: outboxes are carried in a move's pause. */
+export const MAX_EFFECT_BYTES = 256 * 1024;
+/** Undelivered effects of one session; beyond, its requests get 503 until the receivers are back. */
+export const MAX_UNDELIVERED_EFFECTS = 1_000;
+/** Sessions of a node whose effects are on their way at once: fewer than may wait in the line of one receiving session. */
+export const MAX_DELIVERING = 32;
+/** First and longest pause before an effect is delivered again. */
+export const DELIVER_FIRST_MS = 100;
+export const DELIVER_MOST_MS = 2_000;
+/** A delivery waits for its session, as any request, and for its handler. */
+export const DELIVERY_MS = 45_000;
+/** Effects that nobody takes, kept for an operator to see; the oldest are dropped beyond, each is also in the log. */
+export const MAX_DEAD_LETTERS = 1_000;

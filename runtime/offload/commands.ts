@@ -8,6 +8,7 @@ import { Fault } from '../model/faults.js';
 import type { Slot } from '../model/record.js';
 import { parseChoice } from './choose.js';
 import type { Offload } from './offload.js';
+import { propagationOf } from './orders.js';
 import { STREAM_TYPE, type MoveStep } from './peers.js';
 import { seedData } from './seed-wire.js';
 import { parseStatus } from './status.js';
@@ -68,6 +69,8 @@ export function createCommands(offload: Offload): Commands {
       if (call.accept.includes('text/plain')) return { status: 200, text: isAway ? `offloaded: yes (${slot.current})` : 'offloaded: no' };
       return json({ offloaded: isAway, location: slot.state === 'resident' ? node : slot.current, state: slot.state, ...tokenOf(slot) });
     },
+
+    'receive-propagate': async (_params, body) => json(await offload.receiver.propagate(propagationOf(body, offload.options.ids))),
   };
 
   async function known(session: string): Promise<Slot> {

@@ -24,7 +24,7 @@ export interface MoverOptions {
   log: Log;
   /** Ancestors, nearest first: a new home registers its session with them. */
   ancestors(): string[];
-  /** Called after a commit that owes messages. */
+  /** Called after a commit: the session may owe messages, and effects that came with it. */
   owes(session: string): void;
   /** Test hook: called with the name of each step as it is reached. */
   reached?(step: MoveStepName, session: string): void | Promise<void>;
@@ -138,7 +138,7 @@ export class Mover {
     if (reply.kind !== 'committed') throw new Fault('MOVE_REFUSED', { reason: `the commit was refused (${reply.reason})` });
     changes.announce(session);
     await this.#reached('committed', session);
-    if (reply.slot.owed.length > 0) this.options.owes(session);
+    this.options.owes(session);
     return reply.slot;
   }
 

@@ -21,6 +21,7 @@ export function createNeighbourhood(offload: Offload, forward: Forward): Neighbo
     retire: (session) => offload.retire(session),
     sendHome: (session, home) => offload.sendHome(session, home),
     forward,
-    owes: (session) => offload.debts.owes(session),
+    owes: (session, effects) => offload.owes(session, effects),
+    mayOwe: (session, effects) => offload.effects.mayOwe(session, effects),
   };
 }

@@ -15,11 +15,15 @@ import type { WaitingLine } from '../session/line.js';
 import type { SessionStore } from '../store/store.js';
 import { choose, type Choice } from './choose.js';
 import { Conflicts } from './conflicts.js';
+import { DeadLetters } from './dead-letters.js';
 import { Debts } from './debts.js';
+import { Effects } from './effects.js';
 import { Locator } from './locate.js';
 import { Mover, type MoverOptions } from './move.js';
+import { Paths } from './path.js';
 import { isUnanswered, type Peers, type TakeOrder } from './peers.js';
 import { Reaper } from './reaper.js';
+import { Receiver, type LocalFunctions } from './receive.js';
 import { Source } from './source.js';
 import type { StatusFile } from './status.js';
 import { tokenOf, type SessionToken } from './token.js';
@@ -40,7 +44,7 @@ export interface OffloadOptions {
   log: Log;
   random(): number;
   /** Functions deployed here. */
-  functions(): string[];
+  functions: LocalFunctions;
   reached?: MoverOptions['reached'];
 }
 
@@ -51,6 +55,10 @@ export class Offload {
   readonly locator: Locator;
   readonly conflicts: Conflicts;
   readonly reaper: Reaper;
+  readonly paths: Paths;
+  readonly receiver: Receiver;
+  readonly deadLetters: DeadLetters;
+  readonly effects: Effects;
 
   constructor(readonly options: OffloadOptions) {
     const { directory } = options;
@@ -64,13 +72,23 @@ export class Offload {
     this.mover = new Mover({
       ...options,
       ancestors: () => directory.ancestors().map(({ name }) => name),
-      owes: (session) => this.debts.owes(session),
+      owes: (session) => this.owes(session),
     });
+    this.paths = new Paths(options);
+    this.receiver = new Receiver(options.node, options.functions);
+    this.deadLetters = new DeadLetters(options);
+    this.effects = new Effects({ ...options, receiver: this.receiver, paths: this.paths, deadLetters: this.deadLetters });
   }
 
   /** False while this node passes offloaded sessions on to its parent; the root always takes them. */
   accepting(): boolean {
     return this.options.status.current === 'accept' || this.options.directory.isRoot();
+  }
+
+  /** Pays what the session owes and delivers its effects, `effects` of which are new. */
+  owes(session: string, effects = 0): void {
+    this.debts.owes(session);
+    this.effects.owes(session, effects);
   }
 
   // ── Up ───────────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +149,7 @@ export class Offload {
     let unanswered: unknown;
     for (const ancestor of ancestors) {
       try {
-        const offered = await peers.onload(ancestor.name, { session, choose: choice, asker: node, functions: this.options.functions() });
+        const offered = await peers.onload(ancestor.name, { session, choose: choice, asker: node, functions: this.options.functions.names() });
         if (offered.length > 0) return await Promise.all(offered.map((token) => this.mover.take(token)));
       } catch (error) {
         if (!isUnanswered(error)) throw error;
@@ -229,6 +247,10 @@ export class Offload {
     const slot = await store.slot(session);
     // In the session's turn nobody in this process holds it: such a lease is left over from a former life or a lost answer.
     if (slot?.lease?.owner === node) await store.run({ verb: 'abandon', session, leaseId: slot.lease.id });
+    if ((await store.effects(session, 1)).length > 0) {
+      this.effects.owes(session);
+      throw new Fault('EFFECTS_WAITING', { waiting: 1 });
+    }
     const knownBy = slot?.knownBy ?? [];
     const owed = knownBy.map((to): Owed => ({ to, kind: 'gone', epoch: 0 }));
     const reply = await store.run({ verb: 'expire', session, forced: false, owed, keepMs: TOMBSTONE_KEEP_MS });
@@ -246,6 +268,7 @@ export class Offload {
       if (slot?.arriving) await store.run({ verb: 'drop', session, attempt: slot.arriving.attempt });
       if (slot?.state === 'leaving') this.source.watch(session);
       if (slot && slot.owed.length > 0) this.debts.owes(session);
+      if (slot?.state === 'resident') this.effects.owes(session);
     }
   }
 
@@ -260,6 +283,7 @@ export class Offload {
       }
       if (slot?.state === 'leaving') this.source.watch(session);
       if (slot && slot.owed.length > 0) this.debts.owes(session);
+      if (slot?.state === 'resident') this.effects.owes(session);
     }
     this.reaper.start();
   }
@@ -267,6 +291,7 @@ export class Offload {
   close(): void {
     this.source.close();
     this.debts.close();
+    this.effects.close();
   }
 
   async #resident(session: string): Promise<Slot> {
@@ -291,7 +316,7 @@ export class Offload {
   }
 
   #missingFunctions({ functions }: SessionToken): string[] {
-    const deployed = new Set(this.options.functions());
+    const deployed = new Set(this.options.functions.names());
     return functions.filter((name) => !deployed.has(name));
   }
 }

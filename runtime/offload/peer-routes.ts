@@ -2,6 +2,7 @@
 import { Fields } from '../base/fields.js';
 import type { Route } from '../base/reply.js';
 import type { Offload } from './offload.js';
+import { callOf } from './orders.js';
 import type { ClaimRequest } from './peers.js';
 
 /** Path → handler of a POST with a JSON body; the answer is JSON. */
@@ -23,6 +24,8 @@ export function createPeerCalls(offload: Offload): PeerCalls {
       return store.run({ verb: 'gone', session: fields.session(), epoch: fields.count('epoch'), incarnation: fields.text('incarnation') });
     },
     '/peer/record': async (body) => ({ slot: (await store.slot(new Fields(body).session())) ?? null }),
+    '/peer/call': async (body) => offload.receiver.call(callOf(body)),
+    '/peer/path': async () => offload.paths.own(),
     '/peer/take': async (body) => {
       const fields = new Fields(body);
       return offload.take({ session: fields.session(), from: fields.text('from'), rehome: fields.flag('rehome') });
@@ -55,5 +58,6 @@ function operatorRoutes(offload: Offload): Route[] {
       },
     },
     { method: 'GET', path: '/api/v1/conflicts', access: 'admin', run: async () => ({ status: 200, json: offload.conflicts.list() }) },
+    { method: 'GET', path: '/api/v1/dead-letters', access: 'admin', run: async () => ({ status: 200, json: offload.deadLetters.list() }) },
   ];
 }

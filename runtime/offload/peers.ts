@@ -1,8 +1,11 @@
 /** The calls that nodes make on each other, typed; how they travel (HTTP, signed) is the transport's. */
 import { Fault } from '../model/faults.js';
+import { DELIVERY_MS } from '../model/limits.js';
 import type { Passport, Slot } from '../model/record.js';
 import type { AskReply, ClaimReply, CopyReply, DepartReply, LearnReply } from '../model/verbs.js';
 import type { Item } from '../store/store.js';
+import type { PathAnswer } from './path.js';
+import type { CallOrder, PropagateOrder, Received } from './receive.js';
 import { decodeStream, type DecodedStream } from './stream.js';
 import type { SessionToken } from './token.js';
 
@@ -86,6 +89,21 @@ export class Peers {
   /** Asks an ancestor for sessions homed in the asker's subtree; possibly none. */
   async onload(node: string, query: { session?: string; choose?: string; asker: string; functions: string[] }): Promise<SessionToken[]> {
     return (await this.transport.json(node, '/function/onload-session', query, SHORT_MS)) as SessionToken[];
+  }
+
+  /** Brings a propagated value to a node; the answer comes when the function has taken it. */
+  propagate(node: string, order: PropagateOrder): Promise<Received> {
+    return this.transport.json(node, '/function/receive-propagate', order, DELIVERY_MS) as Promise<Received>;
+  }
+
+  /** Has a node call one of its functions for another node's session. */
+  call(node: string, order: CallOrder): Promise<Received> {
+    return this.transport.json(node, '/peer/call', order, DELIVERY_MS) as Promise<Received>;
+  }
+
+  /** The node's way to the root. */
+  path(node: string): Promise<PathAnswer> {
+    return this.transport.json(node, '/peer/path', {}, SHORT_MS) as Promise<PathAnswer>;
   }
 
   /** Tells a node where a session is (confirm and update are one). */

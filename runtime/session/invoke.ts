@@ -166,7 +166,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     // Until the store has spoken, nobody knows; and whatever goes wrong, the next request asks it.
     remembered.forget(call.session);
     const answer = await call.worker.run(workOf(call, accessTo(store, slot, { kind: 'whole', data }, node)));
-    checkSizes(slot, answer.writes);
+    checkAnswer(call, slot, answer);
     const { version, incarnation } = slot;
     return commit(call, known, answer, { leaseId: '', basis: { version, incarnation }, request: command.request });
   }
@@ -227,7 +227,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     let answer: WorkerAnswer;
     try {
       answer = await call.worker.run(workOf(call, accessTo(store, slot, acquired.loaded!, node)));
-      checkSizes(slot, answer.writes);
+      checkAnswer(call, slot, answer);
     } catch (error) {
       // What the handler came to is the answer, also when the store does not take the lease back now.
       await abandon(command).catch(() => undefined);
@@ -237,6 +237,11 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     const served = await commit(call, { slot, data }, answer, command);
     if (!served) throw new Fault('LEASE_LOST');
     return served;
+  }
+
+  function checkAnswer({ session }: Invocation, slot: Slot, { writes, effects }: WorkerAnswer): void {
+    checkSizes(slot, writes);
+    if (effects.length > 0) neighbourhood.mayOwe(session, effects.length);
   }
 
   /** Commits what the handler came to, under a lease or on a basis. Undefined: refused, and nothing was changed. */
@@ -253,7 +258,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     if (released.kind === 'refused') return undefined;
     const { epoch, version } = released;
     remember(known, answer, version, commitment.reply?.key);
-    if (effects.length > 0) neighbourhood.owes(call.session);
+    if (effects.length > 0) neighbourhood.owes(call.session, effects.length);
     return { kind: 'answer', response, node, epoch, version, replayed: false, telemetry };
   }
 

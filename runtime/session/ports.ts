@@ -25,6 +25,8 @@ export interface Neighbourhood {
   sendHome(session: string, home: string): Promise<void>;
   /** Carries the request to where the session is, instead of the client. */
   forward(call: Invocation, to: string, home: string): Promise<Served>;
-  /** Something is owed to somebody since this commit. */
-  owes(session: string): void;
+  /** Something is owed to somebody since this commit; `effects` of it are new rows of the outbox. */
+  owes(session: string, effects?: number): void;
+  /** Throws EFFECTS_WAITING when the session has too many undelivered effects for so many more. */
+  mayOwe(session: string, effects: number): void;
 }

@@ -14,7 +14,9 @@ import { createNeighbourhood } from '../../runtime/offload/neighbourhood.js';
 import { Offload } from '../../runtime/offload/offload.js';
 import { createPeerCalls, type PeerCalls } from '../../runtime/offload/peer-routes.js';
 import { Peers, type Transport } from '../../runtime/offload/peers.js';
+import type { LocalFunctions } from '../../runtime/offload/receive.js';
 import type { OffloadStatus, StatusFile } from '../../runtime/offload/status.js';
+import { Outbox } from '../../runtime/handler/outbox.js';
 import type { FunctionKind, Worker, WorkerAnswer, WorkerCall } from '../../runtime/session/call.js';
 import { Changes } from '../../runtime/session/changes.js';
 import { createSessions, type Served, type Sessions } from '../../runtime/session/invoke.js';
@@ -113,6 +115,8 @@ export class World {
   readonly #lives = new Map<string, Life>();
   readonly #stores = new Map<string, SessionStore>();
   readonly nodes = new Map<string, TestNode>();
+  /** Functions that others may propagate to. */
+  readonly receivers = new Map<string, Worker>([['ledger', ledgerWorker()]]);
   weather: Weather = () => 'fine';
   storeWeather: StoreWeather = () => 'fine';
   /** Called at every step of a move; throwing there is a crash of its driver. */
@@ -166,6 +170,16 @@ export class World {
       [target, home, redirects] = [served.to, served.home, redirects + 1];
       if (redirects > 8) throw new Error('redirected for ever');
     }
+  }
+
+  /** Everything that a list session has, wherever it is held. */
+  async itemsOf(session: string): Promise<string[]> {
+    for (const store of this.#stores.values()) {
+      if ((await store.slot(session))?.state !== 'resident') continue;
+      const { value } = await store.readKey(session, 'items');
+      return (Array.isArray(value) ? value : []).map((item) => item.toString());
+    }
+    return [];
   }
 
   /** Empty `item` only reads, but as a writer does. */
@@ -230,11 +244,27 @@ export class World {
     const ids = { uuid: () => this.uuid() };
     const offload = new Offload({
       node: name, store, peers, directory, status: memoryStatus(), line, changes, clock, ids, log: silentLog,
-      random: () => 0.5, functions: () => this.functions, reached: (step, session) => this.reached(step, session),
+      random: () => 0.5, functions: this.#functionsOf(name), reached: (step, session) => this.reached(step, session),
     });
     const neighbourhood = createNeighbourhood(offload, () => Promise.reject(new Fault('MOVING')));
     const sessions = createSessions({ node: name, boot: this.uuid(), store, line, changes, neighbourhood, clock, ids });
     this.nodes.set(name, { name, store, offload, sessions, commands: createCommands(offload), peerCalls: createPeerCalls(offload) });
+  }
+
+  /** Every node has every function; those that receive are `receivers`. */
+  #functionsOf(name: string): LocalFunctions {
+    const names = () => [...this.functions, ...this.receivers.keys()];
+    return {
+      names,
+      find: (asked) => (names().includes(asked) ? { isStateful: this.receivers.get(asked)?.kind !== 'stateless', receives: this.receivers.has(asked) } : undefined),
+      call: async ({ function: called, id, session, request, redirectedHome, hops }) => {
+        const worker = this.receivers.get(called) ?? listWorker('offloadable');
+        const call = { function: called, callId: this.uuid(), request, timeoutMs: 1_000, signal: new AbortController().signal };
+        if (session !== undefined) return this.node(name).sessions.invoke({ ...call, worker, ttlMs: 0, session, requestId: id, redirectedHome, hops });
+        const { response } = await worker.run(call);
+        return { kind: 'answer', response, node: name, epoch: 0, version: 0, replayed: false };
+      },
+    };
   }
 
   /** A store as its node sees it: answers take time, and none comes after the node's end. */
@@ -304,18 +334,36 @@ async function* brokenWith(life: Life, stream: AsyncIterable<Buffer>): AsyncGene
   }
 }
 
+/** What else an added item does. */
+export type AskFor = (outbox: Outbox, item: string, session: string) => void;
+
 /** Appends the query's item to the list `items` and answers the list. */
-export function listWorker(kind: FunctionKind): Worker {
+export function listWorker(kind: FunctionKind, askFor: AskFor = () => undefined): Worker {
   return {
     kind,
-    run: async ({ request, session }: WorkerCall): Promise<WorkerAnswer> => {
+    run: async ({ callId, request, session }: WorkerCall): Promise<WorkerAnswer> => {
       const stored = session!.data ? session!.data.get('items') : await session!.fetch('items');
       const items = (Array.isArray(stored) ? stored : []).map((value) => value.toString());
       const item = new URLSearchParams(request.query).get('add') ?? '';
       if (item === 'throw') throw new Fault('HANDLER_FAILED', { call: 'x' });
       const writes = item === '' ? [] : [{ op: 'append' as const, key: 'items', values: [Buffer.from(item)] }];
       const body = Buffer.from(JSON.stringify(item === '' ? items : [...items, item]));
-      return { response: { status: 200, headers: {}, body }, writes, effects: [], telemetry: [] };
+      const outbox = new Outbox(callId, request, session!.info);
+      if (item !== '') askFor(outbox, item, session!.info.id);
+      return { response: { status: 200, headers: {}, body }, writes, effects: outbox.rows, telemetry: [] };
+    },
+    close: async () => undefined,
+  };
+}
+
+/** Appends whatever it receives to the list `items`; refuses for good what begins with "no". */
+export function ledgerWorker(): Worker {
+  return {
+    kind: 'offloadable',
+    run: async ({ request: { body } }: WorkerCall): Promise<WorkerAnswer> => {
+      const status = body.toString().startsWith('no') ? 400 : 200;
+      const writes = body.length > 0 && status === 200 ? [{ op: 'append' as const, key: 'items', values: [body] }] : [];
+      return { response: { status, headers: {}, body: Buffer.alloc(0) }, writes, effects: [], telemetry: [] };
     },
     close: async () => undefined,
   };

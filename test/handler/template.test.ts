@@ -54,7 +54,7 @@ for (const language of ['node-offload', 'node-offload-js']) {
 describe('The stack', () => {
   it('deploys every example function', async () => {
     const stack = parse(await readFile('stack.yml', 'utf8')) as { functions: Record<string, { handler: string; lang: string }> };
-    expect(Object.keys(stack.functions)).to.include.members(['shopping-cart', 'empty-function', 'cdn-upload', 'cdn-download', 'cpu-burn']);
+    expect(Object.keys(stack.functions)).to.include.members(['shopping-cart', 'products-counter', 'empty-function', 'cdn-upload', 'cdn-download', 'cpu-burn']);
     for (const [name, { handler }] of Object.entries(stack.functions)) expect(handler).to.equal(`./functions/${name}`);
   });
 });

@@ -5,6 +5,7 @@ import { systemClock } from '../../runtime/base/clock.js';
 import { silentLog } from '../../runtime/base/log.js';
 import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
 import type { FunctionResponse, Worker } from '../../runtime/session/call.js';
+import { decodeRow } from '../../runtime/session/effect.js';
 import { Fault } from '../../runtime/model/faults.js';
 import { call, deployment, faultOf, Functions, Lines, request, session, text } from './support.js';
 
@@ -56,6 +57,31 @@ for (const kind of ['inline', 'process']) {
       expect((await esm.run(call({ session: session() }))).response.body.toString()).to.equal('anna');
       const cjs = await load("const os = require('node:os'); module.exports = () => typeof os.cpus;", { extension: 'js' });
       expect((await answerOf(cjs)).body.toString()).to.equal('function');
+    });
+
+    it('answers the effects that the handler asked for, in order, each with an id of its own', async () => {
+      const worker = await offloadable(`context.propagate('è', 'city, cloud', 'receiver');
+        context.propagate(new Uint8Array([0, 255]), '*', 'receiver');
+        context.call('other', 'bruno', { path: '/a', query: { p: '1' }, body: { k: 1 } });`);
+      const { effects } = await worker.run(call({ session: session() }));
+      expect(effects.map(({ body }) => decodeRow(body))).to.deep.equal([
+        { kind: 'propagate', function: 'receiver', levels: ['city', 'cloud'], home: 'milan-001', content: { value: 'è' } },
+        { kind: 'propagate', function: 'receiver', levels: ['*'], home: 'milan-001', content: { base64: 'AP8=' } },
+        {
+          kind: 'call', function: 'other', session: 'bruno', home: 'milan-001',
+          request: { method: 'POST', path: '/a', query: 'p=1', headers: {}, content: { value: { k: 1 } } },
+        },
+      ]);
+      const again = await worker.run(call({ session: session() }));
+      expect(new Set([...effects, ...again.effects].map(({ id }) => id)).size).to.equal(6);
+    });
+
+    it('bounds the effects of one request in number and size, and has none without a session', async () => {
+      const many = await offloadable(`for (let n = 0; n < 101; n += 1) context.propagate('x', '*', 'r')`);
+      expect(await faultOf(many.run(call({ session: session() })))).to.include({ code: 'EFFECTS_TOO_MANY' });
+      const large = await offloadable(`context.propagate('x'.repeat(300_000), '*', 'r')`);
+      expect(await faultOf(large.run(call({ session: session() })))).to.include({ code: 'EFFECT_TOO_LARGE' });
+      expect(await faultOf((await plain(`context.propagate('x', '*', 'r')`)).run(call()))).to.include({ code: 'HANDLER_FAILED' });
     });
 
     it('hands over method, path, query, headers and body', async () => {

@@ -12,6 +12,7 @@ describe('the domain under a seeded storm of moves, lost calls and crashes', () 
       expect(report.storeFailures, 'failed calls of a store').to.be.greaterThan(0);
       expect(report.reads, 'reads').to.be.greaterThan(20);
       expect(report.acknowledged, 'acknowledged writes').to.be.greaterThan(200);
+      expect(report.delivered, 'effects at the root').to.be.at.least(report.acknowledged);
     });
   }
 

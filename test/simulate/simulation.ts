@@ -4,7 +4,7 @@
  */
 import { Fault } from '../../runtime/model/faults.js';
 import type { Subtree } from '../../runtime/base/directory.js';
-import { type InvokeExtra, World } from '../domain/world.js';
+import { type InvokeExtra, listWorker, World } from '../domain/world.js';
 import { randomTree } from './random-tree.js';
 
 export interface SimulationOptions {
@@ -33,6 +33,8 @@ export interface SimulationReport {
   reads: number;
   flips: number;
   maxRedirects: number;
+  /** Effects that the root's ledger got. */
+  delivered: number;
   /** Empty when every invariant held. */
   violations: string[];
 }
@@ -49,6 +51,9 @@ export function mulberry32(seed: number): () => number {
 }
 
 const RETRIES = 400;
+/** Every list tells the ledgers above it of each item. */
+const telling = listWorker('offloadable', (outbox, item, session) => outbox.propagate(`${session}:${item}`, '*', 'ledger'));
+const ledgerAt = (node: string) => `propagate:ledger@${node}`;
 
 export async function simulate({ seed, steps, sessions = 4, clients = 6, tree }: SimulationOptions): Promise<SimulationReport> {
   const random = mulberry32(seed);
@@ -57,7 +62,7 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree }:
   const mostRedirects = Math.max(2, levelsOf(shape) - 1);
   const names = [...world.nodes.keys()];
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
-  const report: SimulationReport = { seed, steps, acknowledged: 0, moves: 0, refusedMoves: 0, crashes: 0, lostCalls: 0, storeFailures: 0, reads: 0, flips: 0, maxRedirects: 0, violations: [] };
+  const report: SimulationReport = { seed, steps, acknowledged: 0, moves: 0, refusedMoves: 0, crashes: 0, lostCalls: 0, storeFailures: 0, reads: 0, flips: 0, maxRedirects: 0, delivered: 0, violations: [] };
   const sent = new Map<string, string[]>();
   const acknowledged = new Map<string, string[]>();
   let begun = 0;
@@ -134,7 +139,7 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree }:
   async function reach(at: string, session: string, item: string, extra: InvokeExtra): Promise<{ items: string[]; version: number }> {
     let [target, home, redirects] = [at, undefined as string | undefined, 0];
     for (;;) {
-      const served = await alive(target, () => world.invoke(target, session, item, { ...extra, ttlMs: ttlOf(session), redirectedHome: home, hops: redirects }));
+      const served = await alive(target, () => world.invoke(target, session, item, { ...(extra.kind !== 'read-only' && { worker: telling }), ...extra, ttlMs: ttlOf(session), redirectedHome: home, hops: redirects }));
       report.maxRedirects = Math.max(report.maxRedirects, redirects);
       if (served.kind === 'answer') return { items: JSON.parse(served.response.body.toString()) as string[], version: served.version };
       [target, home, redirects] = [served.to, served.home, redirects + 1];
@@ -165,7 +170,7 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree }:
   async function mover(): Promise<void> {
     while (begun < steps) {
       begun += 1;
-      const session = `s${Math.floor(random() * sessions)}`;
+      const session = random() < 0.8 ? `s${Math.floor(random() * sessions)}` : ledgerAt(pick(names));
       const { holder, home } = await placeOf(session);
       const kind = random();
       // Mostly what can succeed, sometimes what cannot.
@@ -240,6 +245,7 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree }:
       const foreign = list.filter((item) => !items.includes(item));
       if (foreign.length > 0) report.violations.push(`session ${session} has ${foreign.join(', ')}, which nobody sent`);
     }
+    await checkLedgers();
   }
 
   async function checkNothingIsOpen(): Promise<void> {
@@ -248,6 +254,31 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree }:
         const slot = await world.slotAt(name, session);
         report.violations.push(`session ${session} is unfinished at ${name}: ${slot?.state} ${JSON.stringify(slot?.owed)}`);
       }
+    }
+  }
+
+  async function undelivered(): Promise<number> {
+    const counts = [...sent.keys()].flatMap((session) => names.map((name) => world.node(name).store.effects(session, 10_000)));
+    return (await world.during(Promise.all(counts))).flat().length;
+  }
+
+  /** Every path ends at the root: its ledger has every item once, each session's in the order of its list. */
+  async function checkLedgers(): Promise<void> {
+    for (const session of sent.keys()) {
+      const ofSession = (ledger: string[]) => ledger.filter((entry) => entry.startsWith(`${session}:`)).map((entry) => entry.slice(session.length + 1));
+      const list = await world.itemsOf(session);
+      const atRoot = ofSession(await world.itemsOf(ledgerAt(names[0]!)));
+      // The list of a short-lived session ends and begins anew, its effects stay.
+      const differs = isShortLived(session) ? -1 : list.concat(atRoot).findIndex((_, at) => list[at] !== atRoot[at]);
+      if (differs >= 0) report.violations.push(`the root's ledger of ${session} has ${atRoot[differs]} at ${differs} where its list has ${list[differs]}`);
+      report.delivered += atRoot.length;
+      for (const name of names) {
+        const ledger = ofSession(await world.itemsOf(ledgerAt(name)));
+        if (new Set(ledger).size !== ledger.length) report.violations.push(`the ledger of ${name} has an item of ${session} twice`);
+      }
+    }
+    for (const name of names) {
+      for (const { reason } of world.node(name).offload.deadLetters.list()) report.violations.push(`a dead letter at ${name}: ${reason}`);
     }
   }
 
@@ -261,6 +292,10 @@ export async function simulate({ seed, steps, sessions = 4, clients = 6, tree }:
   stormy = false;
   await world.sweep();
   await world.sweep();
+  // Clients were faster than the deliveries of their effects: those go on for as long as any is taken.
+  for (let before = Number.POSITIVE_INFINITY, left = await undelivered(); left > 0 && left < before; [before, left] = [left, await undelivered()]) {
+    await world.settle();
+  }
   await world.during(checkEnd(), Number.POSITIVE_INFINITY);
   // What expired while it was looked for owes the news of its end.
   await world.sweep();

@@ -5,6 +5,7 @@ import { Http } from '../../bench/harness/http.js';
 import { Random } from '../../bench/harness/random.js';
 import { SIX_NODES, Tree } from '../../bench/harness/tree.js';
 import { CartClient, emptyTally, faultsOf, type Tally } from './cart-client.js';
+import { COUNTER, COUNTER_LEVEL, counterFaults } from './counters.js';
 import { emptyTroubleTally, killAbout, moveAbout, type TroubleTally } from './trouble.js';
 
 export interface StressOptions {
@@ -41,7 +42,7 @@ export const CART = { name: 'shopping-cart', folder: fileURLToPath(new URL('../.
 
 export async function runStress(options: StressOptions): Promise<StressReport> {
   const { seed, store, kill } = options;
-  const tree = new Tree({ plans: SIX_NODES, store, functions: [{ ...CART, annotations: { worker: 'process' } }] });
+  const tree = new Tree({ plans: SIX_NODES, store, functions: [COUNTER, { ...CART, annotations: { worker: 'process' }, envVars: { COUNTER_LEVEL } }] });
   await tree.start();
   let report: StressReport | undefined;
   try {
@@ -84,6 +85,9 @@ async function stress(options: StressOptions, tree: Tree): Promise<StressReport>
       tally.violations.push(...faultsOf(plan[at]!.id, cart, outcome.value));
     }
     tally.violations.push(...await unsettled(tree));
+    const clients = filled.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+    const added = clients.flatMap(({ acknowledged }) => acknowledged.map(({ product }) => product));
+    tally.violations.push(...await counterFaults(tree, added));
   } finally {
     stop.abort();
     clearInterval(said);

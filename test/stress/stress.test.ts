@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { CartClient } from './cart-client.js';
+import { differences } from './counters.js';
 import { faultsOf } from './cart-client.js';
 import { runStress } from './run.js';
 
@@ -30,7 +31,19 @@ describe('stress', () => {
     });
   });
 
-  it('every cart is exact after offloads, onloads and migrations under load', async function stressed() {
+  describe('the comparison of the counters with what was acknowledged', () => {
+    it('finds nothing when each product is counted as often as it was added', () => {
+      expect(differences(new Map([['a', 2], ['b', 1]]), ['a', 'b', 'a'])).to.deep.equal([]);
+    });
+
+    it('finds what was counted twice, and what was not counted', () => {
+      expect(differences(new Map([['a', 2]]), ['a', 'b'])).to.deep.equal([
+        'the counters have 2 of a, 1 were acknowledged', 'the counters have 0 of b, 1 were acknowledged',
+      ]);
+    });
+  });
+
+  it('every cart and counter is exact after offloads, onloads and migrations under load', async function stressed() {
     this.timeout(LIMIT_MS);
     const { violations, tally, trouble } = await runStress({ sessions: 10, adds: 40, kill: false, seed: 1, store: 'embedded', thinkMs: 30 });
     expect(violations).to.deep.equal([]);
@@ -39,7 +52,7 @@ describe('stress', () => {
   });
 
   for (const store of ['embedded', 'redis']) {
-    it(`every cart is exact on ${store} stores although nodes and stores are killed`, async function killed() {
+    it(`every cart and counter is exact on ${store} stores although nodes and stores are killed`, async function killed() {
       this.timeout(LIMIT_MS);
       const { violations, tally, trouble } = await runStress({
         sessions: 8, adds: 25, kill: true, seed: 2, store, thinkMs: 400, killEveryMs: 900,

@@ -3,7 +3,7 @@ import type { FaultCode, FaultDetails } from '../../model/faults.js';
 import type {
   FunctionKind, FunctionRequest, FunctionResponse, SessionInfo, TelemetryEntry, WorkerAnswer, WorkerCall,
 } from '../../session/call.js';
-import type { SessionData, Write } from '../../store/store.js';
+import type { Effect, SessionData, Write } from '../../store/store.js';
 import type { FunctionLine } from '../log.js';
 import type { Packer, Unpacker } from './packing.js';
 
@@ -106,13 +106,15 @@ export function unpackCall(frame: Unpacker): CallMessage {
 
 // ── Answer ─────────────────────────────────────────────────────────────────────────────────────
 
-export function packAnswer(packer: Packer, { response, writes, ttlMs, telemetry }: WorkerAnswer): void {
+export function packAnswer(packer: Packer, { response, writes, effects, ttlMs, telemetry }: WorkerAnswer): void {
   packer.json([response.status, response.headers, ttlMs ?? -1, telemetry]).bytes(response.body).u32(writes.length);
   for (const write of writes) {
     packer.u8(OPS.indexOf(write.op)).text(write.key);
     if (write.op === 'set') packer.bytes(write.value);
     else if (write.op !== 'delete') packList(packer, write.values);
   }
+  packer.u32(effects.length);
+  for (const { id, body } of effects) packer.text(id).bytes(body);
 }
 
 export function unpackAnswer(frame: Unpacker): WorkerAnswer {
@@ -120,7 +122,9 @@ export function unpackAnswer(frame: Unpacker): WorkerAnswer {
   const response: FunctionResponse = { status, headers, body: frame.bytes() };
   const writes: Write[] = [];
   for (let left = frame.u32(); left > 0; left -= 1) writes.push(unpackWrite(frame));
-  const answer: WorkerAnswer = { response, writes, effects: [], telemetry };
+  const effects: Effect[] = [];
+  for (let left = frame.u32(); left > 0; left -= 1) effects.push({ id: frame.text(), body: own(frame.bytes()) });
+  const answer: WorkerAnswer = { response, writes, effects, telemetry };
   if (ttlMs >= 0) answer.ttlMs = ttlMs;
   return answer;
 }
