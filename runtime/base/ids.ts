@@ -28,9 +28,9 @@ export function pidOf(lid: string, idOfNode: string, epoch: number, namespace: s
   return v5(`${lid}/${idOfNode}/${epoch}`, namespace);
 }
 
-/** Id of one effect in its session's outbox; unique because the call is. */
-export function effectId(session: string, request: string, callId: string, index: number): string {
-  return v5(`effect/${session}/${request}/${callId}/${index}`, v5.URL);
+/** Id of one effect in its session's outbox. `request`: the request's id, or the call's when it has none. */
+export function effectId(session: string, functionName: string, request: string, index: number): string {
+  return v5(`effect/${session}/${functionName}/${request}/${index}`, v5.URL);
 }
 
 /** Request id under which an effect reaches a node: the same in every try, whoever delivers it. */

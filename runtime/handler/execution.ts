@@ -10,6 +10,8 @@ import { toResponse } from './response.js';
 
 /** What the run needs from where it runs. */
 export interface Place {
+  /** Name of the function. */
+  readonly service: string;
   /** Environment variables of the deployment. */
   readonly env: Readonly<Record<string, string>>;
   now(): number;
@@ -91,7 +93,7 @@ export class ExecutionContext implements HandlerContext {
 
   #effects(): Outbox {
     if (this.#readOnly || !this.#run.session) throw new TypeError('Only a function that extends Offloadable can have effects on other sessions');
-    return this.#outbox ??= new Outbox(this.#run.callId, this.#run.request, this.#run.session.info);
+    return this.#outbox ??= new Outbox(this.#place.service, this.#run.callId, this.#run.request, this.#run.session.info);
   }
 
   /** The answer for what the handler returned. Throws what makes it unsendable. */

@@ -20,6 +20,7 @@ export interface InlineOptions {
 export async function loadInline(options: InlineOptions): Promise<Worker> {
   const { service, clock, log } = options;
   const place: Place = {
+    service,
     env: Object.freeze({ ...options.env }),
     now: () => clock.now(),
     log: (level, callId, message, details) => log({ level, function: service, callId, message, details }),

@@ -10,7 +10,10 @@ import type { EffectRequest } from './context.js';
 export class Outbox {
   readonly rows: Effect[] = [];
 
-  constructor(private readonly callId: string, private readonly request: FunctionRequest, private readonly session: SessionInfo) {}
+  constructor(
+    private readonly service: string, private readonly callId: string,
+    private readonly request: FunctionRequest, private readonly session: SessionInfo,
+  ) {}
 
   propagate(value: unknown, levels: string, functionName: string): void {
     mustBeName(functionName);
@@ -34,8 +37,9 @@ export class Outbox {
     if (this.rows.length >= MAX_EFFECTS_PER_REQUEST) throw new Fault('EFFECTS_TOO_MANY', { limit: MAX_EFFECTS_PER_REQUEST });
     const body = encodeRow(row);
     if (body.length > MAX_EFFECT_BYTES) throw new Fault('EFFECT_TOO_LARGE', { bytes: body.length, limit: MAX_EFFECT_BYTES });
-    const requestId = String(this.request.headers['x-session-request-id'] ?? '');
-    this.rows.push({ id: effectId(this.session.id, requestId, this.callId, this.rows.length), body });
+    // A request that runs again because its commit was lost has the same effects, one of which may be on its way.
+    const request = String(this.request.headers['x-session-request-id'] ?? this.callId).toLowerCase();
+    this.rows.push({ id: effectId(this.session.id, this.service, request, this.rows.length), body });
   }
 }
 

@@ -54,7 +54,7 @@ class TestContext extends ExecutionContext {
       request: { method: 'GET', path: '', query: '', headers: {}, body: Buffer.alloc(0) },
       session: { info, data: stored, fetch: async (key) => stored.get(key), fetchKeys: async () => [...stored.keys()] },
       signal: options.signal ?? new AbortController().signal,
-    }, { env, now: () => 0, log: (level, _call, message, details) => log?.(level, message, details) }, readOnly);
+    }, { service: 'test', env, now: () => 0, log: (level, _call, message, details) => log?.(level, message, details) }, readOnly);
   }
 
   override telemetryLog(level: TelemetryEntry['level'], target: string, value: number): void {

@@ -8,7 +8,7 @@ import { pause, type Clock } from '../base/clock.js';
 import { deliveryId } from '../base/ids.js';
 import { reasonOf, type Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
-import { DELIVER_FIRST_MS, DELIVER_MOST_MS, MAX_DELIVERING, MAX_UNDELIVERED_EFFECTS } from '../model/limits.js';
+import { DELIVER_FIRST_MS, DELIVER_MOST_MS, MAX_DELIVERING, MAX_REDIRECTS, MAX_UNDELIVERED_EFFECTS } from '../model/limits.js';
 import { decodeRow, type EffectRow } from '../session/effect.js';
 import type { Effect, SessionStore } from '../store/store.js';
 import type { DeadLetters } from './dead-letters.js';
@@ -30,6 +30,8 @@ export interface EffectsOptions {
 /** Rows read at once. */
 const BATCH = 16;
 const MAX_HOPS = 8;
+/** With more, a node would carry the request on itself, and answer a fault met on the way as if the function had said it. */
+const MOST_HOPS_TOLD = MAX_REDIRECTS - 2;
 
 /** One session's delivery while it lasts. */
 interface Delivery {
@@ -157,7 +159,7 @@ export class Effects {
       const received = await send(at, trail);
       if (received.kind !== 'moved') return received;
       at = received.to;
-      trail = { session: received.session, redirectedHome: received.home, hops: received.hops };
+      trail = { session: received.session, redirectedHome: received.home, hops: Math.min(received.hops, MOST_HOPS_TOLD) };
     }
     throw new Fault('MOVING');
   }

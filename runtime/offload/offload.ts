@@ -85,9 +85,9 @@ export class Offload {
     return this.options.status.current === 'accept' || this.options.directory.isRoot();
   }
 
-  /** Pays what the session owes and delivers its effects, `effects` of which are new. */
+  /** Delivers the session's effects, `effects` of which were just committed; without a number it pays all that it may owe. */
   owes(session: string, effects = 0): void {
-    this.debts.owes(session);
+    if (effects === 0) this.debts.owes(session);
     this.effects.owes(session, effects);
   }
 

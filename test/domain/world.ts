@@ -348,7 +348,7 @@ export function listWorker(kind: FunctionKind, askFor: AskFor = () => undefined)
       if (item === 'throw') throw new Fault('HANDLER_FAILED', { call: 'x' });
       const writes = item === '' ? [] : [{ op: 'append' as const, key: 'items', values: [Buffer.from(item)] }];
       const body = Buffer.from(JSON.stringify(item === '' ? items : [...items, item]));
-      const outbox = new Outbox(callId, request, session!.info);
+      const outbox = new Outbox('list', callId, request, session!.info);
       if (item !== '') askFor(outbox, item, session!.info.id);
       return { response: { status: 200, headers: {}, body }, writes, effects: outbox.rows, telemetry: [] };
     },

@@ -78,7 +78,7 @@ class Child {
       frame: (type, id, payload) => this.#frame(type, id, payload),
       ended: () => process.exit(0),
     });
-    this.#place = this.#placeWith({});
+    this.#place = this.#placeWith('', {});
   }
 
   log(line: Line): void {
@@ -111,7 +111,7 @@ class Child {
       const target = await importTarget(path, service);
       if (keep) {
         this.#target = target;
-        this.#place = this.#placeWith(env);
+        this.#place = this.#placeWith(service, env);
       }
       this.#channel.send(TO_NODE.loaded, id, (packer) => packer.json({ kind: target.kind } satisfies Loaded));
     } catch (error) {
@@ -144,8 +144,9 @@ class Child {
     this.#channel.send(TO_NODE.failed, id, (packer) => packer.json(failed));
   }
 
-  #placeWith(env: Record<string, string>): Place {
+  #placeWith(service: string, env: Record<string, string>): Place {
     return {
+      service,
       env: Object.freeze({ ...env }),
       now: () => Date.now(),
       log: (level, callId, message, details) => this.log({ level, callId, message, details }),
