@@ -11,7 +11,7 @@ import { asFault, Fault } from '../model/faults.js';
 import {
   MAX_IN_HAND_PER_FUNCTION, MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES, MAX_STATELESS_BODY_BYTES, MAX_WAIT_MS,
 } from '../model/limits.js';
-import type { FunctionRequest, FunctionResponse } from '../session/call.js';
+import type { FunctionRequest, FunctionResponse, Worker } from '../session/call.js';
 import type { Invocation, Served, Sessions } from '../session/invoke.js';
 import { type RawHeaders, sendFault, sendFunctionResponse } from './answer.js';
 import { hasBody, linger, readBody } from './body.js';
@@ -167,8 +167,9 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     try {
       if (call.incoming.method === 'OPTIONS' && call.incoming.headers['x-session'] === undefined) return sendOptions(call);
       const invocation = invocationOf(call, at);
-      const body = await readBody(call.incoming, call.response, statefulBytes, expects);
-      call.request = invocation.request = requestOf(call.incoming, at, body);
+      const { incoming, response } = call;
+      const body = expects || hasBody(incoming) ? await readBody(incoming, response, statefulBytes, expects) : EMPTY;
+      call.request = { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body };
       const served = await sessions.invoke(invocation);
       if (call.settled) return;
       if (served.kind === 'moved') sendMoved(call, at, served);
@@ -211,19 +212,10 @@ function headerText(name: string): string {
   return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name);
 }
 
-function requestOf(incoming: IncomingMessage, at: FunctionPath, body: Buffer): FunctionRequest {
-  return { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body };
-}
-
 /** Everything that can be refused is refused here, before the body is read. */
 function invocationOf(call: FunctionCall, at: FunctionPath): Invocation {
   const { headers } = call.incoming;
-  const invocation: Invocation = {
-    function: call.function, worker: call.deployed.worker, timeoutMs: call.timeoutMs, ttlMs: call.deployed.ttlMs, callId: call.callId,
-    session: sessionIdOf(headers['x-session']), request: call.request,
-    get signal() { return call.signal; },
-    get isGone() { return call.isAborted; },
-  };
+  const invocation = new StatefulCall(call, sessionIdOf(headers['x-session']));
   const requestId = headers['x-session-request-id'];
   if (requestId !== undefined) {
     if (typeof requestId !== 'string' || !isUuid(requestId)) throw new Fault('REQUEST_ID_INVALID');
@@ -240,6 +232,49 @@ function invocationOf(call: FunctionCall, at: FunctionPath): Invocation {
   if (at.redirectedHome !== undefined) invocation.redirectedHome = at.redirectedHome;
   if (at.hops !== undefined) invocation.hops = at.hops;
   return invocation;
+}
+
+/** A call as the session layer sees it: views of what the gateway has already, not copies. */
+class StatefulCall implements Invocation {
+  requestId: string | undefined;
+  minVersion: number | undefined;
+  forward: boolean | undefined;
+  redirectedHome: string | undefined;
+  hops: number | undefined;
+
+  constructor(private readonly call: FunctionCall, readonly session: string) {}
+
+  get function(): string {
+    return this.call.function;
+  }
+
+  get worker(): Worker {
+    return this.call.deployed.worker;
+  }
+
+  get timeoutMs(): number {
+    return this.call.timeoutMs;
+  }
+
+  get ttlMs(): number {
+    return this.call.deployed.ttlMs;
+  }
+
+  get callId(): string {
+    return this.call.callId;
+  }
+
+  get request(): FunctionRequest {
+    return this.call.request;
+  }
+
+  get signal(): AbortSignal {
+    return this.call.signal;
+  }
+
+  get isGone(): boolean {
+    return this.call.isAborted;
+  }
 }
 
 /** node:http gives header values as Latin-1, one character a byte; what is UTF-8 is read as such, as it is in URLs. */

@@ -5,23 +5,31 @@ import type { SessionAccess, SessionInfo } from './call.js';
 
 const EMPTY: SessionData = new Map();
 
-export function infoOf(slot: Slot, node: string): SessionInfo {
-  return { id: slot.session, node, home: slot.home, epoch: slot.epoch, version: slot.version };
-}
-
 /** What a worker gets of a session: a small one's data at once, a large one's key by key from one version only. */
-export function accessTo(store: SessionStore, slot: Slot, loaded: Loaded, node: string): SessionAccess {
-  const { session, version, epoch } = slot;
-  const sameVersion = <T extends { version: number; epoch: number }>(found: T): T => {
-    if (found.version !== version || found.epoch !== epoch) throw new SnapshotGone();
+export class StoredSession implements SessionAccess {
+  readonly data: SessionData | undefined;
+
+  constructor(private readonly store: SessionStore, private readonly slot: Slot, loaded: Loaded, private readonly node: string) {
+    this.data = loaded.kind === 'whole' ? loaded.data : undefined;
+  }
+
+  get info(): SessionInfo {
+    const { slot, node } = this;
+    return { id: slot.session, node, home: slot.home, epoch: slot.epoch, version: slot.version };
+  }
+
+  async fetch(key: string): Promise<Buffer | Buffer[] | undefined> {
+    return this.#same(await this.store.readKey(this.slot.session, key)).value;
+  }
+
+  async fetchKeys(): Promise<string[]> {
+    return this.#same(await this.store.readKeys(this.slot.session)).keys;
+  }
+
+  #same<T extends { version: number; epoch: number }>(found: T): T {
+    if (found.version !== this.slot.version || found.epoch !== this.slot.epoch) throw new SnapshotGone();
     return found;
-  };
-  return {
-    info: infoOf(slot, node),
-    data: loaded.kind === 'whole' ? loaded.data : undefined,
-    fetch: async (key) => sameVersion(await store.readKey(session, key)).value,
-    fetchKeys: async () => sameVersion(await store.readKeys(session)).keys,
-  };
+  }
 }
 
 /** The version a reader began with has been replaced: it has to read again. */

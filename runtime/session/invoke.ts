@@ -10,9 +10,9 @@ import {
   LEASE_MS, MAX_KEPT_RESPONSE_BYTES, MAX_REDIRECTS, MAX_SESSION_BYTES, MAX_VALUE_BYTES, MAX_WAIT_MS,
 } from '../model/limits.js';
 import type { Slot } from '../model/record.js';
-import type { Acquire, Release } from '../model/verbs.js';
+import type { Acquire, Release, ReleaseReply } from '../model/verbs.js';
 import { requestKey, type Acquired, type Commitment, type SessionStore, type StoredReply, type Write } from '../store/store.js';
-import { accessTo, emptyAccess, SnapshotGone } from './access.js';
+import { emptyAccess, SnapshotGone, StoredSession } from './access.js';
 import type { FunctionRequest, FunctionResponse, SessionAccess, TelemetryEntry, Worker, WorkerAnswer, WorkerCall } from './call.js';
 import type { Changes } from './changes.js';
 import type { Leave, WaitingLine } from './line.js';
@@ -37,7 +37,7 @@ export interface Invocation {
   forward?: boolean;
   /** Version the client has seen: nothing older is answered. */
   minVersion?: number;
-  request: FunctionRequest;
+  readonly request: FunctionRequest;
   /** Aborted when the client goes away. The gateway makes it when it is first looked at. */
   readonly signal: AbortSignal;
   /** The same as `signal.aborted`, without making a signal. */
@@ -92,10 +92,11 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   });
 
   const remembered = new RememberedSessions();
-  changes.onAny((session) => remembered.forget(session));
+  changes.onAny((session) => void remembered.take(session));
 
   async function invoke(call: Invocation): Promise<Served> {
-    const served = call.worker.kind === 'read-only' ? await read(call) : await write(call);
+    const isReader = call.worker.kind === 'read-only';
+    const served = (isReader ? undefined : await shortWay(call)) ?? (isReader ? await read(call) : await write(call));
     if (served.kind !== 'moved' || !(call.forward || served.hops > MAX_REDIRECTS - 1)) return served;
     return neighbourhood.forward(call, served.to, served.home);
   }
@@ -137,12 +138,10 @@ export function createSessions(options: SessionLayerOptions): Sessions {
       verb: 'acquire', session: call.session, function: call.function, leaseId: ids.uuid(), owner: node, boot: `${boot}/${life}`,
       leaseMs: Math.max(LEASE_MS, call.timeoutMs + 10_000),
     };
-    if (call.requestId) command.request = { id: call.requestId, digest: digestOf(call.request) };
+    command.request = requestOf(call);
     if (call.redirectedHome) command.redirected = { home: call.redirectedHome };
-    if (!isGone(call)) {
-      const served = await fromMemory(call, command);
-      if (served) return served;
-    }
+    const served = await fromMemory(call, command.request);
+    if (served) return served;
     for (;;) {
       const acquired = await orNewLife(store.acquire(command));
       const next = acquired.kind === 'granted' && !isGone(call)
@@ -154,21 +153,35 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     }
   }
 
+  /** Nobody has the session, and this process remembers it: the most frequent case, so nothing more than needed is made for it. */
+  async function shortWay(call: Invocation): Promise<Served | undefined> {
+    const leave = line.enterIfFree(call.session);
+    if (!leave) return undefined;
+    try {
+      return await fromMemory(call, requestOf(call));
+    } finally {
+      leave();
+    }
+  }
+
   /**
-   * The short way: the handler runs on what this process knows from its own last commit, and the store commits only if
-   * that is still the present. If not, nothing has happened, and the request goes the long way (the handler runs again).
+   * The handler runs on what this process knows from its own last commit, and the store commits only if that is still the
+   * present. If not, nothing has happened, and the request goes the long way (the handler runs again).
    */
-  async function fromMemory(call: Invocation, command: Acquire): Promise<Served | undefined> {
-    const known = remembered.get(call.session);
-    if (!known?.slot.functions.includes(call.function)) return undefined;
-    const { slot, data, requests } = known;
-    if (command.request && requests.has(requestKey(call.function, command.request.id))) return undefined;
+  function fromMemory(call: Invocation, request: Acquire['request']): Promise<Served | undefined> | undefined {
     // Until the store has spoken, nobody knows; and whatever goes wrong, the next request asks it.
-    remembered.forget(call.session);
-    const answer = await call.worker.run(workOf(call, accessTo(store, slot, { kind: 'whole', data }, node)));
+    const known = remembered.take(call.session);
+    if (!known?.slot.functions.includes(call.function) || isGone(call)) return undefined;
+    return known.requests && request && known.requests.has(requestKey(call.function, request.id)) ? undefined : runOn(known, call, request);
+  }
+
+  async function runOn(known: Remembered, call: Invocation, request: Acquire['request']): Promise<Served | undefined> {
+    const { slot, data } = known;
+    const work = new Work(call, new StoredSession(store, slot, { kind: 'whole', data }, node));
+    const answer = await (call.worker.runNow ? call.worker.runNow(work) : call.worker.run(work));
     checkAnswer(call, slot, answer);
     const { version, incarnation } = slot;
-    return commit(call, known, answer, { leaseId: '', basis: { version, incarnation }, request: command.request });
+    return commit(call, known, answer, { leaseId: '', basis: { version, incarnation }, request });
   }
 
   async function otherwise(call: Invocation, command: Acquire, acquired: Acquired): Promise<Next> {
@@ -226,7 +239,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     }
     let answer: WorkerAnswer;
     try {
-      answer = await call.worker.run(workOf(call, accessTo(store, slot, acquired.loaded!, node)));
+      answer = await call.worker.run(new Work(call, new StoredSession(store, slot, acquired.loaded!, node)));
       checkAnswer(call, slot, answer);
     } catch (error) {
       // What the handler came to is the answer, also when the store does not take the lease back now.
@@ -252,9 +265,13 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     if (right.request) commitment.reply = storedReply(call, right.request, response);
     const dirty = writes.length > 0 || effects.length > 0;
     const { leaseId, basis } = right;
-    const released = await orNewLife(store.release(
-      { verb: 'release', session: call.session, leaseId, basis, epoch: slot.epoch, dirty, ttlMs }, commitment,
-    ));
+    let released: ReleaseReply;
+    try {
+      released = await store.release({ verb: 'release', session: call.session, leaseId, basis, epoch: slot.epoch, dirty, ttlMs }, commitment);
+    } catch (error) {
+      life += 1;
+      throw error;
+    }
     if (released.kind === 'refused') return undefined;
     const { epoch, version } = released;
     remember(known, answer, version, commitment.reply?.key);
@@ -269,11 +286,16 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   }
 
   /** The session as it is after this commit, for the next request's short way. */
-  function remember({ slot, data, requests = new Set() }: Known, { writes, ttlMs }: WorkerAnswer, version: number, requestId?: string): void {
+  function remember({ slot, data, requests }: Known, { writes, ttlMs }: WorkerAnswer, version: number, requestId?: string): void {
     if (!data) return;
-    const bytes = slot.bytes + applyWrites(data, writes);
-    if (requestId !== undefined) noteRequest(requests, requestId);
-    remembered.keep({ ...slot, version, bytes, ttlMs: ttlMs ?? slot.ttlMs, lease: undefined }, data, requests);
+    // The first time the slot is the store's own; from then on it is this memory's.
+    const mine = requests ? slot : { ...slot, lease: undefined };
+    mine.version = version;
+    mine.bytes += applyWrites(data, writes);
+    mine.ttlMs = ttlMs ?? slot.ttlMs;
+    const noted = requests ?? new Set<string>();
+    if (requestId !== undefined) noteRequest(noted, requestId);
+    remembered.keep({ slot: mine, data, requests: noted });
   }
 
   async function abandon(command: Acquire): Promise<void> {
@@ -314,7 +336,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     if (slot && (slot.state === 'resident' || slot.state === 'leaving')) {
       if (slot.state === 'leaving' && call.minVersion !== undefined && slot.version < call.minVersion) return hold(call);
       if (slot.state === 'resident' && slot.ttlMs > 0 && clock.now() - slot.lastAccessAtMs > slot.ttlMs) return readAnswer(call, undefined);
-      return readAnswer(call, slot, accessTo(store, slot, snapshot.loaded, node));
+      return readAnswer(call, slot, new StoredSession(store, slot, snapshot.loaded, node));
     }
     // Before and during the hand-over the source answers reads, and holds those that have seen more than it has.
     if (slot?.arriving) return moved(call, slot.arriving.from, slot.home, slot.arriving.epoch - 1);
@@ -334,8 +356,8 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     return 'again';
   }
 
-  async function readAnswer(call: Invocation, slot: Slot | undefined, access = emptyAccess(call.session, node)): Promise<Served> {
-    const { response, telemetry } = await call.worker.run(workOf(call, access));
+  async function readAnswer(call: Invocation, slot: Slot | undefined, access: SessionAccess = emptyAccess(call.session, node)): Promise<Served> {
+    const { response, telemetry } = await call.worker.run(new Work(call, access));
     return { kind: 'answer', response, node, epoch: slot?.epoch ?? 0, version: slot?.version ?? 0, replayed: false, telemetry };
   }
 
@@ -359,13 +381,33 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   return { invoke };
 }
 
-function workOf(call: Invocation, session: SessionAccess): WorkerCall {
-  return {
-    function: call.function, request: call.request, session, timeoutMs: call.timeoutMs,
-    // Made when somebody asks: most handlers never do.
-    get callId() { return call.callId; },
-    get signal() { return call.signal; },
-  };
+/** The call as a worker gets it. What most handlers never look at is made when somebody asks. */
+class Work implements WorkerCall {
+  constructor(private readonly call: Invocation, readonly session: SessionAccess) {}
+
+  get function(): string {
+    return this.call.function;
+  }
+
+  get callId(): string {
+    return this.call.callId;
+  }
+
+  get request(): FunctionRequest {
+    return this.call.request;
+  }
+
+  get signal(): AbortSignal {
+    return this.call.signal;
+  }
+
+  get timeoutMs(): number {
+    return this.call.timeoutMs;
+  }
+}
+
+function requestOf({ requestId, request }: Invocation): Acquire['request'] {
+  return requestId === undefined ? undefined : { id: requestId, digest: digestOf(request) };
 }
 
 function isGone(call: Invocation): boolean {

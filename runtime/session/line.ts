@@ -35,14 +35,18 @@ export class WaitingLine {
    */
   enter(session: string, client?: { readonly signal: AbortSignal }, place: 'last' | 'first' = 'last'): Leave | Promise<Leave> {
     const line = this.#lines.get(session);
-    if (line === undefined) {
-      this.#lines.set(session, { waiting: [] });
-      return this.#leaver(session);
-    }
+    if (line === undefined) return this.enterIfFree(session)!;
     if (place === 'last' && line.waiting.length >= this.options.maxWaiting) {
       throw new Fault('BUSY', { waiting: line.waiting.length });
     }
     return this.#wait(line, place, client?.signal);
+  }
+
+  /** @returns the end of the turn, or undefined when somebody has the session */
+  enterIfFree(session: string): Leave | undefined {
+    if (this.#lines.has(session)) return undefined;
+    this.#lines.set(session, { waiting: [] });
+    return this.#leaver(session);
   }
 
   /** Requests in hand and waiting, over all sessions. */

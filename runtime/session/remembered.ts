@@ -21,32 +21,30 @@ export class RememberedSessions {
   readonly #sessions = new Map<string, Remembered>();
   #bytes = 0;
 
-  get(session: string): Remembered | undefined {
+  /** What is remembered, handed over: until it is kept again nobody else can act on it. */
+  take(session: string): Remembered | undefined {
     const found = this.#sessions.get(session);
-    if (found) {
-      this.#sessions.delete(session);
-      this.#sessions.set(session, found);
-    }
+    if (found === undefined) return undefined;
+    this.#sessions.delete(session);
+    this.#bytes -= found.slot.bytes + ENTRY_BYTES;
     return found;
   }
 
   /** Keeps a session as it is after a commit; one that has grown large is forgotten. */
-  keep(slot: Slot, data: SessionData, requests: Set<string> = new Set()): void {
-    this.forget(slot.session);
-    if (slot.bytes > SMALL_SESSION_BYTES) return;
-    this.#sessions.set(slot.session, { slot, data, requests });
-    this.#bytes += slot.bytes + ENTRY_BYTES;
-    for (const [oldest] of this.#sessions) {
-      if (this.#bytes <= MAX_REMEMBERED_BYTES) return;
-      this.forget(oldest);
-    }
+  keep(known: Remembered): void {
+    const { session, bytes } = known.slot;
+    if (bytes > SMALL_SESSION_BYTES) return;
+    this.take(session);
+    this.#sessions.set(session, known);
+    this.#bytes += bytes + ENTRY_BYTES;
+    if (this.#bytes > MAX_REMEMBERED_BYTES) this.#shrink();
   }
 
-  forget(session: string): void {
-    const found = this.#sessions.get(session);
-    if (!found) return;
-    this.#sessions.delete(session);
-    this.#bytes -= found.slot.bytes + ENTRY_BYTES;
+  #shrink(): void {
+    for (const [oldest] of this.#sessions) {
+      this.take(oldest);
+      if (this.#bytes <= MAX_REMEMBERED_BYTES) return;
+    }
   }
 }
 
