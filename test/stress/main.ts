@@ -32,7 +32,7 @@ function print({ seed, store, seconds, tally, trouble, violations, folder }: Str
     `moves done    ${countsOf(trouble.moved)}`,
     `moves refused ${countsOf(trouble.refused)}`,
     `killed        ${trouble.nodesKilled} nodes, ${trouble.storesKilled} stores`,
-    violations.length === 0 ? 'every cart is exact' : `${violations.length} VIOLATIONS${folder ? `, state kept in ${folder}` : ''}`,
+    violations.length === 0 ? 'every cart and counter is exact' : `${violations.length} VIOLATIONS${folder ? `, state kept in ${folder}` : ''}`,
     ...violations.slice(0, MOST_SHOWN).map((violation) => `  ${violation}`),
   ].join('\n'));
 }
