@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { DomainFile } from '../runtime/base/domain-file.js';
+import { askAll } from './ask-all.js';
 import { CliFailure, EXIT } from './failure.js';
 import { wholeNumber } from './options.js';
 import { print, table } from './print.js';
@@ -81,7 +82,7 @@ async function reset(options: { state?: string }): Promise<void> {
   // Only what a domain has made is removed: the folder might be any.
   if (!record) throw new CliFailure(`${state.path} is no state folder of a domain: nothing was removed`);
   await endStores(record.nodes.map(({ name }) => state.nodeDir(name)), 1_000);
-  const made = [state.nodeDir('.'), state.oracleDir, state.passwordFile, state.peerKeyFile, state.lockFile, state.domainFile];
+  const made = [state.nodeDir('.'), state.oracleDir, state.bundlesDir, state.passwordFile, state.peerKeyFile, state.lockFile, state.domainFile];
   for (const path of made) await rm(path, { recursive: true, force: true });
   console.log(`${state.path} is as new`);
 }
@@ -98,7 +99,10 @@ interface NodeStatus {
 }
 
 async function status(target: Target, asJson: boolean | undefined): Promise<void> {
-  const nodes = await Promise.all(target.nodes.map((node) => statusOf(target, node)));
+  const nodes = (await askAll(target.nodes, (node) => statusOf(target, node))).map((answer) => {
+    if (answer.status === 'rejected') throw answer.reason;
+    return answer.value;
+  });
   print({ nodes, oracleUrl: target.oracleUrl }, asJson, () => table(
     ['NODE', 'LEVEL', 'URL', 'STATE', 'STORE', 'SESSIONS', 'FUNCTIONS', 'OFFLOADS'],
     nodes.map(({ name, level, url, state, store, sessions, functions, offloadStatus }) => [name, level, url, state, store, sessions, functions, offloadStatus ?? undefined]),

@@ -1,5 +1,6 @@
 /** `session`: find sessions and move them. */
 import type { Command } from 'commander';
+import { askAll } from './ask-all.js';
 import { CliFailure, EXIT, wrongUsage } from './failure.js';
 import { ago, clean, facts, print, table } from './print.js';
 import { examples } from './product.js';
@@ -90,7 +91,7 @@ export function sessionCommands(noun: Command): void {
 
 async function list(target: Target, options: Options): Promise<void> {
   const nodes = options.node === undefined ? target.nodes : [nodeNamed(target, options.node)];
-  const answers = await Promise.allSettled(nodes.map((node) => sessionsOf(target, node, options.function)));
+  const answers = await askAll(nodes, (node) => sessionsOf(target, node, options.function));
   const failures = answers.flatMap((answer) => answer.status === 'rejected' ? [answer.reason as unknown] : []);
   for (const failure of failures) if (!isUnreachable(failure)) throw failure;
   const found = answers.flatMap((answer) => answer.status === 'fulfilled' ? answer.value : []).filter(({ state }) => options.all || HERE.includes(state));
@@ -121,7 +122,7 @@ async function sessionsOf({ client }: Target, node: KnownNode, functionName: str
 async function find(target: Target, session: string, name: string | undefined, query = ''): Promise<{ node: KnownNode; view: Shown }> {
   const nodes = name === undefined ? target.nodes : [nodeNamed(target, name)];
   const path = `/api/v1/sessions/${encodeURIComponent(session)}${query}`;
-  const answers = await Promise.allSettled(nodes.map(async (node) => ({ node, view: await target.client.json<Shown>(node.url, 'GET', path) })));
+  const answers = await askAll(nodes, async (node) => ({ node, view: await target.client.json<Shown>(node.url, 'GET', path) }));
   const views = answers.flatMap((answer) => answer.status === 'fulfilled' ? [answer.value] : []).filter(({ view }) => view.state !== 'tombstone');
   views.sort((left, right) => Number(HERE.includes(right.view.state)) - Number(HERE.includes(left.view.state)) || right.view.epoch - left.view.epoch);
   if (views[0]) return views[0];

@@ -12,6 +12,8 @@ export interface StateFolder {
   passwordFile: string;
   peerKeyFile: string;
   oracleDir: string;
+  /** Bundles of functions as the last start made them. */
+  bundlesDir: string;
   nodeDir(name: string): string;
 }
 
@@ -38,7 +40,7 @@ export function stateFolder(folder: string): StateFolder {
   const path = resolve(folder);
   return {
     path, lockFile: join(path, 'supervisor.json'), domainFile: join(path, 'domain.json'), passwordFile: join(path, 'admin-password'),
-    peerKeyFile: join(path, 'peer-key'), oracleDir: join(path, 'oracle'), nodeDir: (name) => join(path, 'nodes', name),
+    peerKeyFile: join(path, 'peer-key'), oracleDir: join(path, 'oracle'), bundlesDir: join(path, 'bundles'), nodeDir: (name) => join(path, 'nodes', name),
   };
 }
 

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DomainFile, nodeConfigs } from '../../runtime/base/domain-file.js';
-import type { NodeConfig } from '../../runtime/model/config.js';
+import type { FoundServer, NodeConfig } from '../../runtime/model/config.js';
 import { CliFailure } from '../failure.js';
 import { ADMIN_USER, type DomainRecord, type StateFolder } from '../state.js';
 import { endStores } from './stores.js';
@@ -15,6 +15,8 @@ export interface DomainProcessOptions {
   host: string;
   state: StateFolder;
   awaitFunctions: string[];
+  /** What was found to run the nodes' stores. */
+  storeServer?: FoundServer;
   say(line: string): void;
   /** Scripts of the processes; tests may put others in their place. */
   scripts?: { node: string; oracle: string };
@@ -43,10 +45,10 @@ export class DomainProcess {
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly options: DomainProcessOptions) {
-    const { domain, state, host, awaitFunctions, say, scripts = SCRIPTS } = options;
+    const { domain, state, host, awaitFunctions, storeServer, say, scripts = SCRIPTS } = options;
     this.configs = nodeConfigs(domain, {
       host, oracleUrl: this.oracleUrl, stateDirOf: (name) => state.nodeDir(name), adminUser: ADMIN_USER,
-      adminPasswordFile: state.passwordFile, peerKeyFile: state.peerKeyFile, awaitFunctions,
+      adminPasswordFile: state.passwordFile, peerKeyFile: state.peerKeyFile, awaitFunctions, ...(storeServer && { storeServer }),
     });
     this.oracle = new Child({ title: 'the oracle', script: scripts.oracle, configFile: join(state.oracleDir, 'config.json'), say });
     this.nodes = domain.nodes.map(({ name, level }) => ({

@@ -6,15 +6,17 @@ import { readSecret } from '../../runtime/base/credentials.js';
 import { describeError, type DomainFile, parseDomainFile } from '../../runtime/base/domain-file.js';
 import type { Bundle } from '../../runtime/base/bundle.js';
 import { Client } from '../client.js';
-import { bundleOf, deploy, type FunctionStatus, isSame } from '../deploy.js';
+import { deploy, type FunctionStatus, isSame } from '../deploy.js';
 import { CliFailure, reasonOfFile, wrongUsage } from '../failure.js';
 import { ADMIN_USER, DEFAULT_STATE, type StateFolder, stateFolder } from '../state.js';
+import { BundleCache } from './bundle-cache.js';
 import { DomainProcess, type StartedNode } from './domain-process.js';
 import { takeFolder } from './lock.js';
 import { assertFree, freePorts } from './ports.js';
 import { makeSecrets, type PasswordSource } from './secrets.js';
 import { untilStopped } from './signals.js';
 import { readStack, type StackFunction } from './stack.js';
+import { findStoreServer } from './store-server.js';
 
 export interface UpOptions {
   file?: string;
@@ -48,16 +50,7 @@ export async function up(options: UpOptions, say: Say = (line) => console.log(li
       ...domain.nodes.map(({ name, port }) => ({ port, what: `node ${name}` })), { port: domain.oraclePort, what: 'the oracle' },
     ]);
     const source = await makeSecrets(state, process.env.ADMIN_PASSWORD);
-    const functions = stack ?? [];
-    const running = new DomainProcess({ domain, file, host, state, awaitFunctions: functions.map(({ name }) => name), say });
-    const stopped = untilStopped(() => running.kill(), say);
-    try {
-      await Promise.race([bringUp(running, state, functions, { say, source, startedMs, hasStack: stack !== undefined }), stopped.asked]);
-      await stopped.asked;
-    } finally {
-      await running.stop();
-      stopped.forget();
-    }
+    await runUntilStopped({ domain, file, host, state, functions: stack ?? [], hasStack: stack !== undefined, source, startedMs, say });
   } finally {
     await release();
   }
@@ -65,16 +58,44 @@ export async function up(options: UpOptions, say: Say = (line) => console.log(li
 }
 
 interface Circumstances {
-  say: Say;
+  domain: DomainFile;
+  file: string;
+  host: string;
+  state: StateFolder;
+  functions: StackFunction[];
+  hasStack: boolean;
   source: PasswordSource;
   startedMs: number;
-  hasStack: boolean;
+  say: Say;
 }
 
-async function bringUp(running: DomainProcess, state: StateFolder, functions: StackFunction[], { say, source, startedMs, hasStack }: Circumstances) {
-  // Bundling takes about as long as starting the processes; the reason of a failed start comes first.
-  const bundling = Promise.all(functions.map(bundleOf));
-  bundling.catch(() => undefined);
+/** Whatever has been started when a signal comes, or when something fails, is stopped again. */
+async function runUntilStopped(given: Circumstances): Promise<void> {
+  const { domain, file, host, state, functions, say } = given;
+  let running: DomainProcess | undefined;
+  const searching = new AbortController();
+  const stopped = untilStopped(async () => running?.kill(), say);
+  const start = async () => {
+    // Bundling takes about as long as starting the processes; the reason of a failed start comes first.
+    const cache = new BundleCache(state.bundlesDir);
+    const bundling = Promise.all(functions.map((each) => cache.bundle(each)));
+    bundling.catch(() => undefined);
+    const storeServer = await findStoreServer({ stores: domain.nodes.map(({ store }) => store), say, signal: searching.signal });
+    if (searching.signal.aborted) return;
+    running = new DomainProcess({ domain, file, host, state, awaitFunctions: functions.map(({ name }) => name), ...(storeServer && { storeServer }), say });
+    await bringUp(running, bundling, given);
+  };
+  try {
+    await Promise.race([start(), stopped.asked]);
+    await stopped.asked;
+  } finally {
+    searching.abort();
+    await running?.stop();
+    stopped.forget();
+  }
+}
+
+async function bringUp(running: DomainProcess, bundling: Promise<Bundle[]>, { state, functions, say, source, startedMs, hasStack }: Circumstances) {
   const nodes = await running.start();
   const client = new Client({ user: ADMIN_USER, password: await readSecret(state.passwordFile) });
   await deployAll(client, nodes[0]!.ready.url, functions, await bundling);

@@ -13,11 +13,14 @@ export interface Bundle {
   /** Hex digest of `code`, its name everywhere. */
   sha256: string;
   code: Buffer;
+  /** Files that it was made of, without the library's. */
+  inputs: string[];
 }
 
 /** In this order; a template keeps the author's part in function/. */
 const ENTRIES = ['function/handler.ts', 'function/handler.js', 'function/handler.mjs', 'handler.ts', 'handler.js', 'handler.mjs'];
 const LIBRARY = fileURLToPath(new URL('../handler/index.js', import.meta.url));
+const LIBRARY_NAMESPACE = 'library';
 /** CommonJS packages inside the bundle call `require` for node's own modules. */
 const REQUIRE = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
@@ -27,8 +30,8 @@ export async function bundleFunction(folder: string, name = folder): Promise<Bun
   const entry = await findEntry(root, name);
   try {
     const library = await bundleLibrary();
-    const code = Buffer.from(await bundleEntry(root, entry, library));
-    return { sha256: createHash('sha256').update(code).digest('hex'), code };
+    const { code, inputs } = await bundleEntry(root, entry, library);
+    return { sha256: createHash('sha256').update(code).digest('hex'), code, inputs };
   } catch (error) {
     const messages = (error as Partial<BuildFailure>).errors;
     if (!messages) throw error;
@@ -53,24 +56,25 @@ async function bundleLibrary(): Promise<string> {
   return outputFiles[0]!.text;
 }
 
-async function bundleEntry(root: string, entry: string, library: string): Promise<Uint8Array> {
-  const { outputFiles } = await build({
+async function bundleEntry(root: string, entry: string, library: string): Promise<{ code: Buffer; inputs: string[] }> {
+  const { outputFiles, metafile } = await build({
     absWorkingDir: root, entryPoints: [entry], bundle: true, format: 'esm', platform: 'node', target: 'node20', write: false,
     outfile: join(root, 'bundle.mjs'), banner: { js: REQUIRE }, legalComments: 'none', logLevel: 'silent', charset: 'utf8',
     // Stacks in the log name the author's files and lines.
-    sourcemap: 'inline', sourcesContent: false, plugins: [libraryFrom(library)],
+    sourcemap: 'inline', sourcesContent: false, metafile: true, plugins: [libraryFrom(library)],
     // A folder that lies inside another project is not built by that project's settings.
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
   });
-  return outputFiles[0]!.contents;
+  const inputs = Object.keys(metafile.inputs).filter((input) => !input.startsWith(`${LIBRARY_NAMESPACE}:`)).map((input) => resolve(root, input));
+  return { code: Buffer.from(outputFiles[0]!.contents), inputs };
 }
 
 function libraryFrom(code: string): Plugin {
   return {
     name: 'library',
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^xylem$/ }, () => ({ path: 'index', namespace: 'library', sideEffects: false }));
-      onLoad({ filter: /.*/, namespace: 'library' }, () => ({ contents: code, loader: 'js' }));
+      onResolve({ filter: /^xylem$/ }, () => ({ path: 'index', namespace: LIBRARY_NAMESPACE, sideEffects: false }));
+      onLoad({ filter: /.*/, namespace: LIBRARY_NAMESPACE }, () => ({ contents: code, loader: 'js' }));
     },
   };
 }

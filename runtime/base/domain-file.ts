@@ -2,7 +2,7 @@
  * Reads the file that describes a domain: its tree of nodes, their levels, ports and stores.
  * Everything that is wrong is found in one reading, each with the line and column where it stands.
  */
-import type { NodeConfig } from '../model/config.js';
+import type { FoundServer, NodeConfig } from '../model/config.js';
 import { checkTree } from './domain-check.js';
 import { readTree } from './domain-read.js';
 
@@ -64,6 +64,7 @@ export interface NodePlaces {
   adminPasswordFile: string;
   peerKeyFile: string;
   awaitFunctions: string[];
+  storeServer?: FoundServer;
 }
 
 /** What each node is started with, in the file's order. */

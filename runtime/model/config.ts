@@ -1,6 +1,22 @@
 /** Version of this runtime, as `/system/info` and `--version` say it; a test holds it to package.json. */
 export const VERSION = '0.1.0';
 
+/** A Redis or Valkey server that can be run, or why there is none. */
+export type FoundServer = { found: true; server: ServerBinary } | { found: false; reason: string };
+
+/** A server binary that has been run once to ask its version. */
+export interface ServerBinary {
+  /** Absolute path. */
+  binary: string;
+  /** To be added to the environment it runs in. */
+  env: Record<string, string>;
+  /** `7.0.15` */
+  version: string;
+  flavour: 'redis' | 'valkey';
+  /** `path`: installed; `cache`: taken from the cache folder; `packages`: downloaded into it just now. */
+  source: 'path' | 'cache' | 'packages';
+}
+
 /** What a node is told at its start; `runtime/node.ts` reads it from a JSON file or from the environment of a container. */
 export interface NodeConfig {
   name: string;
@@ -18,6 +34,10 @@ export interface NodeConfig {
   labels: Record<string, string>;
   /** `auto`, `redis`, `embedded`, `memory`, or a redis:// or unix socket URL. */
   store: string;
+  /** What a search for a store server has found already; without it the node searches itself. */
+  storeServer?: FoundServer;
+  /** File with the password of the Redis at `store`; default `store-password` in the state folder, if there is one. */
+  storePasswordFile?: string;
   /** Folder for everything the node keeps: store, bundles, deployments, its log. */
   stateDir: string;
   adminUser: string;

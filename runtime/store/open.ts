@@ -1,11 +1,17 @@
 /** Opens the store that a node's configuration asks for, and says why it is the one it is. */
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
+import { readSecret } from '../base/credentials.js';
 import type { Log } from '../base/log.js';
-import type { NodeConfig } from '../model/config.js';
+import type { FoundServer, NodeConfig } from '../model/config.js';
 import { createMemoryStore } from './memory.js';
-import { findServer, type FoundServer } from './server/find.js';
+import { findServer } from './server/find.js';
 import type { SessionStore } from './store.js';
+
+const EMBEDDED_FILE = 'sessions.lmdb';
+/** Redis makes this folder for its append-only files. */
+const REDIS_FILES = 'appendonlydir';
 
 export interface OpenedStore {
   store: SessionStore;
@@ -27,16 +33,28 @@ export async function openStore(config: NodeConfig, parts: Parts): Promise<Opene
   switch (config.store) {
     case 'memory': return openMemory(config, parts);
     case 'embedded': return openEmbedded(config, parts, 'asked for');
-    case 'redis': return openOwnServer(config, parts, await findServer(), 'asked for');
+    case 'redis': return openOwnServer(config, parts, await serverFor(config), 'asked for');
     case 'auto': return openBest(config, parts);
     default: return openRemote(config, parts);
   }
 }
 
-/** A Redis of the node's own where a server can be had, else the embedded store. */
+async function serverFor({ storeServer }: NodeConfig): Promise<FoundServer> {
+  return storeServer ?? findServer();
+}
+
+/** A Redis of the node's own where a server can be had, else the embedded store; but the one that has its sessions already. */
 async function openBest(config: NodeConfig, parts: Parts): Promise<OpenedStore> {
-  const found = await findServer();
-  return found.found ? openOwnServer(config, parts, found, 'auto') : openEmbedded(config, parts, `auto: ${found.reason}`);
+  const [inRedis, inFile] = await Promise.all([REDIS_FILES, EMBEDDED_FILE].map((name) => exists(join(config.stateDir, 'store', name))));
+  if (inFile && !inRedis) return openEmbedded(config, parts, 'auto: its sessions are there already');
+  const found = await serverFor(config);
+  if (found.found) return openOwnServer(config, parts, found, 'auto');
+  if (!inRedis || inFile) return openEmbedded(config, parts, `auto: ${found.reason}`);
+  throw new Error(`The sessions of node ${config.name} are kept by a Redis, but ${found.reason}. Install one, or start without them by store: embedded.`);
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(() => true, () => false);
 }
 
 function openMemory({ name }: NodeConfig, { clock }: Parts): OpenedStore {
@@ -47,7 +65,7 @@ function openMemory({ name }: NodeConfig, { clock }: Parts): OpenedStore {
 /** lmdb is loaded only where it is used: it costs memory that other nodes need not spend. */
 async function openEmbedded({ name, stateDir }: NodeConfig, { clock }: Parts, why: string): Promise<OpenedStore> {
   const { openEmbeddedStore } = await import('./embedded.js');
-  const path = join(stateDir, 'store', 'sessions.lmdb');
+  const path = join(stateDir, 'store', EMBEDDED_FILE);
   const store = openEmbeddedStore({ node: name, clock, path });
   return { store, url: path, why, close: () => store.close() };
 }
@@ -73,8 +91,15 @@ async function openOwnServer(config: NodeConfig, { clock, log }: Parts, found: F
 
 async function openRemote(config: NodeConfig, { clock, log }: Parts): Promise<OpenedStore> {
   const { openRedisStore } = await import('./redis.js');
-  const store = await openRedisStore({ node: config.name, clock, url: config.store, onEvent: (event) => log.warn({ event }, 'the store\'s connection') });
+  const password = await passwordFor(config);
+  const store = await openRedisStore({ node: config.name, clock, url: config.store, ...(password !== undefined && { password }), onEvent: (event) => log.warn({ event }, 'the store\'s connection') });
   return { store, url: withoutPassword(config.store), why: 'given as a URL', close: () => store.close() };
+}
+
+/** Passwords stand in files, never in an address that is shown. */
+async function passwordFor({ storePasswordFile, stateDir }: NodeConfig): Promise<string | undefined> {
+  const file = storePasswordFile ?? join(stateDir, 'store-password');
+  return await exists(file) ? readSecret(file) : undefined;
 }
 
 function withoutPassword(url: string): string {

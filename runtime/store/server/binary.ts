@@ -1,17 +1,7 @@
+import type { ServerBinary } from '../../model/config.js';
 import { runCommand } from './command.js';
 
-/** A server binary that has been run once to ask its version. */
-export interface ServerBinary {
-  /** Absolute path. */
-  binary: string;
-  /** To be added to the environment it runs in. */
-  env: Record<string, string>;
-  /** `7.0.15` */
-  version: string;
-  flavour: 'redis' | 'valkey';
-  /** `path`: installed; `cache`: taken from the cache folder; `packages`: downloaded into it just now. */
-  source: 'path' | 'cache' | 'packages';
-}
+export type { ServerBinary };
 
 /** Scripts without declared keys, EVALSHA_RO and multi-part append-only files came with 7.0; every Valkey has them. */
 export const OLDEST_REDIS = 7;

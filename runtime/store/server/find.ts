@@ -2,6 +2,7 @@
 import { access, constants, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
+import type { FoundServer } from '../../model/config.js';
 import { FIND_SERVER_MS } from '../../model/limits.js';
 import { inspectBinary, type ServerBinary } from './binary.js';
 import { libraryPath, unpackServer } from './packages.js';
@@ -18,7 +19,7 @@ export interface FindOptions {
   timeoutMs?: number;
 }
 
-export type FoundServer = { found: true; server: ServerBinary } | { found: false; reason: string };
+export type { FoundServer };
 
 /** Never rejects: without a server it says why none can be had, in one sentence. */
 export async function findServer(options: FindOptions = {}): Promise<FoundServer> {

@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../runtime/base/clock.js';
+import { silentLog } from '../../runtime/base/log.js';
+import type { NodeConfig } from '../../runtime/model/config.js';
+import { openStore } from '../../runtime/store/open.js';
+import { requireServer } from '../redis/server.js';
+
+describe('a node with store: auto', () => {
+  let stateDir: string;
+  const none = { found: false, reason: 'no store server can be had' } as const;
+
+  beforeEach(async () => {
+    stateDir = await mkdtemp(join(tmpdir(), 'open-'));
+  });
+  afterEach(() => rm(stateDir, { recursive: true, force: true }));
+
+  const config = (storeServer: NodeConfig['storeServer']): NodeConfig => ({
+    name: 'leaf', level: 'edge', host: '127.0.0.1', port: 0, domainId: 'local', labels: {}, store: 'auto', storeServer, stateDir,
+    adminUser: 'admin', adminPasswordFile: '', peerKeyFile: '',
+  });
+  async function kindWith(storeServer: NodeConfig['storeServer']): Promise<string> {
+    const { store, close } = await openStore(config(storeServer), { clock: systemClock, log: silentLog });
+    await close();
+    return store.kind;
+  }
+
+  it('keeps sessions in Redis when a server was found, and embedded when not', async () => {
+    expect(await kindWith(none)).to.equal('embedded');
+    await rm(join(stateDir, 'store'), { recursive: true });
+    expect(await kindWith({ found: true, server: await requireServer() })).to.equal('redis');
+  });
+
+  it('stays where its sessions are, though a server can be had now', async () => {
+    await kindWith(none);
+    expect(await kindWith({ found: true, server: await requireServer() })).to.equal('embedded');
+  });
+
+  it('does not start without the sessions that a Redis keeps for it', async () => {
+    await mkdir(join(stateDir, 'store', 'appendonlydir'), { recursive: true });
+    const error = await kindWith(none).catch((failure: unknown) => failure);
+    expect(error).to.be.instanceOf(Error).with.property('message').that.includes('The sessions of node leaf are kept by a Redis');
+  });
+
+  it('never says the password of a Redis, which it reads from a file', async () => {
+    await writeFile(join(stateDir, 'store-password'), 'secret\n', { mode: 0o600 });
+    const error = await openStore({ ...config(undefined), store: 'redis://127.0.0.1:1' }, { clock: systemClock, log: silentLog }).catch((failure: unknown) => failure);
+    expect(error).to.have.property('code', 'STORE_UNAVAILABLE');
+    expect(String(error)).to.not.include('secret');
+  });
+});
