@@ -135,8 +135,9 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
 
   // What a former life knew of its neighbours, and had begun with them, is taken up before anybody is served.
   await agent.restore();
-  await offload.resume();
+  // The functions come first: an effect delivered before they are here would find no receiver.
   await deployments.restore();
+  await offload.resume();
   const url = await gateway.listen();
   if (config.url === undefined) self.url = url;
   const sweeping = repeat(() => offload.sweep(), log);
