@@ -19,6 +19,7 @@ export class Batch {
   #waiting: Waiting[] = [];
   #bytes = 0;
   #isScheduled = false;
+  #inFlight = 0;
 
   /** @param run sends the joined arguments of all calls and answers a list, one answer a call in the same order. */
   constructor(private readonly run: (args: Argument[]) => Promise<unknown>) {}
@@ -27,7 +28,8 @@ export class Batch {
     return new Promise((resolve, reject) => {
       this.#bytes += args.reduce((sum, arg) => sum + arg.length, 0);
       this.#waiting.push({ args, resolve, reject });
-      if (this.#waiting.length >= MAX_CALLS || this.#bytes >= MAX_BYTES) return this.#flush();
+      // Nothing is under way, so there is nobody to wait for: the end of the turn would only be later.
+      if (this.#inFlight === 0 || this.#waiting.length >= MAX_CALLS || this.#bytes >= MAX_BYTES) return this.#flush();
       if (this.#isScheduled) return undefined;
       this.#isScheduled = true;
       setImmediate(() => {
@@ -43,10 +45,17 @@ export class Batch {
     if (calls.length === 0) return;
     this.#waiting = [];
     this.#bytes = 0;
+    this.#inFlight += 1;
     const args = calls.length === 1 ? calls[0]!.args : calls.flatMap((call) => call.args);
     this.run(args).then(
-      (answers) => calls.forEach((call, index) => call.resolve((answers as unknown[])[index])),
-      (error: unknown) => calls.forEach((call) => call.reject(error)),
+      (answers) => {
+        this.#inFlight -= 1;
+        for (let index = 0; index < calls.length; index += 1) calls[index]!.resolve((answers as unknown[])[index]);
+      },
+      (error: unknown) => {
+        this.#inFlight -= 1;
+        for (const call of calls) call.reject(error);
+      },
     );
   }
 }
