@@ -7,6 +7,7 @@ import { ANNOTATIONS } from '../runtime/model/config.js';
 import { configFromEnvironment } from '../runtime/model/environment.js';
 import { FAULTS } from '../runtime/model/faults.js';
 import * as limits from '../runtime/model/limits.js';
+import { FIELDS } from '../runtime/store/redis/fields.js';
 import { TABLES, withTable } from './docs/tables.js';
 
 const read = (file: string) => readFile(file, 'utf8');
@@ -148,9 +149,33 @@ describe('docs/config.md', () => {
   });
 });
 
+describe('docs/store.md', () => {
+  const sourcesOf = async (folder: string, ending: string) => {
+    const names = (await readdir(folder)).filter((name) => name.endsWith(ending));
+    return (await Promise.all(names.map((name) => read(join(folder, name))))).join('\n');
+  };
+
+  it('has every kind of key in Redis, and no other', async () => {
+    const sources = await sourcesOf('runtime/store/lua', '.lua') + await sourcesOf('runtime/store/redis', '.ts') + await read('runtime/store/redis.ts');
+    const used = [...sources.matchAll(/P \.\. '([a-z]{2,})'|'([a-z]{1,2}:)'/g)].map(([, whole, prefix]) => whole ?? prefix!);
+    const cells = cellsBelow(await read('docs/store.md'), '| key | type | content |').flat();
+    expect(cells.map((cell) => cell.replace(/<.*/, ''))).to.have.members([...new Set(used)]);
+  });
+
+  it('has every field of a slot in Redis', async () => {
+    expect(cellsBelow(await read('docs/store.md'), '| field | content |').flat()).to.have.members(Object.keys(FIELDS));
+  });
+
+  it('has every kind of row of the embedded store', async () => {
+    const letters = [...(await read('runtime/store/rows.ts')).split('export const SLOTS')[1]!.matchAll(/['`]([A-Z])['`$]/g)].map(([, letter]) => letter!);
+    const cells = cellsBelow(await read('docs/store.md'), '| key | value |').map(([letter]) => letter!);
+    expect(cells).to.have.members(letters);
+  });
+});
+
 describe('the words of the docs', () => {
   it('link to pages that exist', async () => {
-    const pages = ['README.md', 'CONTRIBUTING.md', ...(await readdir('docs', { recursive: true })).filter((name) => name.endsWith('.md')).map((name) => join('docs', name))];
+    const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...(await readdir('docs', { recursive: true })).filter((name) => name.endsWith('.md')).map((name) => join('docs', name))];
     for (const page of pages) {
       const links = [...(await read(page)).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path]) => join(dirname(page), path!));
       for (const path of links) await access(path).catch(() => expect.fail(`${page} links to ${path}, which does not exist`));

@@ -96,7 +96,7 @@ describe('the README', function suite() {
         if (next?.language !== 'text') continue;
         const lines = output.split('\n').map((line) => line.trimEnd()).join('\n').trimEnd();
         // Answers of curl end without a line break; the README shows each on its own line.
-        expect(lines, text).to.match(patternOf(placed(next.text)));
+        if (!patternOf(placed(next.text)).test(lines)) expect(lines, text).to.equal(placed(next.text));
         compared += 1;
       }
       return compared;
