@@ -12,13 +12,16 @@ import {
 import type { Slot } from '../model/record.js';
 import type { Acquire, Release, ReleaseReply } from '../model/verbs.js';
 import { requestKey, type Acquired, type Commitment, type SessionStore, type StoredReply, type Write } from '../store/store.js';
-import { emptyAccess, SnapshotGone, StoredSession } from './access.js';
-import type { FunctionRequest, FunctionResponse, SessionAccess, TelemetryEntry, Worker, WorkerAnswer, WorkerCall } from './call.js';
+import { StoredSession } from './access.js';
+import type { FunctionRequest, FunctionResponse, TelemetryEntry, Worker, WorkerAnswer } from './call.js';
 import type { Changes } from './changes.js';
+import { createElsewhere } from './elsewhere.js';
 import type { Leave, WaitingLine } from './line.js';
 import type { Located, Neighbourhood } from './ports.js';
+import { createReader } from './read.js';
 import { applyWrites, noteRequest, RememberedSessions, type Remembered } from './remembered.js';
-import { decodeResponse, digestOf, encodeResponse } from './stored-response.js';
+import { decodeResponse, encodeResponse } from './stored-response.js';
+import { HOLD_POLL_MS, isGone, mustBeCertain, requestOf, Work } from './work.js';
 
 export interface Invocation {
   function: string;
@@ -66,10 +69,6 @@ export interface SessionLayerOptions {
 
 /** Pause before a store is asked again about a lease that somebody outside this process holds. */
 const BUSY_POLL_MS = 20;
-/** A store shared with a container may change without this process knowing: held requests look again this often. */
-const HOLD_POLL_MS = 100;
-/** A read of a large session starts again this often when writers overtake it; then it takes a turn as a writer does. */
-const READ_TRIES = 5;
 
 /** Something to be done without the turn (a departure needs it), after which the request tries again. */
 type Errand = () => Promise<unknown>;
@@ -82,6 +81,9 @@ type Right = Pick<Release, 'leaseId' | 'basis'> & Pick<Acquire, 'request'>;
 
 export function createSessions(options: SessionLayerOptions): Sessions {
   const { node, boot, store, line, changes, neighbourhood, clock, ids } = options;
+  const elsewhere = createElsewhere(options);
+  const { moved, astray } = elsewhere;
+  const read = createReader(options, elsewhere);
 
   // When the store did not answer a release, its lease may still stand. Nobody in this process holds it any
   // more (the line sees to that), so the next acquire comes as another life, to which it is void.
@@ -302,116 +304,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     await orNewLife(store.run({ verb: 'abandon', session: command.session, leaseId: command.leaseId }));
   }
 
-  // ── Readers ──────────────────────────────────────────────────────────────────────────────────
-
-  /** A read takes no lease and waits for nobody; it only never goes back behind what its client has seen. */
-  async function read(call: Invocation): Promise<Served> {
-    const deadlineMs = clock.now() + MAX_WAIT_MS;
-    for (let overtaken = 0; ; ) {
-      try {
-        const next = overtaken < READ_TRIES ? await readOnce(call) : await readInTurn(call);
-        if (next !== 'again') return next;
-      } catch (error) {
-        if (!(error instanceof SnapshotGone)) throw error;
-        overtaken += 1;
-      }
-      if (isGone(call)) throw new Fault('CLIENT_GONE');
-      if (clock.now() >= deadlineMs) throw new Fault('MOVING');
-    }
-  }
-
-  /** Writers have overtaken the read too often: in its turn none of them runs. */
-  async function readInTurn(call: Invocation): Promise<Served | 'again'> {
-    const leave = await line.enter(call.session, call);
-    try {
-      return await readOnce(call);
-    } finally {
-      leave();
-    }
-  }
-
-  async function readOnce(call: Invocation): Promise<Served | 'again'> {
-    const snapshot = await store.read(call.session);
-    const slot = snapshot?.slot;
-    if (slot && (slot.state === 'resident' || slot.state === 'leaving')) {
-      if (slot.state === 'leaving' && call.minVersion !== undefined && slot.version < call.minVersion) return hold(call);
-      if (slot.state === 'resident' && slot.ttlMs > 0 && clock.now() - slot.lastAccessAtMs > slot.ttlMs) return readAnswer(call, undefined);
-      return readAnswer(call, slot, new StoredSession(store, slot, snapshot.loaded, node));
-    }
-    // Before and during the hand-over the source answers reads, and holds those that have seen more than it has.
-    if (slot?.arriving) return moved(call, slot.arriving.from, slot.home, slot.arriving.epoch - 1);
-    if (slot?.state === 'remote') return moved(call, slot.current, slot.home, slot.epoch);
-    if (call.redirectedHome && call.redirectedHome !== node) return astray(call, call.redirectedHome);
-    const located = await neighbourhood.locate(call.session, call.function, { claim: false, epoch: slot?.epoch ?? 0 });
-    if (located.kind === 'known') return moved(call, located.current, located.home, located.epoch);
-    mustBeCertain(call, located);
-    // It may have been born here, or have come here, while the others were asked.
-    const since = await store.slot(call.session);
-    if (since?.state !== slot?.state || since?.epoch !== slot?.epoch) return 'again';
-    return readAnswer(call, undefined);
-  }
-
-  async function hold(call: Invocation): Promise<'again'> {
-    await changes.next(call.session, HOLD_POLL_MS, call.signal);
-    return 'again';
-  }
-
-  async function readAnswer(call: Invocation, slot: Slot | undefined, access: SessionAccess = emptyAccess(call.session, node)): Promise<Served> {
-    const { response, telemetry } = await call.worker.run(new Work(call, access));
-    return { kind: 'answer', response, node, epoch: slot?.epoch ?? 0, version: slot?.version ?? 0, replayed: false, telemetry };
-  }
-
-  /** A client that has seen a version knows that the session is somewhere: a cut path is no proof that it ended. */
-  function mustBeCertain({ minVersion = 0 }: Invocation, { certain }: Located & { kind: 'free' }): void {
-    if (minVersion > 0 && !certain) throw new Fault('MOVING');
-  }
-
-  // ── Elsewhere ────────────────────────────────────────────────────────────────────────────────
-
-  async function moved(call: Invocation, to: string, home: string, epoch: number): Promise<Served> {
-    return { kind: 'moved', to, url: await neighbourhood.urlOf(to), home, epoch, hops: (call.hops ?? 0) + 1 };
-  }
-
-  /** Redirected here, and nobody home: home decides. Once it has, and has sent the client here again, nobody can. */
-  async function astray(call: Invocation, home: string): Promise<Served> {
-    if ((call.hops ?? 0) >= MAX_REDIRECTS - 1) throw new Fault('SESSION_LOST', { holder: node });
-    return moved(call, home, home, 0);
-  }
-
   return { invoke };
-}
-
-/** The call as a worker gets it. What most handlers never look at is made when somebody asks. */
-class Work implements WorkerCall {
-  constructor(private readonly call: Invocation, readonly session: SessionAccess) {}
-
-  get function(): string {
-    return this.call.function;
-  }
-
-  get callId(): string {
-    return this.call.callId;
-  }
-
-  get request(): FunctionRequest {
-    return this.call.request;
-  }
-
-  get signal(): AbortSignal {
-    return this.call.signal;
-  }
-
-  get timeoutMs(): number {
-    return this.call.timeoutMs;
-  }
-}
-
-function requestOf({ requestId, request }: Invocation): Acquire['request'] {
-  return requestId === undefined ? undefined : { id: requestId, digest: digestOf(request) };
-}
-
-function isGone(call: Invocation): boolean {
-  return call.isGone ?? call.signal.aborted;
 }
 
 function checkSizes(slot: Slot, writes: Write[]): void {
