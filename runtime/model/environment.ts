@@ -12,7 +12,7 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
   const secrets = env.SECRETS_DIR ?? '/run/secrets';
   return {
     name, level: env.NODE_LEVEL ?? 'edge', host: env.NODE_HOST ?? '0.0.0.0', port: Number(env.NODE_PORT ?? 8080), url: env.NODE_URL,
-    parentUrl: env.PARENT_URL, oracleUrl: env.ORACLE_URL, domainId: env.DOMAIN_ID ?? 'domain-7000', labels: {},
+    parentUrl: env.PARENT_URL, oracleUrl: env.ORACLE_URL, domainId: env.DOMAIN_ID ?? 'local', labels: {},
     store: env.STORE_URL ?? 'auto', stateDir, adminUser: 'admin',
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
   };
