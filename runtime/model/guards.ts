@@ -19,6 +19,8 @@ export interface Guards {
   resumeAtStart: boolean;
   /** Rule 7: `release` asserts the lease. */
   leaseCompare: boolean;
+  /** A release without a lease asserts the version and the life that its handler ran on. */
+  basisCompare: boolean;
   /** Rule 7: `release` asserts the epoch. */
   releaseEpochCompare: boolean;
   /** Rule 8: a stub redirects to the place recorded with its epoch, not to home on trust. */
@@ -51,7 +53,7 @@ export interface Guards {
 
 export const ALL_GUARDS: Readonly<Guards> = Object.freeze({
   askJudgesEpoch: true, askFences: true, abortRaisesEpoch: true, attemptCompare: true,
-  departRepeatsToSameOnly: true, updateEpochCompare: true, resumeAtStart: true, leaseCompare: true,
+  departRepeatsToSameOnly: true, updateEpochCompare: true, resumeAtStart: true, leaseCompare: true, basisCompare: true,
   releaseEpochCompare: true, stubFollowsRecord: true, redirectedNeverCreates: true,
   owedBlocksForgetting: true, tombstoneOnExpiry: true, onlyHomeExpires: true, incarnationCompare: true,
   departNeedsName: true, departEpochCompare: true, deleteAfterConfirm: true, fenceBeforeAbort: true,

@@ -1,6 +1,7 @@
 /** Everything that may happen next in a world. */
-import { locateKey, owedKey, type Drivers } from './drivers.js';
+import { owedKey, type Drivers } from './drivers.js';
 import { FUNCTION, PAST_MS, SESSION } from './machine.js';
+import { locateKey } from './requests.js';
 import { ancestors, type Message, type Process, type World } from './world.js';
 
 /** `progress` happens by itself; `wish` is somebody's doing; `fault` is what should not happen but may. */
@@ -35,6 +36,9 @@ export class Actions {
       const without = drivers.taken(world, message);
       const delivered = drivers.deliver(without, message);
       if (delivered) emit('progress', () => `${this.#tell(message)} arrives`, delivered);
+      if (message.kind === 'request' && world.left.short > 0 && world.nodes[message.to]!.life.memory) {
+        emit('wish', () => `${this.#tell(message)} arrives, and runs on what is remembered there`, drivers.shortly(without, message));
+      }
       if (world.left.lost > 0) emit('fault', () => `${this.#tell(message)} is lost`, drivers.spend(without, 'lost'));
       if (world.left.duplicate > 0 && delivered && !isOnce(message)) {
         emit('fault', () => `${this.#tell(message)} arrives, and will again`, drivers.send(drivers.spend(delivered, 'duplicate'), message));
@@ -88,6 +92,9 @@ export class Actions {
         if (world.left.fail > 0) {
           emit('fault', () => `${name}: the handler of client ${process.client} throws`, drivers.fail(drivers.spend(world, 'fail'), at, process));
         }
+        return;
+      case 'short':
+        emit('progress', () => `${name} ends the request of client ${process.client} that ran on what was remembered`, drivers.finishShort(world, at, process));
         return;
       case 'locate': {
         const isAnswerable = this.#isAnswerable(world, at, locateKey(process));

@@ -1,8 +1,8 @@
 /** What a run must have seen at least once, so that it proves something. */
 export const MUST_HAPPEN: readonly string[] = [
-  'move', 'write', 'acknowledged', 'replayed', 'redirect', 'birth',
+  'move', 'write', 'acknowledged', 'replayed', 'redirect', 'birth', 'short',
   'acquire:granted', 'acquire:granted-created', 'acquire:replay', 'acquire:moved', 'acquire:busy', 'acquire:hold', 'acquire:absent', 'acquire:astray',
-  'release:committed', 'release:refused-lease', 'release:refused-state', 'abandon:abandoned',
+  'release:committed', 'release:refused-lease', 'release:refused-state', 'release:refused-basis', 'release:refused-epoch', 'abandon:abandoned',
   'reserve:reserved', 'reserve:already-here', 'reserve:busy', 'reserve:stale',
   'departing:ok', 'departing:refused', 'copy:copying', 'copy:refused-epoch', 'copy:refused-state', 'copy:conflict',
   'depart:departed', 'depart:departed-repeat', 'depart:leased', 'depart:busy', 'depart:refused-epoch', 'depart:refused-state', 'depart:refused-name',

@@ -20,6 +20,8 @@ export interface Setting {
   interner: Interner;
   /** Counts `verb:outcome` and what else has to have happened at least once. */
   coverage: Map<string, number>;
+  /** Lease ids are new in their residency alone: then the epoch must tell them apart. */
+  leasesRepeat?: boolean;
 }
 
 export class Machine {
@@ -84,10 +86,11 @@ export class Machine {
 
   // ── One verb at one node's store ───────────────────────────────────────────────────────────────
 
-  run<C extends Command>(world: World, at: number, command: C, adopted: Changes = {}): [World, Replies[C['verb']]] {
+  run<C extends Command>(world: World, at: number, command: C, adopted: Changes = {}, client?: number): [World, Replies[C['verb']]] {
     const node = world.nodes[at]!;
     const here: Here = { node: this.name(at), nowMs: NOW_MS };
-    const key = command.verb === 'acquire' && command.request ? `R${command.request.id}` : '';
+    const id = command.verb === 'acquire' ? command.request?.id : client;
+    const key = id === undefined ? '' : `R${id}`;
     const seen = node.store.items[key] === undefined ? undefined : { digest: 'd', kept: true };
     const { slot, reply, effects } = this.setting.step(node.slot, command, here, seen);
     this.count(`${command.verb}:${outcomeOf(reply)}`);
@@ -201,6 +204,7 @@ export function storeText({ items, staged, notes }: Store): string {
   return text;
 }
 
-export function lifeText({ boot, asking, paying }: Life): string {
-  return `life ${boot} ${asking} ${paying}`;
+export function lifeText({ boot, asking, paying, memory }: Life): string {
+  const text = `life ${boot} ${asking} ${paying}`;
+  return memory ? `${text} ${memory.epoch} ${memory.incarnation} ${memory.version} ${memory.seen}` : text;
 }

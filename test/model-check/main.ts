@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { missing } from './coverage.js';
-import { NEGATIVES, REDUNDANT, runNegative } from './negatives.js';
+import { NEGATIVES, runNegative } from './negatives.js';
 import { FULL, runScenario, SCENARIOS, type Scenario } from './scenarios.js';
 
 const { values } = parseArgs({ options: { full: { type: 'boolean' }, scenario: { type: 'string' }, 'max-states': { type: 'string' } } });
@@ -43,7 +43,6 @@ if (!values.scenario) {
     if (result.noticed) console.log(`  with it: ${result.withGuard}`);
     if (!result.noticed || !result.holds) failures += 1;
   }
-  for (const [guard, reason] of Object.entries(REDUNDANT)) console.log(`without ${guard}: nothing breaks, because ${reason}`);
 }
 console.log(`${states} reachable states, depth ${depth}`);
 process.exit(failures > 0 ? 1 : 0);

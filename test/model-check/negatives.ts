@@ -21,6 +21,9 @@ export const NEGATIVES: readonly Negative[] = [
   { guard: 'updateEpochCompare', scenario: 'stray messages of an earlier move' },
   { guard: 'resumeAtStart', scenario: 'a chain of stubs' },
   { guard: 'leaseCompare', scenario: LOST_LEASE },
+  { guard: 'releaseEpochCompare', scenario: 'lease ids that come again in another residency' },
+  { guard: 'basisCompare', scenario: 'the short way beside a move and the long way' },
+  { guard: 'requestIdDedupe', scenario: 'the short way beside a move and the long way' },
   { guard: 'stubFollowsRecord', scenario: 'a chain of stubs' },
   { guard: 'redirectedNeverCreates', scenario: 'a redirected request at a root that was not told yet' },
   { guard: 'owedBlocksForgetting', scenario: END },
@@ -35,12 +38,6 @@ export const NEGATIVES: readonly Negative[] = [
   { guard: 'pauseDeadline', scenario: 'a move with a late message and a passed deadline' },
   { guard: 'subtreeOnOnload', scenario: 'two leaves below one parent' },
 ];
-
-/** Guards whose absence changes nothing within the bounds, each with the reason why. */
-export const REDUNDANT: Partial<Record<keyof Guards, string>> = {
-  releaseEpochCompare: 'a lease id is fresh for every acquire, and every verb that changes the epoch of a resident record '
-    + '(depart and then abort or learn, commit, expire) drops the lease: a release under an old epoch fails on its lease already',
-};
 
 export interface NegativeResult {
   noticed: boolean;

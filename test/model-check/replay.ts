@@ -11,7 +11,7 @@ import type { World } from './world.js';
 
 export function replay(one: Scenario, steps: readonly string[]): { withGuard: string; holds: boolean } {
   const interner = new Interner();
-  const drivers = new Drivers({ tree: one.tree ?? PATH, step: createStep(ALL_GUARDS), guards: ALL_GUARDS, interner, coverage: new Map() });
+  const drivers = new Drivers({ tree: one.tree ?? PATH, step: createStep(ALL_GUARDS), guards: ALL_GUARDS, interner, coverage: new Map(), leasesRepeat: one.leasesRepeat });
   const actions = new Actions(drivers, { entries: one.entries, moves: one.moves ?? [] });
   let world = startOf(one, interner);
   for (const [i, step] of steps.entries()) {

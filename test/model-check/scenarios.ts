@@ -6,7 +6,7 @@ import { explore, type Bounds, type Explored } from './explore.js';
 import { Interner } from './intern.js';
 import type { Setting } from './machine.js';
 import { FORK, PATH, resident, stub, worldOf } from './starts.js';
-import type { Budget, Message, Tree, World } from './world.js';
+import type { Budget, Memory, Message, Tree, World } from './world.js';
 
 export interface Scenario {
   name: string;
@@ -14,6 +14,8 @@ export interface Scenario {
   /** Left out: nobody knows the id. */
   slots?: Record<string, Partial<Slot>>;
   messages?: Message[];
+  memories?: Record<string, Memory>;
+  leasesRepeat?: boolean;
   budget: Partial<Budget>;
   entries: number[][];
   moves?: [number, number][];
@@ -68,6 +70,9 @@ const atMiddle = { leaf: stub('middle', 1), middle: resident('middle', 1), root:
 const claimOwed = { leaf: resident('leaf', 0, { owed: [{ to: 'root', kind: 'claim', epoch: 0 }] }), middle: stub('leaf', 0) };
 const redirected: Message[] = [{ kind: 'request', to: ROOT, client: 0, mark: 'leaf' }];
 
+/** Home's process has committed nothing since it was asked to remember the session. */
+const remembered: Record<string, Memory> = { leaf: { epoch: 0, incarnation: 'i0', version: 0, seen: '' } };
+
 const move = (name: string, budget: Partial<Budget>, entries = AT_BOTH_ENDS): Scenario =>
   ({ name, slots: atHome, budget: { moves: 1, ...budget }, entries, moves: EVERY_MOVE });
 const birth = (name: string, budget: Partial<Budget>): Scenario => ({ name, budget, entries: [[LEAF], [LEAF, MIDDLE, ROOT]], moves: EVERY_MOVE });
@@ -102,6 +107,25 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'two leaves below one parent', tree: FORK, slots: atMiddle, messages: [{ ...(strays[1] as Message & { kind: 'call' }), to: OTHER }], budget: { moves: 1, lost: 1 }, entries: [[LEAF], [OTHER]],
     moves: [[LEAF, MIDDLE], [MIDDLE, OTHER], [MIDDLE, LEAF], [LEAF, ROOT], [ROOT, OTHER]],
   },
+  {
+    name: 'the short way beside a move and the long way', slots: atHome, memories: remembered, budget: { moves: 1, short: 2, again: 1 },
+    entries: [[LEAF], [LEAF]], moves: [[LEAF, MIDDLE], [MIDDLE, LEAF]],
+  },
+  {
+    name: 'the short way with a move there and back', slots: backHome, memories: remembered, budget: { moves: 1, short: 2, lost: 1 },
+    entries: [[LEAF], [LEAF]], moves: [[LEAF, MIDDLE]],
+  },
+  {
+    name: 'the short way with a crash and a duplicated message', slots: atHome, memories: remembered, budget: { short: 2, crash: 1, duplicate: 1, lease: 1 },
+    entries: [[LEAF], [LEAF]],
+  },
+  {
+    name: 'the short way beside an end and a rebirth', slots: atHome, memories: remembered, budget: { short: 2, expire: 1 }, entries: [[LEAF], [LEAF]],
+  },
+  {
+    name: 'lease ids that come again in another residency', slots: atHome, leasesRepeat: true, budget: { moves: 1, lease: 1 },
+    entries: [[LEAF], [LEAF], [LEAF]], moves: [[LEAF, MIDDLE]],
+  },
 ];
 
 /** The whole bounds at once: two moves, everything that may go wrong once. */
@@ -123,13 +147,13 @@ export interface ScenarioRun extends Explored {
   coverage: Map<string, number>;
 }
 
-export function startOf({ tree = PATH, slots = {}, messages = [], budget, entries }: Scenario, interner: Interner): World {
-  return worldOf({ tree, slots, messages, clients: entries.length, budget }, interner);
+export function startOf({ tree = PATH, slots = {}, messages = [], memories, budget, entries }: Scenario, interner: Interner): World {
+  return worldOf({ tree, slots, messages, memories, clients: entries.length, budget }, interner);
 }
 
 export function runScenario(one: Scenario, bounds: Bounds, guards: Guards = ALL_GUARDS, coverage = new Map<string, number>()): ScenarioRun {
   const interner = new Interner();
-  const setting: Setting = { tree: one.tree ?? PATH, step: createStep(guards), guards, interner, coverage };
+  const setting: Setting = { tree: one.tree ?? PATH, step: createStep(guards), guards, interner, coverage, leasesRepeat: one.leasesRepeat };
   const { entries, moves = [] } = one;
   return { ...explore(setting, [startOf(one, interner)], { entries, moves }, bounds), coverage };
 }

@@ -22,11 +22,25 @@ export interface Life {
   asking: boolean;
   /** Delivers what is owed. */
   paying: boolean;
+  /** What the process remembers of its own last commit here; never dropped but by a crash, so that it is as stale as can be. */
+  memory?: Memory;
 }
+
+/** The version that a handler may run on, and the requests whose writes are in it. */
+export interface Memory {
+  epoch: number;
+  incarnation: string;
+  version: number;
+  seen: string;
+}
+
+export type Of<U, K> = U extends { kind: K } ? U : never;
 
 export type Process =
   /** A handler at work under its lease, with the requests whose writes it was given. */
   | { kind: 'serve'; client: number; lease: string; epoch: number; incarnation: string; seen: string }
+  /** A handler at work on what the process remembered, without a lease. */
+  | { kind: 'short'; client: number; mark: string } & Memory
   /** A request for an unknown id: ancestors are asked one by one before it is created. */
   | { kind: 'locate'; client: number; mark: string; step: number; incarnation: string; epoch: number; owed: Owed[] }
   /** The target's driver of a move. */
@@ -72,6 +86,8 @@ export interface Budget {
   collect: number;
   /** `depart` by somebody without a name. */
   anonymous: number;
+  /** Requests that run on what a process remembers. */
+  short: number;
 }
 
 /** What really happened, for the invariants alone: per incarnation the requests that took effect, in order. */

@@ -7,10 +7,10 @@ import { changed, hasExpired, isLeased, isResident, unchanged } from './outcome.
 export function release(slot: Slot | undefined, command: Release, seen: Seen | undefined, here: Here, guards: Guards): Step<ReleaseReply> {
   if (!isResident(slot)) return unchanged(slot, { kind: 'refused', reason: 'state' });
   if (guards.releaseEpochCompare && slot.epoch !== command.epoch) return unchanged(slot, { kind: 'refused', reason: 'epoch' });
-  if (guards.leaseCompare) {
-    if (command.basis === undefined) {
-      if (slot.lease?.id !== command.leaseId) return unchanged(slot, { kind: 'refused', reason: 'lease' });
-    } else if (seen || !stands(slot, command.basis, here)) return unchanged(slot, { kind: 'refused', reason: 'basis' });
+  if (command.basis === undefined) {
+    if (guards.leaseCompare && slot.lease?.id !== command.leaseId) return unchanged(slot, { kind: 'refused', reason: 'lease' });
+  } else if (seen && guards.requestIdDedupe || guards.basisCompare && !stands(slot, command.basis, here)) {
+    return unchanged(slot, { kind: 'refused', reason: 'basis' });
   }
   const { lease: _, ...rest } = slot;
   const after: Slot = {
