@@ -8,18 +8,21 @@ import { WORKER_MEMORY_MB } from '../model/limits.js';
 import type { Worker } from '../session/call.js';
 import { loadInline } from './inline.js';
 import { functionLogTo } from './log.js';
+import { startProcess } from './process/host.js';
 import { LoadRefused } from './process/member.js';
 import type { Load } from './process/messages.js';
 import { Pool } from './process/pool.js';
 import { Team } from './process/team.js';
+import { startThread } from './thread/host.js';
 
 export interface WorkersOptions {
   clock: Clock;
   log: Log;
-  /** Worker processes kept warm. */
+  /** Worker processes kept warm, and as many threads once a function has asked for one. */
   spare?: number;
-  /** Most worker processes of one function. */
+  /** Most worker processes, or threads, of one function. */
   perFunction?: number;
+  /** Heap of one. */
   memoryLimitMb?: number;
 }
 
@@ -33,7 +36,8 @@ export interface Workers {
 export function createWorkers(options: WorkersOptions): Workers {
   const { clock, spare = 1, perFunction = Math.max(2, availableParallelism()), memoryLimitMb = WORKER_MEMORY_MB } = options;
   const log = functionLogTo(options.log);
-  const pool = new Pool({ clock, log, spare, memoryLimitMb });
+  const processes = new Pool({ clock, log, host: startProcess, spare, memoryLimitMb });
+  const threads = new Pool({ clock, log, host: startThread, spare, memoryLimitMb });
   const teams = new Set<Team>();
 
   async function load(deployment: Deployment, bundlePath: string): Promise<Worker> {
@@ -41,15 +45,16 @@ export function createWorkers(options: WorkersOptions): Workers {
     const asked = deployment.annotations?.[ANNOTATIONS.worker] ?? 'process';
     switch (asked) {
       case 'inline': return loadInline({ service, bundlePath, env, clock, log });
-      case 'process': return loadTeam({ service, path: bundlePath, env });
+      case 'process': return loadTeam(processes, { service, path: bundlePath, env });
+      case 'thread': return loadTeam(threads, { service, path: bundlePath, env });
       default: {
-        const reason = `the annotation worker is ${asked}; it may be inline or process`;
+        const reason = `the annotation worker is ${asked}; it may be inline, thread or process`;
         throw new Fault('DEPLOY_FAILED', { function: service, reason });
       }
     }
   }
 
-  async function loadTeam(wanted: Load): Promise<Worker> {
+  async function loadTeam(pool: Pool, wanted: Load): Promise<Worker> {
     const kind = await pool.inspect(wanted).catch((error: unknown) => {
       throw refusal(wanted.service, error);
     });
@@ -74,7 +79,7 @@ export function createWorkers(options: WorkersOptions): Workers {
 
   async function close(): Promise<void> {
     for (const team of teams) team.abandon();
-    await pool.close();
+    await Promise.all([processes.close(), threads.close()]);
   }
 
   return { load, close };

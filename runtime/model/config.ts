@@ -76,7 +76,7 @@ export interface Deployment {
 
 /** Annotations of a deployment that this runtime reads. */
 export const ANNOTATIONS = {
-  /** `inline` or `process` (default). */
+  /** `inline`, `thread` or `process` (default). */
   worker: 'worker',
   /** Handler's time in ms. */
   timeoutMs: 'timeout-ms',

@@ -9,7 +9,7 @@ import { decodeRow } from '../../runtime/session/effect.js';
 import { Fault } from '../../runtime/model/faults.js';
 import { call, deployment, faultOf, Functions, Lines, request, session, text } from './support.js';
 
-for (const kind of ['inline', 'process']) {
+for (const kind of ['inline', 'thread', 'process']) {
   describe(`A worker (${kind})`, () => {
     const functions = new Functions();
     const lines = new Lines();
@@ -250,8 +250,8 @@ for (const kind of ['inline', 'process']) {
 describe('Workers', () => {
   it('refuse an annotation they do not know', async () => {
     const workers = createWorkers({ clock: systemClock, log: silentLog });
-    const fault = await faultOf(workers.load(deployment('f', { annotations: { [ANNOTATIONS.worker]: 'thread' } }), '/none.mjs'));
-    expect(fault.message).to.contain('thread');
+    const fault = await faultOf(workers.load(deployment('f', { annotations: { [ANNOTATIONS.worker]: 'fibre' } }), '/none.mjs'));
+    expect(fault.message).to.contain('fibre');
     await workers.close();
   });
 });

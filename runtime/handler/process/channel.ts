@@ -1,7 +1,7 @@
-/** Frames over one socket: many go out in one write per turn of the event loop, whole ones come in. */
-import type { Duplex } from 'node:stream';
+/** Frames over one wire: many go out in one write per turn of the event loop, whole ones come in. */
 import { MAX_FRAME_BYTES } from '../../model/limits.js';
 import { FRAME_HEADER_BYTES, Packer, Unpacker } from './packing.js';
+import type { Wire } from './wire.js';
 
 export interface ChannelEvents {
   frame(type: number, id: number, payload: Unpacker): void;
@@ -18,10 +18,8 @@ export class Channel {
   #need = FRAME_HEADER_BYTES;
   #ended = false;
 
-  constructor(private readonly socket: Duplex, private readonly events: ChannelEvents) {
-    socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    socket.on('error', () => undefined);
-    for (const event of ['end', 'close']) socket.once(event, () => this.#end());
+  constructor(private readonly wire: Wire, private readonly events: ChannelEvents) {
+    wire.open((chunk) => this.#take(chunk), () => this.#end());
   }
 
   send(type: number, id: number, pack?: (packer: Packer) => void): void {
@@ -36,19 +34,13 @@ export class Channel {
     const out = this.#out;
     if (out.length === 0 || this.#ended) return;
     this.#out = [];
-    if (out.length === 1) {
-      this.socket.write(out[0]!);
-      return;
-    }
-    this.socket.cork();
-    for (const piece of out) this.socket.write(piece);
-    this.socket.uncork();
+    this.wire.write(out);
   }
 
   /** Sends what is due and says goodbye. */
   close(): void {
     this.flush();
-    this.socket.end();
+    this.wire.end();
   }
 
   #take(chunk: Buffer): void {

@@ -1,9 +1,8 @@
 /**
- * The program of a worker process. It is started before anybody knows what for; a `load` dedicates it to one
- * function. It has no store, no secrets and no way to the node but the socket it was born with, and it
- * ends when that socket does.
+ * What runs in a worker process or thread. It is started before anybody knows what for; a `load` dedicates it to
+ * one function. It has no store, no secrets and no way to the node but the wire it was born with, and it
+ * ends when that wire does.
  */
-import { Socket } from 'node:net';
 import { Fault } from '../../model/faults.js';
 import { MAX_LOG_LINE_CHARS } from '../../model/limits.js';
 import type { FunctionRequest, SessionAccess, WorkerAnswer } from '../../session/call.js';
@@ -16,6 +15,7 @@ import {
   type CallMessage, type Failed, type Fetch, type Fetched, type Line, type Load, type Loaded, type Refused,
 } from './messages.js';
 import type { Unpacker } from './packing.js';
+import type { Wire } from './wire.js';
 
 /** Stands for what reading the session failed with; the node has the original. */
 class Unread extends Error {
@@ -67,14 +67,15 @@ class ChildRun implements Run {
   }
 }
 
-class Child {
+export class Child {
   readonly #channel: Channel;
   readonly #runs = new Map<number, ChildRun>();
   #target: Target | undefined;
   #place: Place;
 
-  constructor(socket: Socket) {
-    this.#channel = new Channel(socket, {
+  /** @param memory bytes that it takes now */
+  constructor(wire: Wire, private readonly memory: () => number) {
+    this.#channel = new Channel(wire, {
       frame: (type, id, payload) => this.#frame(type, id, payload),
       ended: () => process.exit(0),
     });
@@ -86,9 +87,17 @@ class Child {
     this.#channel.send(TO_NODE.log, 0, (packer) => packer.text(jsonOf({ ...line, message })));
   }
 
+  watchOver(): void {
+    process.on('uncaughtException', (error) => this.#crash(error));
+    // What a handler left unawaited has failed: its call is over, and no other call is worse for it.
+    process.on('unhandledRejection', (error) => this.log({
+      level: 'error', message: 'A promise that nobody awaited was rejected', details: { reason: describe(error) },
+    }));
+  }
+
   /** Says what happened and ends: after an exception that nobody caught, nothing here can be trusted. */
-  crash(error: unknown): void {
-    this.log({ level: 'error', message: 'An exception that nobody caught ended the worker process', details: { reason: describe(error) } });
+  #crash(error: unknown): void {
+    this.log({ level: 'error', message: 'An exception that nobody caught ended the worker', details: { reason: describe(error) } });
     this.#channel.flush();
     setTimeout(() => process.exit(1), CRASH_FLUSH_MS);
     this.#channel.close();
@@ -99,7 +108,7 @@ class Child {
       case TO_CHILD.call: return this.#call(id, unpackCall(payload));
       case TO_CHILD.abort: return this.#runs.get(id)?.abort();
       case TO_CHILD.fetched: return this.#runs.get(id)?.fetched(unpackFetched(payload));
-      case TO_CHILD.ping: return this.#channel.send(TO_NODE.pong, id, (packer) => packer.u32(Math.ceil(process.memoryUsage.rss() / 1024)));
+      case TO_CHILD.ping: return this.#channel.send(TO_NODE.pong, id, (packer) => packer.u32(Math.ceil(this.memory() / 1024)));
       case TO_CHILD.load: return void this.#load(id, payload.json<Load>(), true);
       case TO_CHILD.inspect: return void this.#load(id, payload.json<Load>(), false);
     }
@@ -167,14 +176,3 @@ function jsonOf(line: Line): string {
 
 /** Time for the last words to get out. */
 const CRASH_FLUSH_MS = 100;
-/** The socket is the first descriptor after the standard three. */
-const SOCKET_FD = 3;
-
-// Ctrl-C reaches the whole process group; the node stops its workers in order.
-process.on('SIGINT', () => undefined);
-const child = new Child(new Socket({ fd: SOCKET_FD, readable: true, writable: true }));
-process.on('uncaughtException', (error) => child.crash(error));
-// What a handler left unawaited has failed: its call is over, and no other call is worse for it.
-process.on('unhandledRejection', (error) => child.log({
-  level: 'error', message: 'A promise that nobody awaited was rejected', details: { reason: describe(error) },
-}));

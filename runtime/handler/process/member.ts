@@ -1,31 +1,22 @@
-/** One worker process as its node sees it. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import type { Duplex } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+/** One worker process or thread as its node sees it. */
 import type { Clock } from '../../base/clock.js';
 import { LOAD_TIMEOUT_MS, WORKER_MEMORY_BESIDE_MB } from '../../model/limits.js';
 import type { FunctionKind } from '../../session/call.js';
 import type { FunctionLine } from '../log.js';
 import { Channel } from './channel.js';
-import { eachLine } from './lines.js';
+import type { Host, StartHost } from './host.js';
 import { TO_CHILD, TO_NODE, type Line, type Load, type Loaded, type Refused } from './messages.js';
 import type { Packer, Unpacker } from './packing.js';
 
-const PROGRAM = fileURLToPath(new URL('./child.js', import.meta.url));
-/** Nothing else of the node's environment reaches a function: it may hold secrets. */
-const PASSED_ON = [
-  'PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', 'NODE_ENV', 'NODE_OPTIONS', 'NODE_PATH', 'NODE_EXTRA_CA_CERTS', 'NODE_NO_WARNINGS',
-];
-/** Time for a process whose socket was closed to end by itself. */
+/** Time for one whose wire was closed to end by itself. */
 const END_GRACE_MS = 500;
-/** After a process's end what it sent before may still be on its way. */
+/** After its end what it sent before may still be on its way. */
 const LAST_WORDS_MS = 200;
-const PAGE_BYTES = 4096;
 const MB = 1024 * 1024;
 
 export interface MemberOptions {
   clock: Clock;
+  host: StartHost;
   memoryLimitMb: number;
   /** What it logs and prints, without the function's name. */
   log(line: Line): void;
@@ -66,7 +57,7 @@ export class Member {
   rssBytes = 0;
   pingedAtMs: number | undefined;
   listener: Listener | undefined;
-  readonly #process: ChildProcess;
+  readonly #host: Host;
   readonly #channel: Channel;
   #loading: { resolve(kind: FunctionKind): void; reject(error: Error): void } | undefined;
   #dead = false;
@@ -77,22 +68,16 @@ export class Member {
   constructor(private readonly options: MemberOptions) {
     const { clock, memoryLimitMb, log } = options;
     this.usedAtMs = clock.now();
-    this.#process = spawn(process.execPath, [`--max-old-space-size=${memoryLimitMb}`, '--enable-source-maps', PROGRAM], {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: passedOn(process.env), detached: true,
+    let gone: () => void;
+    this.#gone = new Promise((resolve) => { gone = resolve; });
+    this.#host = options.host(memoryLimitMb, {
+      ended: (reason) => {
+        gone();
+        this.#half(reason);
+      },
+      printed: (level, message) => log({ level, message }),
     });
-    this.#gone = new Promise((resolve) => {
-      this.#process.once('exit', (code, signal) => {
-        resolve();
-        this.#half(signal ? `its process ended by ${signal}` : `its process ended with code ${code}`);
-      });
-      this.#process.once('error', (error) => {
-        resolve();
-        this.#die(error.message);
-      });
-    });
-    eachLine(this.#process.stdout!, (message) => log({ level: 'info', message }));
-    eachLine(this.#process.stderr!, (message) => log({ level: 'warn', message }));
-    this.#channel = new Channel(this.#process.stdio[3] as Duplex, {
+    this.#channel = new Channel(this.#host.wire, {
       frame: (type, id, payload) => this.#frame(type, id, payload),
       ended: (reason) => {
         this.cut = true;
@@ -103,7 +88,7 @@ export class Member {
   }
 
   get pid(): number | undefined {
-    return this.#process.pid;
+    return this.#host.pid;
   }
 
   get load(): number {
@@ -141,14 +126,13 @@ export class Member {
     this.send(TO_CHILD.ping, 0);
   }
 
-  /** Reads what the process takes from the system: one that is stalled cannot say it itself. */
   async weigh(): Promise<void> {
-    const pages = await readFile(`/proc/${this.pid}/statm`, 'utf8').then((text) => Number(text.split(' ')[1]), () => 0);
-    if (pages > 0) this.rssBytes = pages * PAGE_BYTES;
+    const bytes = await this.#host.weigh(this.rssBytes);
+    if (bytes > 0) this.rssBytes = bytes;
   }
 
   kill(reason: string): void {
-    this.#process.kill('SIGKILL');
+    this.#host.kill();
     this.#die(reason);
   }
 
@@ -156,7 +140,7 @@ export class Member {
   async retire(): Promise<void> {
     this.leaving = true;
     this.#channel.close();
-    const timer = this.options.clock.setTimeout(() => this.#process.kill('SIGKILL'), END_GRACE_MS);
+    const timer = this.options.clock.setTimeout(() => this.#host.kill(), END_GRACE_MS);
     await this.#gone;
     this.options.clock.clearTimeout(timer);
   }
@@ -170,7 +154,7 @@ export class Member {
     const timer = clock.setTimeout(() => this.kill(`it did not finish loading within ${LOAD_TIMEOUT_MS} ms`), LOAD_TIMEOUT_MS);
     try {
       return await new Promise<FunctionKind>((resolve, reject) => {
-        if (this.#dead) return reject(new Error('its process had died'));
+        if (this.#dead) return reject(new Error('it had died'));
         this.#loading = { resolve, reject };
         this.send(type, 0, (packer) => packer.json(load));
       });
@@ -189,17 +173,17 @@ export class Member {
       case TO_NODE.log: return this.options.log(cleanLine(payload.json<Line>()));
       case TO_NODE.pong:
         this.rssBytes = payload.u32() * 1024;
-        return;
+        return this.#host.heard?.();
       default: return this.listener?.frame(this, type, id, payload);
     }
   }
 
-  /** Socket closed or process gone: the other follows within moments, and only both together tell all. */
+  /** Wire closed or process gone: the other follows within moments, and only both together tell all. */
   #half(reason?: string): void {
     this.#reason ??= reason;
     const both = this.#halves > 0;
     this.#halves += 1;
-    const end = (): void => this.#die(this.#reason ?? 'its socket closed');
+    const end = (): void => this.#die(this.#reason ?? 'its connection closed');
     if (both) end();
     else this.options.clock.setTimeout(end, LAST_WORDS_MS);
   }
@@ -207,7 +191,7 @@ export class Member {
   #die(reason: string): void {
     if (this.#dead) return;
     this.#dead = true;
-    this.#process.kill('SIGKILL');
+    this.#host.kill();
     this.#loading?.reject(new Error(reason));
     this.options.died(this, reason);
   }
@@ -218,8 +202,4 @@ const LEVELS = new Set<string>(['error', 'warn', 'info', 'debug'] satisfies Func
 /** A function's code could write to the socket itself: what comes from it is not believed. */
 function cleanLine({ level, callId, message, details }: Line): Line {
   return { level: LEVELS.has(level) ? level : 'info', callId, message: String(message), details };
-}
-
-function passedOn(environment: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(PASSED_ON.flatMap((name) => environment[name] === undefined ? [] : [[name, environment[name]!]]));
 }

@@ -1,10 +1,11 @@
 /**
- * The worker processes of a node. A spare one is kept started, because starting takes longer than any call;
+ * The worker processes of a node, or its worker threads. A spare one is kept started, because starting takes longer than any call;
  * whoever needs a process takes it and another is started in its place.
  */
 import type { Clock, Timer } from '../../base/clock.js';
 import type { FunctionKind } from '../../session/call.js';
 import type { FunctionLog } from '../log.js';
+import type { StartHost } from './host.js';
 import { Member } from './member.js';
 import type { Line, Load } from './messages.js';
 import { createReaper, type Reaper } from './reaper.js';
@@ -12,6 +13,7 @@ import { createReaper, type Reaper } from './reaper.js';
 export interface PoolOptions {
   clock: Clock;
   log: FunctionLog;
+  host: StartHost;
   /** Processes kept warm. */
   spare: number;
   memoryLimitMb: number;
@@ -96,7 +98,7 @@ export class Pool {
 
   #start(): Member {
     const member = new Member({
-      clock: this.options.clock, memoryLimitMb: this.options.memoryLimitMb,
+      clock: this.options.clock, host: this.options.host, memoryLimitMb: this.options.memoryLimitMb,
       log: (line) => this.#log(member, line), died: (_, reason) => this.#died(member, reason),
     });
     this.#members.add(member);

@@ -64,7 +64,7 @@ export class Starter {
       this.#starting = false;
       this.#failedStarts += 1;
       const reason = error instanceof Error ? error.message : String(error);
-      log({ level: 'error', function: load.service, message: 'A worker process could not be started', details: { reason } });
+      log({ level: 'error', function: load.service, message: 'A worker could not be started', details: { reason } });
       this.#afterFailure(member, error, reason);
     }
   }

@@ -1,5 +1,5 @@
 /**
- * Runs one function in processes of its own. Nothing a handler does harms the node or another session's call:
+ * Runs one function in processes, or threads, of its own. Nothing a handler does harms the node or another session's call:
  * nothing is committed before an answer, so the calls of a process that died simply run again, each with a
  * process to itself; the one at which that process dies too is the culprit and fails.
  */
@@ -222,7 +222,7 @@ export class Team implements Worker {
     const jobs = [...member.calls].flatMap((id) => this.#jobs.get(id) ?? []).filter((job) => job.member === member);
     if (jobs.length > 0 || !member.leaving) {
       this.options.log({
-        level: 'warn', function: this.options.load.service, message: 'A worker process ended',
+        level: 'warn', function: this.options.load.service, message: 'A worker ended',
         details: { reason, calls: jobs.map((job) => job.call.callId), suspect: member.alone },
       });
       this.#starter.mourn(member);

@@ -1,4 +1,4 @@
-/** What only holds for workers in processes of their own: whatever a handler does there stays there. */
+/** What only holds for workers in processes or threads of their own: whatever a handler does there stays there. */
 import { expect } from 'chai';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,12 +6,14 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { systemClock } from '../../runtime/base/clock.js';
 import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
+import { ANNOTATIONS } from '../../runtime/model/config.js';
 import type { Worker } from '../../runtime/session/call.js';
 import { call, deployment, faultOf, Functions, Lines, request, session, text } from './support.js';
 
 const LOOP = 'for (;;);';
 
-describe('A worker process', () => {
+for (const kind of ['process', 'thread']) describe(`A worker ${kind}`, () => {
+  const only = (wanted: string) => kind === wanted ? it : () => undefined;
   const functions = new Functions();
   let lines: Lines;
   let workers: Workers;
@@ -28,17 +30,17 @@ describe('A worker process', () => {
     const name = `p${named += 1}`;
     const file = await functions.bundle(name, `
       import { Offloadable, type HandlerContext, type HandlerRequest } from 'xylem';
-      import { execFileSync } from 'node:child_process';
       import fs from 'node:fs';
-      export const unused = [execFileSync, fs];
+      import { threadId } from 'node:worker_threads';
+      export const unused = [fs];
       export default class extends Offloadable {
         async handleOffload(request: HandlerRequest, context: HandlerContext) {
-          if (request.path === '/pid') return String(process.pid);
+          if (request.path === '/pid') return threadId === 0 ? String(process.pid) : "thread " + threadId;
           if (request.path === '/slow') await new Promise((resolve) => setTimeout(resolve, Number(request.text())));
           ${body}
         }
       }`);
-    return workers.load(deployment(name, { envVars }), file);
+    return workers.load(deployment(name, { envVars, annotations: { [ANNOTATIONS.worker]: kind } }), file);
   }
   const run = async (worker: Worker, path: string, options: { timeoutMs?: number; body?: string } = {}): Promise<string> => {
     const { body = '', ...rest } = options;
@@ -56,7 +58,7 @@ describe('A worker process', () => {
     expect(await run(worker, '/pid')).not.to.equal(pid);
   });
 
-  it('that was killed from outside costs nobody anything', async () => {
+  only('process')('that was killed from outside costs nobody anything', async () => {
     const worker = await load('return request.path;');
     const pid = Number(await run(worker, '/pid'));
     const running = run(worker, '/slow', { body: '100' });
@@ -111,15 +113,11 @@ describe('A worker process', () => {
 
   it('that holds too many bytes beside its heap is replaced between calls', async () => {
     const worker = await load("if (request.path === '/leak') globalThis.kept = Buffer.alloc(400e6, 1); return request.path;");
-    const pid = Number(await run(worker, '/pid'));
+    const first = await run(worker, '/pid');
     await run(worker, '/leak');
     const ended = async (): Promise<boolean> => {
       for (let tries = 0; tries < 400; tries += 1) {
-        try {
-          process.kill(pid, 0);
-        } catch {
-          return true;
-        }
+        if (await run(worker, '/pid') !== first) return true;
         await run(worker, '/slow', { body: '20' });
       }
       return false;
@@ -141,7 +139,7 @@ describe('A worker process', () => {
   it('keeps one function\'s module apart from another\'s of the same code', async () => {
     const source = "let calls = 0; export default () => { calls += 1; return `${process.env.NAME} ${calls}` };";
     const file = await functions.bundle('counter', source);
-    const [one, two] = await Promise.all(['one', 'two'].map((name) => workers.load(deployment(name, { envVars: { NAME: name } }), file)));
+    const [one, two] = await Promise.all(['one', 'two'].map((name) => workers.load(deployment(name, { envVars: { NAME: name }, annotations: { [ANNOTATIONS.worker]: kind } }), file)));
     expect([await run(one!, ''), await run(one!, ''), await run(two!, '')]).to.deep.equal(['one 1', 'one 2', 'two 1']);
   });
 
@@ -152,7 +150,7 @@ describe('A worker process', () => {
     expect(await lines.having('to the other one')).to.include({ level: 'warn' });
   });
 
-  it('that writes nonsense to its socket is ended, and the node goes on', async () => {
+  only('process')('that writes nonsense to its socket is ended, and the node goes on', async () => {
     const worker = await load("if (request.path === '/nonsense') fs.writeSync(3, Buffer.alloc(64, 255)); return request.path;");
     expect(await faultOf(run(worker, '/nonsense'))).to.include({ code: 'WORKER_LOST' });
     expect(await run(worker, '/fine')).to.equal('/fine');
@@ -160,11 +158,19 @@ describe('A worker process', () => {
 
   it('refuses code that never finishes loading only for itself, and code that ends its process', async () => {
     const file = await functions.bundle('exits', 'process.exit(5); export default () => 1;');
-    expect((await faultOf(workers.load(deployment('exits'), file))).message).to.contain('code 5');
+    expect((await faultOf(workers.load(deployment('exits', { annotations: { [ANNOTATIONS.worker]: kind } }), file))).message).to.contain('code 5');
     expect(await run(await load('return 1;'), '/x')).to.equal('1');
   });
 
-  it('fails the calls in hand when the node shuts down, and leaves no process behind', async () => {
+  it('fails the calls in hand when the node shuts down', async () => {
+    const worker = await load('return request.path;');
+    await run(worker, '/pid');
+    const running = faultOf(run(worker, '/slow', { body: '60000' }));
+    await workers.close();
+    expect(await running).to.include({ code: 'WORKER_LOST' });
+  });
+
+  only('process')('leaves no process behind when the node shuts down', async () => {
     const worker = await load('return request.path;');
     const pid = Number(await run(worker, '/pid'));
     const running = faultOf(run(worker, '/slow', { body: '60000' }));
@@ -173,7 +179,7 @@ describe('A worker process', () => {
     expect(() => process.kill(pid, 0)).to.throw('ESRCH');
   });
 
-  it('that loops is killed when its node dies without a word', async () => {
+  only('process')('that loops is killed when its node dies without a word', async () => {
     const file = await functions.bundle('orphan', `export default () => { ${LOOP} }`);
     const modules = new URL('../../runtime/', import.meta.url).href;
     const node = spawn(process.execPath, ['--input-type=module', '-e', `
@@ -201,5 +207,12 @@ describe('A worker process', () => {
       }
     });
     while (alive().length > 0) await new Promise(setImmediate);
+  });
+
+  only('thread')('that fills memory beside its heap without giving the processor back is ended, and the node goes on', async () => {
+    const worker = await load("if (request.path === '/leak') { const kept = []; for (;;) kept.push(Buffer.alloc(8e6, 1)); } return request.path;");
+    await run(worker, '/pid');
+    expect(await faultOf(run(worker, '/leak'))).to.include({ code: 'WORKER_LOST' });
+    expect(await run(worker, '/fine')).to.equal('/fine');
   });
 });
