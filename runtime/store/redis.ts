@@ -73,7 +73,7 @@ export class RedisStore implements SessionStore {
     const { session, leaseId, epoch, dirty, ttlMs, basis } = command;
     return decodeJson(await this.#releases.call([
       session, `{"id":${JSON.stringify(leaseId)},`, String(epoch), dirty ? '1' : '0', ttlMs === undefined ? '' : String(ttlMs),
-      basis ? String(basis.version) : '', basis?.incarnation ?? '', (basis && commitment.reply?.key) ?? '',
+      basis ? String(basis.version) : '', basis?.incarnation ?? '', commitment.reply?.key ?? '',
       ...new Changes().commitment(commitment).args,
     ]) as Buffer);
   }

@@ -20,9 +20,9 @@ if slot.state ~= 'absent' and slot.state ~= 'tombstone' and slot.incarnation ~= 
   return reply({kind = 'refused', reason = 'state'})
 end
 wipe(slot)
-local space, isNoting = command.attempt, false
-local tally = redis.call('HMGET', spaceKey('t:', space), 'bytes', 'replies', 'effects', 'nextEffect')
-local bytes, replies, effects, nextEffect = tonumber(tally[1] or 0), tonumber(tally[2] or 0), tonumber(tally[3] or 0), tonumber(tally[4] or 0)
+local space, isNoting, freshKey = command.attempt, false, nil
+local tally = redis.call('HMGET', spaceKey('t:', space), 'bytes', 'nextReply', 'effects', 'nextEffect')
+local bytes, nextReply, effects, nextEffect = tonumber(tally[1] or 0), tonumber(tally[2] or 0), tonumber(tally[3] or 0), tonumber(tally[4] or 0)
 local at, count = 10, ARGV[9]
 do
   --@include space
@@ -33,6 +33,6 @@ for _, name in ipairs({'home', 'version', 'incarnation', 'ttlMs', 'createdAtMs',
 resident.functions, resident.knownBy = ARGV[6], ARGV[7]
 resident.current, resident.epoch, resident.state, resident.bornBy = node, command.epoch, 'resident', command.attempt
 resident.owed = joined(slot.owed, ARGV[8])
-resident.space, resident.bytes, resident.replies, resident.effects, resident.nextEffect = space, bytes, replies, effects, nextEffect
+resident.space, resident.bytes, resident.nextReply, resident.effects, resident.nextEffect = space, bytes, nextReply, effects, nextEffect
 save(resident)
 return '{"kind":"committed","repeat":false,"slot":' .. describe(resident) .. '}'

@@ -1,4 +1,4 @@
--- Reads a generation of data; needs P, session, space.
+-- Reads a generation of data; needs P, session, space, firstReply, nextReply.
 local suffix = #space .. ':' .. space .. ':' .. session
 local D, C = P .. 'd:' .. suffix, P .. 'c:' .. suffix
 local CHUNK = 16384
@@ -49,8 +49,21 @@ local function item(letter, name)
   return {letter, name, redis.call('HGET', P .. (letter == 'r' and 'r:' or 'e:') .. suffix, name)}
 end
 
+-- Request ids from the oldest on. Their ring has them in the order in which they came, which a move from elsewhere may change.
+local function replyNames()
+  local found, names = {}, {}
+  for number = firstReply or 0, (nextReply or 0) - 1 do
+    local entry = redis.call('HGET', P .. 'r:' .. suffix, number)
+    local gap = string.find(entry, ' ', 1, true)
+    found[#found + 1] = {tonumber(string.sub(entry, 1, gap - 1)), string.sub(entry, gap + 1)}
+  end
+  table.sort(found, function(a, b) return a[1] < b[1] or (a[1] == b[1] and a[2] < b[2]) end)
+  for i, entry in ipairs(found) do names[i] = entry[2] end
+  return names
+end
+
 local function allNames()
-  return redis.call('HKEYS', D), redis.call('ZRANGE', P .. 'a:' .. suffix, 0, -1), redis.call('ZRANGE', P .. 'o:' .. suffix, 0, -1)
+  return redis.call('HKEYS', D), replyNames(), redis.call('ZRANGE', P .. 'o:' .. suffix, 0, -1)
 end
 
 local function notedNames()

@@ -11,7 +11,7 @@ local function departed(isRepeat)
     .. ',"incarnation":' .. cjson.encode(slot.incarnation) .. ',"knownBy":' .. slot.knownBy .. ',"ttlMs":' .. number(slot.ttlMs)
     .. ',"createdAtMs":' .. number(slot.createdAtMs) .. ',"lastAccessAtMs":' .. number(slot.lastAccessAtMs) .. '}'
   local text = '{"kind":"departed","repeat":' .. tostring(isRepeat) .. ',"delta":' .. tostring(isDelta) .. ',"passport":' .. passport .. '}'
-  local space = slot.space
+  local space, firstReply, nextReply = slot.space, slot.firstReply, slot.nextReply
   --@include content
   if isDelta then return {text, mapNames(item, notedNames())} end
   return {text, mapNames(item, allNames())}

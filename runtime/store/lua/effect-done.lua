@@ -5,8 +5,8 @@ local slotKey = P .. 's:' .. session
 --@include slot
 local slot = load()
 if not slot or slot.state ~= 'resident' then return 0 end
-local space, bytes, replies, effects, nextEffect = slot.space, slot.bytes, slot.replies, slot.effects, slot.nextEffect
-local isNoting, at, count = slot.copying ~= nil, 5, 1
+local space, bytes, nextReply, effects, nextEffect = slot.space, slot.bytes, slot.nextReply, slot.effects, slot.nextEffect
+local isNoting, freshKey, at, count = slot.copying ~= nil, nil, 5, 1
 do
   --@include space
 end

@@ -16,7 +16,7 @@ local function load()
   if not rest then return nil end
   local slot = cjson.decode(rest)
   local numbers = call('HMGET', slotKey, unpack(NUMBERS))
-  for i, name in ipairs(NUMBERS) do slot[name] = tonumber(numbers[i]) end
+  for i, name in ipairs(NUMBERS) do slot[name] = tonumber(numbers[i] or 0) end
   local texts = call('HMGET', slotKey, unpack(TEXTS))
   for i, name in ipairs(TEXTS) do slot[name] = texts[i] end
   isKnown, wasUnfinished = true, isUnfinished(slot)
@@ -61,7 +61,7 @@ local function blank(creator)
   return {
     session = session, ['function'] = creator, functions = cjson.encode({creator}), home = '', current = '', epoch = 0, version = 0,
     incarnation = '', state = 'absent', owed = '[]', knownBy = '[]', ttlMs = 0, createdAtMs = now, lastAccessAtMs = now,
-    lease = '', bytes = 0, space = '', replies = 0, effects = 0, nextEffect = 0,
+    lease = '', bytes = 0, space = '', firstReply = 0, nextReply = 0, effects = 0, nextEffect = 0,
   }
 end
 
@@ -78,13 +78,12 @@ end
 local function hasExpired(slot) return slot.ttlMs > 0 and now - slot.lastAccessAtMs > slot.ttlMs end
 
 local function unlinkSpace(space)
-  call('UNLINK', spaceKey('d:', space), spaceKey('c:', space), spaceKey('r:', space), spaceKey('a:', space),
-    spaceKey('e:', space), spaceKey('o:', space))
+  call('UNLINK', spaceKey('d:', space), spaceKey('c:', space), spaceKey('r:', space), spaceKey('e:', space), spaceKey('o:', space))
 end
 
 local function wipe(slot)
   unlinkSpace(slot.space)
-  slot.space, slot.bytes, slot.replies, slot.effects, slot.nextEffect = '', 0, 0, 0, 0
+  slot.space, slot.bytes, slot.firstReply, slot.nextReply, slot.effects, slot.nextEffect = '', 0, 0, 0, 0, 0
 end
 
 local function unstage(attempt)

@@ -1,5 +1,6 @@
 -- Applies `count` changes that begin at ARGV[at] to a generation of data, and leaves `at` behind them. Needs P, session and, as
--- locals of its surroundings: space, bytes, replies, effects, nextEffect, isNoting, at, count. One flow without
+-- locals of its surroundings: space, bytes, nextReply, effects, nextEffect, isNoting, freshKey (a request id that is known to be
+-- new, or nil), at, count. One flow without
 -- functions: on the path of every request, making closures would cost more than running them.
 local suffix = #space .. ':' .. space .. ':' .. session
 local D, C = P .. 'd:' .. suffix, P .. 'c:' .. suffix
@@ -67,8 +68,14 @@ for _ = 1, count do
     end
     if isNoting then redis.call('ZADD', P .. 'nd:' .. session, 0, name) end
   elseif op == 'r' then
-    replies = replies + redis.call('ZADD', P .. 'a:' .. suffix, ARGV[at + 2], name)
-    redis.call('HSET', P .. 'r:' .. suffix, name, ARGV[at + 3])
+    -- The id's answer, and its number in the ring of all ids: the oldest has the smallest.
+    local number, ring = nextReply, P .. 'r:' .. suffix
+    if name ~= freshKey and redis.call('HEXISTS', ring, name) == 1 then
+      repeat number = number - 1 until string.match(redis.call('HGET', ring, number), '^%S+ (.*)$') == name
+    else
+      nextReply = nextReply + 1
+    end
+    redis.call('HSET', ring, name, ARGV[at + 3], string.format('%d', number), ARGV[at + 2] .. ' ' .. name)
     if isNoting then redis.call('ZADD', P .. 'nr:' .. session, ARGV[at + 2], name) end
     at = at + 4
   elseif op == 'e' then

@@ -5,7 +5,7 @@ local space = redis.call('HGET', slotKey, 'space')
 if not space then return 0 end
 local suffix = #space .. ':' .. space .. ':' .. session
 local keys = {slotKey, P .. 'nd:' .. session, P .. 'nr:' .. session, P .. 'nx:' .. session}
-for _, kind in ipairs({'d:', 'c:', 'r:', 'a:', 'e:', 'o:'}) do keys[#keys + 1] = P .. kind .. suffix end
+for _, kind in ipairs({'d:', 'c:', 'r:', 'e:', 'o:'}) do keys[#keys + 1] = P .. kind .. suffix end
 local total = 0
 for _, key in ipairs(keys) do total = total + (redis.call('MEMORY', 'USAGE', key) or 0) end
 return total

@@ -11,7 +11,7 @@ export const FIELDS = {
   /** JSON as the client wrote it. The lease is '' when there is none. */
   functions: 'json', owed: 'json', knownBy: 'json', lease: 'json',
   /** Name of the generation of data that is the session's own, and how much is in it. */
-  space: 'text', replies: 'number', effects: 'number', nextEffect: 'number',
+  space: 'text', firstReply: 'number', nextReply: 'number', effects: 'number', nextEffect: 'number',
   /** JSON of the slot's other fields, with the lists again behind them: what `acquire` answers without decoding it. */
   rest: 'rest',
 } as const;
