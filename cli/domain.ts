@@ -2,23 +2,23 @@
 import type { Command } from 'commander';
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { DomainFile } from '../runtime/base/domain-file.js';
-import { askAll } from './ask-all.js';
+import { describeError } from '../runtime/base/domain-file.js';
+import { hasEnded, signal } from '../runtime/base/process.js';
+import { describeNodes } from './describe-nodes.js';
 import { CliFailure, EXIT } from './failure.js';
 import { wholeNumber } from './options.js';
 import { print, table } from './print.js';
-import { hasEnded, signal } from './process.js';
 import { examples, spelled } from './product.js';
 import { DEFAULT_STATE, readRecord, stateFolder } from './state.js';
-import { findTarget, type Target, withTarget } from './target.js';
+import { findTarget, type Target, type TargetOptions, withTarget } from './target.js';
+import { treePicture } from './tree.js';
 import type { UpOptions } from './up/up.js';
 
 const STOP_MS = 6_000;
-const STATUS_MS = 3_000;
 
 export function domainCommands(noun: Command): void {
   noun.command('up').description('start the domain and keep it running until Ctrl-C')
-    .option('--file <file>', 'the domain\'s tree (default: domain.yml)')
+    .option('--file <file>', 'the domain\'s tree: domain.yml, or an infrastructure file in JSON (default: domain.yml)')
     .option('--state <folder>', `where everything is kept (default: ${DEFAULT_STATE})`)
     .option('--no-functions', 'start it bare, without the functions of stack.yml')
     .option('--host <address>', 'address of this machine to listen on, for nodes on others', '127.0.0.1')
@@ -42,21 +42,49 @@ export function domainCommands(noun: Command): void {
     .addHelpText('after', examples('domain status', 'domain status --json'))
     .action(async (options) => status(await findTarget(options), options.json));
 
-  for (const [verb, about] of [['check', 'read the domain file and say everything that is wrong with it'], ['show', 'print the tree with its ports and stores']] as const) {
-    noun.command(verb).description(about)
-      .option('--file <file>', 'the domain\'s tree (default: domain.yml)')
-      .option('--base-port <number>', 'first port of the nodes', wholeNumber)
-      .option('--oracle-port <number>', 'port of the oracle', wholeNumber)
-      .option('--json', 'print JSON')
-      .addHelpText('after', examples(`domain ${verb} --file my-domain.yml`))
-      .action(async (options: UpOptions & { json?: boolean }) => {
-        const { defaultFile, readDomain } = await import('./up/up.js');
-        const file = resolve(options.file ?? await defaultFile());
-        const domain = await readDomain(file, options);
-        if (verb === 'show') print(domain, options.json, treeOf);
-        else print({ file, nodes: domain.nodes.length, errors: [] }, options.json, () => `${file} is right: ${domain.nodes.length} nodes`);
-      });
+  noun.command('check').argument('[file]', 'the domain\'s tree, or the areas of an infrastructure file (default: domain.yml)')
+    .description('read the domain file and say everything that is wrong with it, each with its line; nothing is started')
+    .option('--file <file>', 'the same, as `domain up` has it')
+    .option('--base-port <number>', 'first port of the nodes', wholeNumber)
+    .option('--oracle-port <number>', 'port of the oracle', wholeNumber)
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('domain check', 'domain check infrastructure.json'))
+    .action(check);
+
+  withTarget(noun.command('show').argument('[file]', 'a domain file to show instead of the domain that runs here')
+    .description('the tree: level, address, store, functions and status of each node'))
+    .option('--file <file>', 'the same, as `domain up` has it')
+    .option('--base-port <number>', 'first port of the nodes of a file', wholeNumber)
+    .option('--oracle-port <number>', 'port of the oracle of a file', wholeNumber)
+    .addHelpText('after', examples('domain show', 'domain show --json', 'domain show infrastructure.json'))
+    .action(show);
+}
+
+type FileOptions = Partial<UpOptions> & TargetOptions;
+
+async function check(given: string | undefined, options: FileOptions): Promise<void> {
+  const { defaultFile, readDomain } = await import('./up/read-domain.js');
+  const file = resolve(given ?? options.file ?? await defaultFile());
+  const { domain, remarks } = await readDomain(file, options);
+  print({ file, nodes: domain.nodes.length, errors: [], remarks }, options.json, () => [
+    ...remarks.map((remark) => `note: ${describeError(given ?? file, remark)}`), `${file} is right: ${domain.nodes.length} nodes`,
+  ].join('\n'));
+}
+
+/** The domain that runs, where there is one and no file is named; else the file. */
+async function show(given: string | undefined, options: FileOptions): Promise<void> {
+  const named = given ?? options.file;
+  const runs = named === undefined && (options.gateway !== undefined || await readRecord(stateFolder(options.domain ?? DEFAULT_STATE)) !== undefined);
+  if (runs) {
+    const target = await findTarget(options);
+    const nodes = await describeNodes(target);
+    print({ oracleUrl: target.oracleUrl, nodes }, options.json, () => treePicture(nodes));
+    return;
   }
+  const { defaultFile, readDomain } = await import('./up/read-domain.js');
+  const { domain } = await readDomain(resolve(named ?? await defaultFile()), options);
+  const nodes = domain.nodes.map((node) => ({ ...node, url: `http://127.0.0.1:${node.port}` }));
+  print(domain, options.json, () => `${treePicture(nodes)}\noracle: http://127.0.0.1:${domain.oraclePort}`);
 }
 
 async function down(options: { state?: string }): Promise<void> {
@@ -87,53 +115,12 @@ async function reset(options: { state?: string }): Promise<void> {
   console.log(`${state.path} is as new`);
 }
 
-interface NodeStatus {
-  name: string;
-  level: string;
-  url: string;
-  state: string;
-  store?: string;
-  sessions?: number;
-  functions?: number;
-  offloadStatus?: string | null;
-}
-
 async function status(target: Target, asJson: boolean | undefined): Promise<void> {
-  const nodes = (await askAll(target.nodes, (node) => statusOf(target, node))).map((answer) => {
-    if (answer.status === 'rejected') throw answer.reason;
-    return answer.value;
-  });
+  const nodes = await describeNodes(target);
   print({ nodes, oracleUrl: target.oracleUrl }, asJson, () => table(
     ['NODE', 'LEVEL', 'URL', 'STATE', 'STORE', 'SESSIONS', 'FUNCTIONS', 'OFFLOADS'],
-    nodes.map(({ name, level, url, state, store, sessions, functions, offloadStatus }) => [name, level, url, state, store, sessions, functions, offloadStatus ?? undefined]),
+    nodes.map(({ name, level, url, state, store, sessions, functions, offloadStatus }) => [name, level, url, state, store, sessions, functions?.length, offloadStatus ?? undefined]),
   ));
   const silent = nodes.filter(({ state }) => state !== 'ready');
   if (silent.length > 0) process.exitCode = silent.some(({ state }) => state === 'unreachable') ? EXIT.unreachable : EXIT.refused;
-}
-
-interface Described {
-  store: string;
-  offloadStatus: string | null;
-  functions: string[];
-  sessions: Record<string, number>;
-}
-
-async function statusOf({ client }: Target, { name, level, url }: Target['nodes'][number]): Promise<NodeStatus> {
-  const options = { timeoutMs: STATUS_MS };
-  try {
-    const health = await client.send(url, 'GET', '/healthz', options);
-    const { store, offloadStatus, functions, sessions } = await client.json<Described>(url, 'GET', '/api/v1/node', options);
-    return { name, level, url, state: health.status === 200 ? 'ready' : 'not ready', store, offloadStatus, functions: functions.length, sessions: sessions['resident'] };
-  } catch (error) {
-    if (error instanceof CliFailure && error.exitCode === EXIT.unreachable) return { name, level, url, state: 'unreachable' };
-    throw error;
-  }
-}
-
-function treeOf({ nodes, oraclePort, levels }: DomainFile): string {
-  const lines = nodes.map(({ name, level, port, store, labels }) => {
-    const named = Object.entries(labels).map(([key, value]) => ` ${key}=${value}`).join('');
-    return `${'  '.repeat(levels.indexOf(level))}${name}  ${level}  port ${port}  store ${store}${named}`;
-  });
-  return [...lines, `oracle port ${oraclePort}`].join('\n');
 }

@@ -2,19 +2,22 @@
 import type { Command } from 'commander';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
+import { appliesAt, CONSTRAINT_FORM, isConstraint } from '../runtime/base/constraints.js';
 import { Client } from './client.js';
 import { bundleOf, deploy, type FunctionStatus, imageOf } from './deploy.js';
+import { describeNodes, type NodeStatus } from './describe-nodes.js';
 import { CliFailure, EXIT, wrongUsage } from './failure.js';
 import { keyValue, several } from './options.js';
+import { constraintsOf, type Placement, PLACEMENT_OPTIONS, subtreeOf } from './placement.js';
 import { facts, print, table } from './print.js';
 import { examples } from './product.js';
-import { findTarget, nodeNamed, type TargetOptions, withTarget } from './target.js';
+import { findTarget, nodeNamed, type Target, type TargetOptions, withTarget } from './target.js';
 import { readStack, type StackFunction } from './up/stack.js';
 
 type Options = TargetOptions & {
   node?: string; name?: string; scope?: 'node'; env?: Record<string, string>; label?: Record<string, string>;
-  annotation?: Record<string, string>; constraint?: string[];
-};
+  annotation?: Record<string, string>; constraint?: string[]; dryRun?: boolean;
+} & Placement;
 type InvokeOptions = TargetOptions & {
   node?: string; session?: string; requestId?: string; method: string; data?: string; query?: Record<string, string>; header?: Record<string, string>;
 };
@@ -42,15 +45,22 @@ export function functionCommands(noun: Command): void {
       print(await target.client.json<object>(nodeNamed(target, options.node).url, 'GET', `/system/function/${encodeURIComponent(name)}`), options.json, facts);
     });
 
-  withTarget(noun.command('deploy').argument('<folder|stack.yml>').description('bundle a function\'s folder, or all of a stack, and deploy it'))
+  const deploying = withTarget(noun.command('deploy').argument('<folder|stack.yml>')
+    .description('bundle a function\'s folder, or all of a stack, and deploy it; it then runs on just the nodes that are chosen here'));
+  for (const [flags, about] of PLACEMENT_OPTIONS) deploying.option(flags, about, several);
+  deploying
     .option(...AT)
     .option('--name <name>', 'name of the function (default: the folder\'s)')
     .option('--scope <scope>', '"node" deploys at that node only, not below it')
     .option('--env <key=value>', 'a variable of its environment; may be given again', keyValue)
     .option('--label <key=value>', 'a label; may be given again', keyValue)
     .option('--annotation <key=value>', 'such as worker=inline or timeout-ms=5000; may be given again', keyValue)
-    .option('--constraint <rule>', 'such as level=edge or node=milan*; may be given again', several)
-    .addHelpText('after', examples('function deploy ./functions/shopping-cart', 'function deploy ./stack.yml', 'function deploy ./mine --name mine --constraint level=edge'))
+    .option('--constraint <rule>', 'such as level=edge, node=milan* or zone!=north; may be given again, and all must hold', several)
+    .option('--dry-run', 'only say where it would run, and where it would be taken from')
+    .addHelpText('after', examples(
+      'function deploy ./functions/shopping-cart', 'function deploy ./stack.yml', 'function deploy ./mine --in-every edge --in milan --except milan-002 --dry-run',
+      'function deploy ./mine --name mine --constraint level=edge',
+    ))
     .action(deployAll);
 
   withTarget(noun.command('remove').argument('<function>').description('take a function off a node and all nodes below it'))
@@ -75,18 +85,58 @@ export function functionCommands(noun: Command): void {
     .action(invoke);
 }
 
+interface Deployed {
+  function: string;
+  image?: string;
+  constraints: string[];
+  /** Where it runs now, or would. */
+  nodes: string[];
+  /** Where it ran and does not any more, or would not. */
+  removed: string[];
+  /** Where word of it has not arrived yet. */
+  pending: string[];
+}
+
 async function deployAll(source: string, options: Options): Promise<void> {
-  if (options.scope !== undefined && options.scope !== 'node') throw wrongUsage('--scope is "node", or left out');
+  const { scope, dryRun, json } = options;
+  if (scope !== undefined && scope !== 'node') throw wrongUsage('--scope is "node", or left out');
+  const placed = [options.inEvery, options.in, options.except].some((values) => values !== undefined);
+  if (placed && scope === 'node') throw wrongUsage('--scope node names one node, --in-every, --in and --except choose among many: use one of them');
   const functions = await functionsOf(source, options);
   const target = await findTarget(options);
-  const { url } = nodeNamed(target, options.node);
-  const done: { function: string; image: string; nodes: string[]; pending: string[] }[] = [];
+  const start = nodeNamed(target, options.node);
+  const area = scope === 'node' ? [start] : subtreeOf(start, target.nodes);
+  const chosen = placed ? constraintsOf(options, area) : [];
+  const before = await describeNodes(target, area);
+  const done: Deployed[] = [];
   for (const each of functions) {
-    const bundle = await bundleOf(each);
-    const spread = await deploy(target.client, url, each, bundle, { wait: true, ...(options.scope && { scope: options.scope }) });
-    done.push({ function: each.name, image: imageOf(bundle), nodes: spread?.nodes ?? [], pending: spread?.pending ?? [] });
+    const constraints = [...each.constraints ?? [], ...chosen];
+    const wrong = constraints.find((constraint) => !isConstraint(constraint));
+    if (wrong !== undefined) throw wrongUsage(`${wrong} is not of the form ${CONSTRAINT_FORM}`);
+    const plan = planOf(each.name, constraints, before);
+    if (plan.nodes.length === 0) throw wrongUsage(`${each.name} would run nowhere: no node is ${constraints.join(' and ')}`);
+    done.push(dryRun ? plan : await carryOut(plan, { ...each, ...(constraints.length > 0 && { constraints }) }, target, start.url, scope));
   }
-  print(done, options.json, () => table(['FUNCTION', 'NODES', 'STILL WITHOUT IT'], done.map((each) => [each.function, each.nodes.join(' '), each.pending.join(' ')])));
+  print(done, json, () => shownPlan(done, dryRun));
+}
+
+/** @param nodes those that a deployment would reach */
+function planOf(name: string, constraints: string[], nodes: NodeStatus[]): Deployed {
+  const runs = nodes.filter((node) => appliesAt(node, constraints));
+  const loses = nodes.filter((node) => node.functions?.includes(name) && !runs.includes(node));
+  return { function: name, constraints, nodes: runs.map((node) => node.name), removed: loses.map((node) => node.name), pending: [] };
+}
+
+async function carryOut(plan: Deployed, given: StackFunction, { client }: Target, url: string, scope: 'node' | undefined): Promise<Deployed> {
+  const bundle = await bundleOf(given);
+  const { nodes = [], pending = [] } = await deploy(client, url, given, bundle, { wait: true, ...(scope && { scope }) }) ?? {};
+  return { ...plan, image: imageOf(bundle), nodes: plan.nodes.filter((name) => nodes.includes(name)), pending };
+}
+
+function shownPlan(plans: Deployed[], dryRun: boolean | undefined): string {
+  const header = ['FUNCTION', dryRun ? 'WOULD RUN ON' : 'NODES', dryRun ? 'WOULD LEAVE' : 'TAKEN FROM', ...(dryRun ? [] : ['STILL WITHOUT IT']), 'CONSTRAINTS'];
+  return table(header, plans.map(({ function: name, nodes, removed, pending, constraints }) =>
+    [name, nodes.join(' '), removed.join(' '), ...(dryRun ? [] : [pending.join(' ')]), constraints.join(' ')]));
 }
 
 async function functionsOf(source: string, options: Options): Promise<StackFunction[]> {

@@ -1,7 +1,7 @@
 /** One supervisor a state folder: it says in a file who it is, and the file counts only while that process lives. */
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { birthOf, isAlive } from '../../runtime/base/process.js';
 import { CliFailure } from '../failure.js';
-import { birthOf, isAlive } from '../process.js';
 import { spelled } from '../product.js';
 import type { StateFolder } from '../state.js';
 

@@ -1,7 +1,7 @@
 /** Ports are looked at before anything starts, so that a start never stops half-way for one that is taken. */
 import { createServer } from 'node:net';
+import { ownerOfPort } from '../../runtime/base/process.js';
 import { CliFailure } from '../failure.js';
-import { ownerOfPort } from '../process.js';
 
 export interface WantedPort {
   port: number;

@@ -1,18 +1,19 @@
 /** `domain up`: from the domain file to a running domain, and back to nothing when it is told to stop. */
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { readSecret } from '../../runtime/base/credentials.js';
-import { describeError, type DomainFile, parseDomainFile } from '../../runtime/base/domain-file.js';
+import { describeError, type DomainFile } from '../../runtime/base/domain-file.js';
 import type { Bundle } from '../../runtime/base/bundle.js';
 import { Client } from '../client.js';
 import { deploy, type FunctionStatus, isSame } from '../deploy.js';
-import { CliFailure, reasonOfFile, wrongUsage } from '../failure.js';
+import { CliFailure, wrongUsage } from '../failure.js';
 import { ADMIN_USER, DEFAULT_STATE, type StateFolder, stateFolder } from '../state.js';
 import { BundleCache } from './bundle-cache.js';
 import { DomainProcess, type StartedNode } from './domain-process.js';
 import { takeFolder } from './lock.js';
 import { assertFree, freePorts } from './ports.js';
+import { defaultFile, readDomain, shown } from './read-domain.js';
 import { makeSecrets, type PasswordSource } from './secrets.js';
 import { untilStopped } from './signals.js';
 import { readStack, type StackFunction } from './stack.js';
@@ -30,7 +31,6 @@ export interface UpOptions {
 
 type Say = (line: string) => void;
 
-const DEFAULT_FILE = 'domain.yml';
 const HEALTH_EVERY_MS = 40;
 const HEALTH_MS = 60_000;
 
@@ -40,7 +40,9 @@ export async function up(options: UpOptions, say: Say = (line) => console.log(li
   const { host } = options;
   if (isIP(host) !== 4 || host === '0.0.0.0') throw wrongUsage(`--host ${host} is no address of this machine by which others reach it, such as 10.0.0.5`);
   const file = resolve(options.file ?? await defaultFile());
-  const domain = await withFreePorts(await readDomain(file, options), host);
+  const { domain: read, remarks } = await readDomain(file, options);
+  for (const remark of remarks) say(`note: ${describeError(shown(file), remark)}`);
+  const domain = await withFreePorts(read, host);
   const stack = options.functions ? await readStack(join(dirname(file), 'stack.yml'), process.env) : [];
   const state = stateFolder(options.state ?? DEFAULT_STATE);
   await mkdir(state.path, { recursive: true, mode: 0o700 });
@@ -108,21 +110,6 @@ async function bringUp(running: DomainProcess, bundling: Promise<Bundle[]>, { st
   say(`ready in ${((Date.now() - startedMs) / 1000).toFixed(1)} s; Ctrl-C stops it`);
 }
 
-/** The file in this folder; else the one that comes with the program. */
-export async function defaultFile(): Promise<string> {
-  return access(DEFAULT_FILE).then(() => DEFAULT_FILE, () => new URL(`../../../${DEFAULT_FILE}`, import.meta.url).pathname);
-}
-
-/** Throws with every error of the file. */
-export async function readDomain(file: string, options: Pick<UpOptions, 'basePort' | 'oraclePort' | 'store'>): Promise<DomainFile> {
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw wrongUsage(`the domain file cannot be read: ${reasonOfFile(error, shown(file))}`);
-  });
-  const { domain, errors } = parseDomainFile(text, options);
-  if (domain) return options.store === undefined ? domain : { ...domain, nodes: domain.nodes.map((node) => ({ ...node, store: options.store! })) };
-  throw wrongUsage(`the domain file is wrong\n${errors.map((error) => describeError(shown(file), error)).join('\n')}`);
-}
-
 async function withFreePorts(domain: DomainFile, host: string): Promise<DomainFile> {
   const needsNodes = domain.basePort === 0;
   const needsOracle = domain.oraclePort === 0;
@@ -168,10 +155,4 @@ function describe(nodes: StartedNode[], oracleUrl: string, say: Say): void {
     say(`${config.name.padEnd(name)}  ${config.level.padEnd(level)}  ${ready.url.padEnd(url)}  store ${kind}${why ? `: ${why}` : ''}`);
   }
   say(`oracle:  ${oracleUrl}`);
-}
-
-/** Short where it lies below this folder. */
-function shown(path: string): string {
-  const near = relative('', path);
-  return near !== '' && !near.startsWith('..') ? near : path;
 }

@@ -1,6 +1,7 @@
 /** What the parts of a domain file must be together: names, levels, ports and stores. */
 import type { DomainFile, DomainFileError, DomainNode, PortOptions } from './domain-file.js';
-import type { At, ReadDomain, ReadNode } from './domain-read.js';
+import type { ReadDomain, ReadNode } from './domain-read.js';
+import type { At } from './domain-values.js';
 
 const DEFAULT_BASE_PORT = 8080;
 const DEFAULT_ORACLE_PORT = 7000;
@@ -53,9 +54,9 @@ class Checker {
   }
 
   private checkLevels(): void {
-    const { levels } = this.read;
+    const { levels, levelsKey } = this.read;
     if (!levels) return;
-    if (levels.value.length === 0) this.fail(levels, 'levels names at least one level, the root\'s');
+    if (levels.value.length === 0) this.fail(levels, `${levelsKey} names at least one level, the root's`);
     levels.value.forEach((level, index) => {
       if (!NAME.test(level.value)) this.fail(level, `${level.value} is no good name of a level: ${NAME_RULE}`);
       if (levels.value.findIndex(({ value }) => value === level.value) < index) this.fail(level, `the level ${level.value} is listed twice`);
@@ -66,7 +67,7 @@ class Checker {
     const { name, port, store, labels } = node;
     if (name) this.checkName(name);
     if (depth === this.levels.length) {
-      this.fail(node.at, `${name?.value ?? 'this node'} is ${depth + 1} deep, but levels names only ${depth}: ${this.levels.join(', ')}`);
+      this.fail(node.at, `${name?.value ?? 'this node'} is ${depth + 1} deep, but ${this.read.levelsKey} names only ${depth}: ${this.levels.join(', ')}`);
     }
     if (store) this.checkStore(store);
     const made: DomainNode = {

@@ -40,14 +40,14 @@ export interface PortOptions {
   oraclePort?: number;
 }
 
-/** Either the domain, or everything that is wrong with its file, in the file's order. */
-export type ParsedDomain = { domain: DomainFile; errors: [] } | { domain?: undefined; errors: DomainFileError[] };
+/** Either the domain, or everything that is wrong with its file, in the file's order; `remarks` name what stands there and is not taken. */
+export type ParsedDomain = { domain: DomainFile; errors: []; remarks: DomainFileError[] } | { domain?: undefined; errors: DomainFileError[] };
 
 export function parseDomainFile(text: string, ports: PortOptions = {}): ParsedDomain {
   const { read, errors } = readTree(text);
   const { domain, errors: more } = checkTree(read, ports);
   const all = [...errors, ...more].sort((left, right) => left.line - right.line || left.column - right.column);
-  return all.length > 0 ? { errors: all } : { domain, errors: [] };
+  return all.length > 0 ? { errors: all } : { domain, errors: [], remarks: read.remarks };
 }
 
 /** `domain.yml:12:7: there are two nodes called milan` */

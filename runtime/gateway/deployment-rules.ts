@@ -1,4 +1,5 @@
-/** What a deployment must look like, where it applies, and which of two is the newer. */
+/** What a deployment must look like, and which of two is the newer. */
+import { CONSTRAINT_FORM, isConstraint } from '../base/constraints.js';
 import type { Deployment } from '../model/config.js';
 import { Fault } from '../model/faults.js';
 
@@ -12,16 +13,9 @@ export interface Removal {
 
 export type Entry = Deployment | Removal;
 
-export interface Place {
-  name: string;
-  level: string;
-  labels: Record<string, string>;
-}
-
 /** OpenFaaS's rule for names: one label of a DNS name. */
 const NAME = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const IMAGE = /^bundle:([0-9a-f]{64})$/;
-const CONSTRAINT = /^\s*([\w.-]+)\s*(==?|!=)\s*(\S.*?)\s*$/;
 
 export const isRemoval = (entry: Entry): entry is Removal => 'removed' in entry;
 
@@ -45,20 +39,6 @@ export function sameRun(left: Deployment, right: Deployment): boolean {
 
 function sorted(record: Record<string, string> | undefined): [string, string][] {
   return Object.entries(record ?? {}).sort(([left], [right]) => left < right ? -1 : 1);
-}
-
-/** True when every constraint holds: `level=edge`, `node=milan*`, `<label>=<value>`; `!=` for the opposite. */
-export function appliesAt(place: Place, constraints: readonly string[] = []): boolean {
-  return constraints.every((constraint) => {
-    const [, key, operator, pattern] = CONSTRAINT.exec(constraint)!;
-    const value = key === 'level' ? place.level : key === 'node' ? place.name : place.labels[key!] ?? '';
-    return matches(value, pattern!) === (operator !== '!=');
-  });
-}
-
-function matches(value: string, pattern: string): boolean {
-  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`).test(value);
 }
 
 /** A checked entry from a body of unknown origin. Throws PARAMETER_INVALID; unknown fields are dropped. */
@@ -85,8 +65,7 @@ function deploymentOf(given: Partial<Record<keyof Deployment, unknown>>, service
     if (given[field] !== undefined && given[field] !== null) deployment[field] = listOf(given[field], field);
   }
   for (const constraint of deployment.constraints ?? []) {
-    if (CONSTRAINT.test(constraint)) continue;
-    throw invalid('constraints', `${constraint} is not of the form level=edge, node=milan* or label=value`);
+    if (!isConstraint(constraint)) throw invalid('constraints', `${constraint} is not of the form ${CONSTRAINT_FORM}`);
   }
   return deployment;
 }

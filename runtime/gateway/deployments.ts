@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../base/atomic-file.js';
 import type { Clock } from '../base/clock.js';
+import { appliesAt, type Place } from '../base/constraints.js';
 import type { Log } from '../base/log.js';
 import type { Deployment } from '../model/config.js';
 import { Fault } from '../model/faults.js';
@@ -13,7 +14,7 @@ import { REMOVED_KEEP_MS } from '../model/limits.js';
 import type { Worker } from '../session/call.js';
 import type { Bundles } from './bundles.js';
 import { Deployed } from './deployed.js';
-import { appliesAt, bundleOf, type Entry, isNewer, isRemoval, type Place, sameRun } from './deployment-rules.js';
+import { bundleOf, type Entry, isNewer, isRemoval, sameRun } from './deployment-rules.js';
 import { MetricsBook } from './function-metrics.js';
 
 /** Makes workers; the handler layer provides it. */

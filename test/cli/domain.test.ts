@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { processesWith, signal } from '../../cli/process.js';
+import { processesWith, signal } from '../../runtime/base/process.js';
 import type { DomainRecord } from '../../cli/state.js';
 import { Shell } from './support.js';
 
@@ -34,7 +34,7 @@ describe('the command line', function suite() {
     const exit = once(child, 'exit');
     expect((await shell.run('domain', 'down')).code).to.equal(0);
     expect((await exit)[0]).to.equal(0);
-    expect(await processesWith([configOf('top'), configOf('leaf')])).to.deep.equal([]);
+    expect(await processesWith(configOf('top'), configOf('leaf'))).to.deep.equal([]);
     expect((await shell.run('domain', 'status')).code).to.equal(3);
   });
 
@@ -55,7 +55,7 @@ describe('the command line', function suite() {
 
   it('starts a crashed node again, and says so', async () => {
     const { line } = await up();
-    const [pid] = await processesWith([configOf('leaf')]);
+    const [pid] = await processesWith(configOf('leaf'));
     signal(pid!, 'SIGKILL');
     await line(/^node leaf ended by itself \(SIGKILL\)/);
     await line(/^node leaf is back/);
@@ -77,6 +77,24 @@ describe('the command line', function suite() {
     const { code, stderr } = await shell.run('domain', 'up');
     expect(code).to.equal(2);
     expect(stderr).to.match(/domain\.yml:1:1: unknown key colour/).and.match(/domain\.yml:3:9: "A" is no good name/);
+  });
+
+  it('checks and shows an infrastructure file of areas without starting anything', async () => {
+    const area = { areaTypesIdentifiers: ['country', 'city'], hierarchy: [{ areaName: 'italy', areas: [{ areaName: 'milan' }] }] };
+    await writeFile(join(shell.folder, 'areas.json'), JSON.stringify(area));
+    expect((await shell.run('domain', 'check', 'areas.json')).stdout).to.match(/areas\.json is right: 2 nodes/);
+    expect((await shell.run('domain', 'show', 'areas.json')).stdout).to.match(/^italy +country +http:\/\/127\.0\.0\.1:8080/m).and.match(/^└─ milan +city/m);
+    await writeFile(join(shell.folder, 'areas.json'), JSON.stringify({ ...area, colour: 'red' }, undefined, 1));
+    const refused = await shell.run('domain', 'check', 'areas.json', '--json');
+    expect(refused.code).to.equal(2);
+    expect((JSON.parse(refused.stderr) as { errors: { line: number }[] }).errors.map(({ line }) => line)).to.deep.equal([16]);
+  });
+
+  it('shows the tree that runs, with what each node has', async () => {
+    await up();
+    expect((await shell.run('domain', 'show')).stdout).to.match(/^top +cloud +http:.* memory +ready +0$/m).and.match(/^└─ leaf +edge +http:.* memory +accept +0$/m);
+    const { nodes } = JSON.parse((await shell.run('domain', 'show', '--json')).stdout) as { nodes: { name: string; functions: string[] }[] };
+    expect(nodes.map(({ name, functions }) => [name, functions])).to.deep.equal([['top', []], ['leaf', []]]);
   });
 
   it('cordons a node and opens it again', async () => {

@@ -67,7 +67,15 @@ describe('sessions on the command line', function suite() {
     await done('function', 'deploy', 'list', '--name', 'later', '--constraint', 'level=edge');
     expect(await done('function', 'list', '--node', 'leaf')).to.include('later');
     expect(await done('function', 'list')).to.not.include('later');
+    const dry = JSON.parse(await done('function', 'deploy', 'list', '--name', 'later', '--in-every', 'cloud', '--dry-run', '--json')) as object[];
+    expect(dry).to.deep.equal([{ function: 'later', constraints: ['level=cloud'], nodes: ['top'], removed: ['leaf'], pending: [] }]);
+    expect(await done('function', 'list')).to.not.include('later');
+    const wrong = await shell.run('function', 'deploy', 'list', '--in', 'nowhere');
+    expect([wrong.code, wrong.stderr]).to.deep.equal([2, 'error: there is no area nowhere; the areas: top, leaf\n']);
+    await done('function', 'deploy', 'list', '--name', 'later', '--in-every', 'cloud,edge', '--except', 'leaf');
+    expect(await done('function', 'list')).to.include('later');
+    expect(await done('function', 'list', '--node', 'leaf')).to.not.include('later');
     await done('function', 'remove', 'later');
-    expect((await shell.run('function', 'describe', 'later', '--node', 'leaf')).code).to.equal(1);
+    expect((await shell.run('function', 'describe', 'later')).code).to.equal(1);
   });
 });

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { inspectBinary } from '../../runtime/store/server/binary.js';
 import { findServer } from '../../runtime/store/server/find.js';
 import { packagesOf } from '../../runtime/store/server/packages.js';
-import { isAlive, processesWith } from '../../runtime/store/server/process.js';
+import { isAlive, processesWith } from '../../runtime/base/process.js';
 import { superviseServer } from '../../runtime/store/server/supervise.js';
 import { openRedisStore } from '../../runtime/store/redis.js';
 import { born, dataOf, NODE, set, shown, START_MS } from '../store/support.js';

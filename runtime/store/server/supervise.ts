@@ -8,10 +8,10 @@ import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endProcess, hasEnded, processesWith } from '../../base/process.js';
 import { STORE_RESTART_MAX_MS, STORE_RESTART_MIN_MS, STORE_START_MS, STORE_STOP_MS } from '../../model/limits.js';
 import type { ServerBinary } from './binary.js';
 import { makePlace, type Place } from './place.js';
-import { endProcess, hasEnded, processesWith } from './process.js';
 import { askServer } from './talk.js';
 
 const POLL_MS = 20;

@@ -1,5 +1,8 @@
 /** Other processes as the kernel shows them: alive or not, by argument, by the port they listen on. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const POLL_MS = 20;
 
 /** A zombie has ended; only nobody has asked for its exit code yet. */
 export async function isAlive(pid: number): Promise<boolean> {
@@ -18,13 +21,22 @@ export async function birthOf(pid: number): Promise<string> {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }
 
+/** @returns false when the process still runs after `withinMs`. */
 export async function hasEnded(pid: number, withinMs: number): Promise<boolean> {
   const untilMs = Date.now() + withinMs;
   while (await isAlive(pid)) {
     if (Date.now() >= untilMs) return false;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(POLL_MS);
   }
   return true;
+}
+
+/** Asks the process to end (SIGTERM), insists after `patienceMs` (SIGKILL), and waits for it. */
+export async function endProcess(pid: number, patienceMs: number): Promise<void> {
+  signal(pid, 'SIGTERM');
+  if (await hasEnded(pid, patienceMs)) return;
+  signal(pid, 'SIGKILL');
+  await hasEnded(pid, patienceMs);
 }
 
 /** False when there is no such process any more. */
@@ -46,8 +58,8 @@ async function argumentsOf(pid: number): Promise<string[]> {
   return line.split('\0').filter((argument) => argument !== '');
 }
 
-/** Processes that have one of the arguments on their command line. */
-export async function processesWith(wanted: string[]): Promise<number[]> {
+/** Processes that have one of the arguments on their command line; none where there is no /proc. */
+export async function processesWith(...wanted: string[]): Promise<number[]> {
   const all = await pids();
   const found = await Promise.all(all.map(async (pid) => (await argumentsOf(pid)).some((argument) => wanted.includes(argument)) && isAlive(pid)));
   return all.filter((_, index) => found[index]);

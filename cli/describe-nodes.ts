@@ -1,0 +1,47 @@
+/** What every node of a domain says about itself, as far as tables and trees show it. */
+import { askAll } from './ask-all.js';
+import { CliFailure, EXIT } from './failure.js';
+import type { KnownNode } from './state.js';
+import type { Target } from './target.js';
+
+const TIMEOUT_MS = 3_000;
+
+export interface NodeStatus extends KnownNode {
+  state: 'ready' | 'not ready' | 'unreachable';
+  labels: Record<string, string>;
+  /** Names; missing when it cannot be reached. */
+  functions?: string[];
+  store?: string;
+  /** Sessions that live there. */
+  sessions?: number;
+  /** `accept`, `reject`, or null at the root. */
+  offloadStatus?: string | null;
+}
+
+interface Described {
+  labels: Record<string, string>;
+  store: string;
+  offloadStatus: string | null;
+  functions: string[];
+  sessions: Record<string, number>;
+}
+
+/** In the order of the nodes. Throws when one refuses; one that is silent is `unreachable`. */
+export async function describeNodes(target: Target, nodes: KnownNode[] = target.nodes): Promise<NodeStatus[]> {
+  return (await askAll(nodes, (node) => describeNode(target, node))).map((answer) => {
+    if (answer.status === 'rejected') throw answer.reason;
+    return answer.value;
+  });
+}
+
+async function describeNode({ client }: Target, node: KnownNode): Promise<NodeStatus> {
+  const options = { timeoutMs: TIMEOUT_MS };
+  try {
+    const health = await client.send(node.url, 'GET', '/healthz', options);
+    const { labels, store, offloadStatus, functions, sessions } = await client.json<Described>(node.url, 'GET', '/api/v1/node', options);
+    return { ...node, state: health.status === 200 ? 'ready' : 'not ready', labels, store, offloadStatus, functions, sessions: sessions['resident'] };
+  } catch (error) {
+    if (error instanceof CliFailure && error.exitCode === EXIT.unreachable) return { ...node, state: 'unreachable', labels: {} };
+    throw error;
+  }
+}
