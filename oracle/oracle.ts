@@ -13,6 +13,8 @@ import { systemIds } from '../runtime/base/ids.js';
 import { createLog, type LogLevel } from '../runtime/base/log.js';
 import { createPeerVerifier } from '../runtime/base/peer-signature.js';
 import { ANNOUNCE_EVERY_MS } from '../runtime/model/limits.js';
+import { createInventory } from './inventory/create-inventory.js';
+import { readSettings } from './inventory/settings.js';
 import { Registry } from './registry.js';
 import { createOracleServer } from './server.js';
 
@@ -22,8 +24,13 @@ export interface OracleConfig {
   port: number;
   domainId: string;
   peerKeyFile: string;
-  /** Folder of its log. */
+  /** Folder of its log and of the inventory. */
   stateDir: string;
+  adminUser?: string;
+  /** Without one nobody administers with a password. */
+  adminPasswordFile?: string;
+  /** Settings of the inventory; a file that is not there is an empty one. */
+  inventoryFile?: string;
   log?: LogLevel;
 }
 
@@ -38,7 +45,11 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   const log = createLog(config.log ?? 'info', { file: join(stateDir, 'oracle.log') });
   const verifier = createPeerVerifier({ key: await readSecret(config.peerKeyFile), clock });
   const registry = new Registry({ domainId, clock, onEvent: ({ kind, node }) => log.info({ node }, `a node ${kind}`) });
-  const server = createOracleServer({ host, port, domainId, registry, verifier, ids: systemIds, log });
+  const credentials = config.adminPasswordFile === undefined ? undefined : { user: config.adminUser ?? 'admin', password: await readSecret(config.adminPasswordFile) };
+  const inventory = await createInventory({
+    folder: join(stateDir, 'inventory'), settings: await readSettings(config.inventoryFile), clock, ids: systemIds, log, ...(credentials && { credentials }),
+  });
+  const server = createOracleServer({ host, port, domainId, registry, verifier, ids: systemIds, log, inventory });
   const url = await server.listen();
   let timer: Timer;
   const watch = () => {
@@ -49,9 +60,10 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   log.info({ url }, 'the oracle is ready');
   return {
     url,
-    close() {
+    async close() {
       clock.clearTimeout(timer);
-      return server.close();
+      await server.close();
+      await inventory.close();
     },
   };
 }

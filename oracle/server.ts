@@ -17,6 +17,8 @@ export interface OracleServerParts {
   verifier: PeerVerifier;
   ids: Ids;
   log: Log;
+  /** Answers the paths that it owns. */
+  inventory?: { owns(path: string): boolean; serve(request: IncomingMessage, response: ServerResponse): void };
 }
 
 export interface OracleServer {
@@ -28,7 +30,9 @@ export interface OracleServer {
 const NODES = '/api/v1/nodes';
 
 export function createOracleServer(parts: OracleServerParts): OracleServer {
+  const { inventory } = parts;
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+    if (inventory?.owns(request.url!.split('?')[0]!)) return inventory.serve(request, response);
     answer(parts, request).then((json) => send(response, 200, json), (error: unknown) => refuse(parts, request, response, error));
   });
   return {

@@ -1,6 +1,6 @@
 /** A whole domain on this machine: the oracle and one process a node, started together and stopped in order. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DomainFile, nodeConfigs } from '../../runtime/base/domain-file.js';
 import type { FoundServer, NodeConfig } from '../../runtime/model/config.js';
@@ -112,7 +112,10 @@ export class DomainProcess {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await writeFile(join(folder, 'config.json'), JSON.stringify(config, undefined, 2), secret);
     };
-    await writeConfig(state.oracleDir, { host, port: domain.oraclePort, domainId: domain.domainId, peerKeyFile: state.peerKeyFile, stateDir: state.oracleDir });
+    await writeConfig(state.oracleDir, {
+      host, port: domain.oraclePort, domainId: domain.domainId, peerKeyFile: state.peerKeyFile, stateDir: state.oracleDir,
+      adminUser: ADMIN_USER, adminPasswordFile: state.passwordFile, inventoryFile: join(dirname(file), 'inventory.yml'),
+    });
     await Promise.all(this.configs.map((config) => writeConfig(config.stateDir, config)));
     const record: DomainRecord = {
       domain: domain.domainId, oracleUrl: this.oracleUrl, adminUser: ADMIN_USER, passwordFile: state.passwordFile, peerKeyFile: state.peerKeyFile, file,

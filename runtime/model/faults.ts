@@ -62,6 +62,14 @@ export const FAULTS = {
   HANDLER_TIMEOUT: row(504, false, 'The function took longer than {limit} ms and was stopped; nothing was changed.'),
   NO_CAPACITY: row(507, true, 'No node up to the root takes the session: {reason}.'),
   DEPLOY_FAILED: row(400, false, 'The function {function} could not be loaded: {reason}.'),
+  OBJECT_INVALID: row(400, false, 'The {object} is not valid: {reason}.'),
+  OBJECT_UNKNOWN: row(404, false, 'There is no {object} {id} in the inventory.'),
+  OBJECT_CONFLICT: row(409, false, 'The {object} cannot be kept: {reason}.'),
+  OBJECT_CHANGED: row(412, true, 'The {object} {id} is not as If-Match says: it has the ETag {etag} now. Read it again.'),
+  CONTENT_UNKNOWN: row(415, false, 'A body of type {type} is not read here: send {allowed}.'),
+  TOKEN_REFUSED: row(401, false, 'The bearer token is refused: {reason}.'),
+  INVENTORY_UNAVAILABLE: row(503, true, 'The inventory cannot do this now: {reason}.'),
+  INVENTORY_NOT_WRITTEN: row(507, true, 'The change could not be written to the disk, and nothing was changed: {reason}.'),
   CLIENT_GONE: row(499, false, 'The client closed its connection before the answer.'),
 } as const satisfies Record<string, FaultRow>;
 

@@ -166,3 +166,31 @@ export const DELIVER_MOST_MS = 2_000;
 export const DELIVERY_MS = 45_000;
 /** Effects that nobody takes, kept for an operator to see; the oldest are dropped beyond, each is also in the log. */
 export const MAX_DEAD_LETTERS = 1_000;
+/** Body of a call to the inventory: an array of a few thousand objects. */
+export const MAX_INVENTORY_BODY_BYTES = 32 * 1024 * 1024;
+/** Objects of one call to the inventory: they are checked and applied in one go, while nobody else is served. */
+export const MAX_INVENTORY_BATCH = 10_000;
+/** Objects of one page unless asked otherwise, and the most that may be asked for. */
+export const INVENTORY_PAGE = 1_000;
+export const MAX_INVENTORY_PAGE = 10_000;
+/** A file of the inventory's journal is closed beyond this: each is read whole at a start. */
+export const JOURNAL_SEGMENT_BYTES = 64 * 1024 * 1024;
+/** Pause between two snapshots of an inventory that changes, unless configured. */
+export const SNAPSHOT_EVERY_MS = 5 * 60_000;
+/** Snapshots that are kept unless configured: two hours at that pace. */
+export const KEEP_SNAPSHOTS = 24;
+/** A shorter pause between snapshots would do nothing else. */
+export const MIN_SNAPSHOT_EVERY_MS = 1_000;
+/** A query of an administrator is stopped after this, and answers so many rows at most. */
+export const QUERY_MS = 10_000;
+export const MAX_QUERY_ROWS = 10_000;
+/** Memory of the engine of queries and snapshots: 250,000 nodes take a third of it. */
+export const ENGINE_MEMORY_MB = 1_024;
+/** The engine is closed when nobody has needed it for so long; its tables are made again from snapshot and journal. */
+export const ENGINE_IDLE_MS = 2 * 60_000;
+/** Changes that wait for the engine are taken over in the background from so many bytes of journal on, so that a query or a snapshot finds few. */
+export const ENGINE_FOLLOW_BYTES = 8 * 1024 * 1024;
+/** A past state that was asked for is kept for further questions this long. */
+export const PAST_KEEP_MS = 60_000;
+/** Objects that are made from their rows before others get their turn: about ten milliseconds. */
+export const ROWS_A_TURN = 2_000;

@@ -1,0 +1,72 @@
+/** Puts the inventory together: what the oracle constructs, starts and closes. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../runtime/base/clock.js';
+import type { Credentials } from '../../runtime/base/credentials.js';
+import type { Ids } from '../../runtime/base/ids.js';
+import type { Log } from '../../runtime/base/log.js';
+import { createCompiler, type Validator } from '../../runtime/base/validation.js';
+import { OBJECT_NAMES, type ObjectName, objectDefinitions, type ObjectOptions, replacementOf } from '../../runtime/model/inventory/objects.js';
+import { createAccess } from './http/access.js';
+import { createDoor } from './http/app.js';
+import { objectRoutes } from './http/object-routes.js';
+import type { InventoryRoute } from './http/route.js';
+import { schemaRoutes } from './http/schema-routes.js';
+import { smdRoutes } from './http/smd-routes.js';
+import { Inventory } from './inventory.js';
+import { readKey, createCipher } from './keep/cipher.js';
+import { Keeping } from './keep/keeping.js';
+import type { InventorySettings } from './settings.js';
+
+export interface CreateInventoryParts {
+  /** Its own folder: journal, snapshots, key. */
+  folder: string;
+  settings: InventorySettings;
+  credentials?: Credentials;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+}
+
+export interface RunningInventory {
+  inventory: Inventory;
+  routes: InventoryRoute[];
+  /** Whether this path is the inventory's. */
+  owns(path: string): boolean;
+  serve(request: IncomingMessage, response: ServerResponse): void;
+  close(): Promise<void>;
+}
+
+export async function createInventory({ folder, settings, credentials, clock, ids, log }: CreateInventoryParts): Promise<RunningInventory> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const options: ObjectOptions = { strictXnames: settings.strictXnames ?? false };
+  const inventory = new Inventory({
+    validators: createValidators(options), strictXnames: options.strictXnames, cipher: createCipher(await readKey(join(folder, 'key'))), clock, ids,
+  });
+  const access = await createAccess({ ...(credentials && { credentials }), ...(settings.tokens && { tokens: settings.tokens }), ...(settings.reads && { reads: settings.reads }), clock });
+  const keeping = new Keeping({ inventory, folder, log });
+  await keeping.start();
+  const routes: InventoryRoute[] = [
+    ...objectRoutes({ inventory, past: () => Promise.reject(new Error('no past')), sortable: sortableFields(options) }), ...smdRoutes(inventory), ...schemaRoutes(options, () => routes),
+  ];
+  const door = createDoor({ routes, access, ids, log });
+  return { inventory, routes, owns: (path) => door.owns(path), serve: (request, response) => door.serve(request, response), close: () => keeping.close() };
+}
+
+function createValidators(options: ObjectOptions): Record<ObjectName, { create: Validator; replace: Validator }> {
+  const compile = createCompiler();
+  const definitions = objectDefinitions(options);
+  return Object.fromEntries(OBJECT_NAMES.map((name) => [
+    name, { create: compile(definitions[name]), replace: compile(replacementOf(name, definitions[name])) },
+  ])) as Record<ObjectName, { create: Validator; replace: Validator }>;
+}
+
+/** Those with one value. */
+function sortableFields(options: ObjectOptions): Record<ObjectName, string[]> {
+  const definitions = objectDefinitions(options);
+  const isPlain = (schema: { type?: unknown; writeOnly?: unknown }) => ['string', 'integer', 'number', 'boolean'].includes(schema.type as string) && schema.writeOnly !== true;
+  return Object.fromEntries(OBJECT_NAMES.map((name) => [
+    name, Object.entries(definitions[name].properties).filter(([field, schema]) => isPlain(schema) && field !== 'location_string').map(([field]) => field),
+  ])) as Record<ObjectName, string[]>;
+}

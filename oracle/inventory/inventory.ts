@@ -1,0 +1,269 @@
+/**
+ * The inventory: objects written in batches that are checked whole, applied at once in memory, and
+ * acknowledged when they are in the journal. It knows neither HTTP nor DuckDB.
+ */
+import type { Clock } from '../../runtime/base/clock.js';
+import type { Ids } from '../../runtime/base/ids.js';
+import type { Offence, Validator } from '../../runtime/base/validation.js';
+import { Fault } from '../../runtime/model/faults.js';
+import { MAX_INVENTORY_BATCH } from '../../runtime/model/limits.js';
+import type { ObjectName } from '../../runtime/model/inventory/objects.js';
+import { canonicalMac, canonicalXname } from '../../runtime/model/inventory/xname.js';
+import type { Cipher } from './keep/cipher.js';
+import { atIndex, isTrouble, refusalOf, type Trouble } from './state/problems.js';
+import type { Change, Row, Value } from './state/row.js';
+import { offencesOf, putObject, removeObject, tidied } from './state/rules.js';
+import { type Author, Transaction } from './state/transaction.js';
+import { etagOf } from './state/view.js';
+import { WorkingSet } from './state/working-set.js';
+
+/** Where changes go before they are acknowledged. */
+export interface Keeper {
+  append(changes: Change[], first: number, last: number): Promise<void>;
+}
+
+export interface InventoryParts {
+  /** Checks a whole object, and one that replaces another. */
+  validators: Record<ObjectName, { create: Validator; replace: Validator }>;
+  strictXnames: boolean;
+  cipher: Cipher;
+  clock: Clock;
+  ids: Ids;
+}
+
+/** What became of one object of a batch that takes what is right and leaves the rest. */
+export type Outcome = { row: Row; isNew: boolean } | { trouble: Trouble };
+
+export interface WriteOptions {
+  author: Author;
+  /** Takes what is right and leaves the rest, instead of all or nothing. */
+  partial?: boolean;
+}
+
+/** As If-Match has it: undefined without one. */
+export type Condition = string | undefined;
+
+export class Inventory {
+  #set = new WorkingSet();
+  #seq = 0;
+  /** Applied in memory, not yet on the disk; oldest first. */
+  readonly #pending: Change[][] = [];
+  /** Writers wait while the working set is being replaced. */
+  #held: Promise<void> | undefined;
+  #keeper: Keeper | undefined;
+
+  constructor(private readonly parts: InventoryParts) {}
+
+  get set(): WorkingSet {
+    return this.#set;
+  }
+
+  /** Number of the last change. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** From here on changes are kept. */
+  openWith(set: WorkingSet, seq: number, keeper: Keeper): void {
+    this.#set = set;
+    this.#seq = Math.max(this.#seq, seq);
+    this.#keeper = keeper;
+  }
+
+  /** Everything not yet on the disk is taken back, the last batch first. */
+  takeBack(): void {
+    for (const changes of this.#pending.splice(0).toReversed()) this.#set.undo(changes);
+  }
+
+  /** Runs `work` while nobody writes; `work` may put another working set in place. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#held) await this.#held;
+    let free!: () => void;
+    this.#held = new Promise((resolve) => {
+      free = resolve;
+    });
+    try {
+      while (this.#pending.length > 0) await new Promise((resolve) => setImmediate(resolve));
+      return await work();
+    } finally {
+      this.#held = undefined;
+      free();
+    }
+  }
+
+  replaceSet(set: WorkingSet, seq: number): void {
+    this.#set = set;
+    this.#seq = Math.max(this.#seq, seq);
+  }
+
+  /** By id, or by the names that the object has besides. */
+  find(object: ObjectName, key: string, set = this.#set): Row | undefined {
+    return set.get(object, key.toLowerCase()) ?? findByName(set, object, key);
+  }
+
+  /** Throws OBJECT_UNKNOWN. */
+  get(object: ObjectName, key: string, set = this.#set): Row {
+    const row = this.find(object, key, set);
+    if (!row) throw new Fault('OBJECT_UNKNOWN', { object, id: key });
+    return row;
+  }
+
+  /** One outcome for each object. Throws OBJECT_INVALID or OBJECT_CONFLICT, with everything that is wrong, when all or nothing was asked for. */
+  async create(object: ObjectName, given: unknown[], { author, partial = false }: WriteOptions, isArray = true): Promise<Outcome[]> {
+    if (given.length > MAX_INVENTORY_BATCH) throw new Fault('PARAMETER_INVALID', { name: 'body', reason: `it has ${given.length} objects; at most ${MAX_INVENTORY_BATCH} go at once` });
+    const checked = given.map((each) => this.#check(object, each, 'create'));
+    return this.#write(author, (transaction) => {
+      const outcomes = checked.map((offences, index): Outcome => {
+        if (offences.length > 0) return { trouble: { offences, conflicts: [] } };
+        return this.#createOne(transaction, object, given[index] as Value);
+      });
+      if (!partial) refuseAny(object, outcomes, isArray);
+      return outcomes;
+    });
+  }
+
+  /** Throws OBJECT_UNKNOWN, OBJECT_CHANGED, OBJECT_INVALID or OBJECT_CONFLICT. */
+  async replace(object: ObjectName, key: string, given: unknown, condition: Condition, author: Author): Promise<Row> {
+    const offences = this.#check(object, given, 'replace');
+    return this.#write(author, (transaction) => {
+      const row = this.get(object, key);
+      this.#assertMatch(object, row, condition);
+      const value = given as Value;
+      const idField = object === 'Component' ? 'UID' : 'id';
+      const told = value?.[idField];
+      if (typeof told === 'string' && told.toLowerCase() !== row.id) offences.push({ pointer: `/${idField}`, detail: `it is ${row.id} and cannot be changed` });
+      if (offences.length > 0) throw refusalOf(object, { offences, conflicts: [] });
+      const trouble = putObject(this.#making(transaction), object, row.id, tidied(value));
+      if (isTrouble(trouble)) throw refusalOf(object, trouble);
+      return this.#set.get(object, row.id)!;
+    });
+  }
+
+  /** Changes some fields; `change` gets the present value and returns the whole new one. */
+  async amend(object: ObjectName, key: string, change: (value: Value) => Value, author: Author): Promise<Row> {
+    const value = change(this.get(object, key).value);
+    return this.replace(object, key, value, undefined, author);
+  }
+
+  /** Throws OBJECT_UNKNOWN or OBJECT_CHANGED. */
+  async remove(object: ObjectName, key: string, condition: Condition, author: Author): Promise<void> {
+    await this.#write(author, (transaction) => {
+      const row = this.get(object, key);
+      this.#assertMatch(object, row, condition);
+      removeObject(transaction, object, row);
+    });
+  }
+
+  /** Several writes that are kept together. */
+  async together<T>(author: Author, work: (write: TogetherWrite) => T): Promise<T> {
+    return this.#write(author, (transaction) => {
+      const making = this.#making(transaction);
+      return work({
+        set: this.#set, newId: making.newId,
+        put: (object, id, value) => {
+          const trouble = putObject(making, object, id, tidied(value));
+          if (isTrouble(trouble)) throw refusalOf(object, trouble);
+        },
+        remove: (object, row) => removeObject(transaction, object, row),
+      });
+    });
+  }
+
+  /** Checks without writing. */
+  check(object: ObjectName, given: unknown, how: 'create' | 'replace'): Offence[] {
+    return this.#check(object, given, how);
+  }
+
+  #check(object: ObjectName, given: unknown, how: 'create' | 'replace'): Offence[] {
+    const offences = this.parts.validators[object][how](given);
+    return offences.length > 0 ? offences : offencesOf(object, given as Value, this.parts.strictXnames);
+  }
+
+  #createOne(transaction: Transaction, object: ObjectName, given: Value): Outcome {
+    const start = transaction.changes.length;
+    const value = tidied(given);
+    const told = (object === 'Component' ? value['UID'] : value['id']) as string | undefined;
+    const adopted = this.#inferredBmc(object, value);
+    const id = told ?? adopted?.id ?? this.parts.ids.uuid();
+    const taken = adopted?.id === id ? undefined : this.#set.get(object, id);
+    const trouble = taken
+      ? { offences: [], conflicts: [{ object, id, field: 'id', value: id, pointer: object === 'Component' ? '/UID' : '/id' }] }
+      : putObject(this.#making(transaction), object, id, value);
+    if (!isTrouble(trouble)) return { row: this.#set.get(object, id)!, isNew: true };
+    transaction.rollBack(start);
+    return { trouble };
+  }
+
+  /** A BMC that so far only followed from the xname of a node becomes the one that is created. */
+  #inferredBmc(object: ObjectName, { xname }: Value): Row | undefined {
+    if (object !== 'BMC' || typeof xname !== 'string') return undefined;
+    const row = this.#set.find('BMC', 'xname', canonicalXname(xname));
+    return row?.value['inferred'] === true ? row : undefined;
+  }
+
+  #assertMatch(object: ObjectName, row: Row, condition: Condition): void {
+    if (condition === undefined || condition.trim() === '*') return;
+    const etag = etagOf(this.#set, object, row);
+    if (!condition.split(',').some((each) => each.trim() === etag)) throw new Fault('OBJECT_CHANGED', { object, id: row.id, etag });
+  }
+
+  #making(transaction: Transaction) {
+    const { ids, cipher } = this.parts;
+    return { transaction, newId: () => ids.uuid(), encrypt: (password: string, bmcId: string) => cipher.encrypt(password, bmcId) };
+  }
+
+  /** All or nothing, in memory and on the disk. */
+  async #write<T>(author: Author, work: (transaction: Transaction) => T): Promise<T> {
+    while (this.#held) await this.#held;
+    if (!this.#keeper) throw new Fault('INVENTORY_UNAVAILABLE', { reason: 'it is being restored' });
+    const first = this.#seq + 1;
+    const at = new Date(this.parts.clock.now()).toISOString();
+    const transaction = new Transaction({ set: this.#set, at, author, nextSeq: () => (this.#seq += 1) });
+    let result: T;
+    try {
+      result = work(transaction);
+    } catch (error) {
+      transaction.rollBack();
+      throw error;
+    }
+    const { changes } = transaction;
+    if (changes.length > 0) await this.#keep(this.#keeper, changes, first);
+    return result;
+  }
+
+  async #keep(keeper: Keeper, changes: Change[], first: number): Promise<void> {
+    this.#pending.push(changes);
+    try {
+      await keeper.append(changes, first, this.#seq);
+    } catch (cause) {
+      throw new Fault('INVENTORY_NOT_WRITTEN', { reason: (cause as NodeJS.ErrnoException).code ?? 'the disk refuses it' }, { cause });
+    }
+    this.#pending.splice(this.#pending.indexOf(changes), 1);
+  }
+}
+
+export interface TogetherWrite {
+  set: WorkingSet;
+  newId(): string;
+  put(object: ObjectName, id: string, value: Value): void;
+  remove(object: ObjectName, row: Row): void;
+}
+
+function findByName(set: WorkingSet, object: ObjectName, key: string): Row | undefined {
+  if (object === 'ComputeNode') return set.find(object, 'xname', canonicalXname(key)) ?? set.find(object, 'domain_node', key);
+  if (object === 'BMC') return set.find(object, 'xname', canonicalXname(key)) ?? set.find(object, 'mac', canonicalMac(key));
+  if (object === 'NetworkInterface') return set.find(object, 'mac', canonicalMac(key));
+  if (object === 'Component') return set.find(object, 'ID', canonicalXname(key));
+  return set.find(object, 'name', key);
+}
+
+function refuseAny(object: ObjectName, outcomes: Outcome[], isArray: boolean): void {
+  const trouble: Trouble = { offences: [], conflicts: [] };
+  outcomes.forEach((outcome, index) => {
+    if (!('trouble' in outcome)) return;
+    const { offences, conflicts } = atIndex(outcome.trouble, isArray ? index : undefined);
+    trouble.offences.push(...offences);
+    trouble.conflicts.push(...conflicts);
+  });
+  if (isTrouble(trouble)) throw refusalOf(object, trouble);
+}

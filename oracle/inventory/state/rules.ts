@@ -1,0 +1,131 @@
+/** What holds for objects beyond their schemas, one function an object. */
+import { canonicalMac, canonicalXname, componentTypeOf } from '../../../runtime/model/inventory/xname.js';
+import type { ObjectName } from '../../../runtime/model/inventory/objects.js';
+import type { Offence } from '../../../runtime/base/validation.js';
+import { type Making, pointed, putComputeNode, removeComputeNode } from './compute-nodes.js';
+import type { Conflict, Trouble } from './problems.js';
+import type { Row, Value } from './row.js';
+import type { Transaction } from './transaction.js';
+
+const NOTED = ['creator_subject', 'created_at', 'modified_at', 'inferred'];
+const FINE: Trouble = { offences: [], conflicts: [] };
+
+/** One spelling for what has several; what the inventory sets itself is left out. */
+export function tidied(value: Value): Value {
+  const tidy: Value = {};
+  for (const name in value) if (!NOTED.includes(name)) tidy[name] = value[name];
+  for (const name of ['mac_address', 'boot_mac']) if (typeof tidy[name] === 'string') tidy[name] = canonicalMac(tidy[name]);
+  for (const name of ['id', 'UID', 'compute_node_id']) if (typeof tidy[name] === 'string') tidy[name] = tidy[name].toLowerCase();
+  if (tidy['location_string'] !== undefined) {
+    tidy['xname'] ??= tidy['location_string'];
+    delete tidy['location_string'];
+  }
+  if (tidy['bmc'] !== undefined) tidy['bmc'] = tidied(tidy['bmc'] as Value);
+  if (tidy['network_interfaces'] !== undefined) tidy['network_interfaces'] = (tidy['network_interfaces'] as Value[]).map(tidied);
+  return tidy;
+}
+
+/** What a schema cannot say. */
+export function offencesOf(object: ObjectName, value: Value, isStrict: boolean): Offence[] {
+  const { xname, location_string: location, bmc } = value as { xname?: string; location_string?: string; bmc?: Value };
+  const offences: Offence[] = [];
+  if (xname !== undefined && location !== undefined && canonicalXname(xname) !== canonicalXname(location)) {
+    offences.push({ pointer: '/location_string', detail: 'it is another name of xname and says something else' });
+  }
+  if (object === 'ComputeNode') offences.push(...ofBounds('/xname', xname ?? location), ...(bmc ? ofBounds('/bmc/xname', bmc['xname']) : []));
+  if (object === 'BMC') offences.push(...ofBounds('/xname', xname ?? location));
+  if (object === 'Component') offences.push(...ofComponent(value, isStrict));
+  return offences;
+}
+
+/** Chassis, slots, BMCs and nodes count to 255 and cabinets to 100,000, which no pattern says readably. */
+function ofBounds(pointer: string, xname: unknown): Offence[] {
+  if (typeof xname !== 'string') return [];
+  const [cabinet = 0, ...others] = [...xname.matchAll(/\d+/g)].map(([digits]) => Number(digits));
+  if (cabinet > 100_000) return [{ pointer, detail: `the cabinet ${cabinet} is above 100000` }];
+  const high = others.find((number) => number > 255);
+  return high === undefined ? [] : [{ pointer, detail: `${high} is above 255, which chassis, slot, BMC and node may not be` }];
+}
+
+function ofComponent({ ID: id, Type: type }: Value, isStrict: boolean): Offence[] {
+  const told = typeof id === 'string' ? componentTypeOf(id) : undefined;
+  if (isStrict && typeof id === 'string' && told === undefined) return [{ pointer: '/ID', detail: 'it is no xname of a known form' }];
+  if (told === undefined || type === undefined || type === told) return [];
+  return [{ pointer: '/Type', detail: `the form of its xname says ${told}` }];
+}
+
+/** Creates or replaces an object. What is wrong is returned; the caller takes back what was changed then. */
+export function putObject(making: Making, object: ObjectName, id: string, given: Value): Trouble {
+  const { transaction } = making;
+  if (object === 'ComputeNode') return putComputeNode(making, id, { ...given, id });
+  if (object === 'BMC') return putBmc(making, id, given);
+  if (object === 'NetworkInterface') return putInterface(transaction, id, given);
+  if (object === 'NodeCollection') {
+    const conflicts = exclusivity(transaction, id, given);
+    return conflicts.length > 0 ? { offences: [], conflicts } : plainPut(transaction, object, id, { ...given, id });
+  }
+  return plainPut(transaction, object, id, { ...withDefaults(given), UID: id });
+}
+
+/** What goes with an object when it is deleted goes too. */
+export function removeObject(transaction: Transaction, object: ObjectName, row: Row): void {
+  if (object === 'ComputeNode') return removeComputeNode(transaction, row);
+  if (object === 'BMC') {
+    for (const node of transaction.set.findAll('ComputeNode', 'bmc_id', row.id)) {
+      const { bmc_id: _, ...fields } = node.value;
+      transaction.put('ComputeNode', node.id, fields);
+    }
+  }
+  transaction.remove(object, row.id);
+  if (object === 'NetworkInterface') touchOwner(transaction, row.value['compute_node_id']);
+}
+
+function putBmc({ transaction, encrypt }: Making, id: string, given: Value): Trouble {
+  const { password, ...fields } = given;
+  const known = transaction.set.get('BMC', id);
+  if (password === undefined && known?.secret === undefined) {
+    return { offences: [{ pointer: '/password', detail: 'it is required: none is stored' }], conflicts: [] };
+  }
+  const secret = typeof password === 'string' ? encrypt(password, id) : known?.secret;
+  return troubleOf(transaction.put('BMC', id, { ...fields, id }, secret).map((clash) => pointed(clash)));
+}
+
+function putInterface(transaction: Transaction, id: string, given: Value): Trouble {
+  const owner = given['compute_node_id'];
+  if (typeof owner === 'string' && !transaction.set.get('ComputeNode', owner)) {
+    return { offences: [{ pointer: '/compute_node_id', detail: 'there is no node with this id' }], conflicts: [] };
+  }
+  const formerOwner = transaction.set.get('NetworkInterface', id)?.value['compute_node_id'];
+  const trouble = plainPut(transaction, 'NetworkInterface', id, { ...given, id });
+  if (formerOwner !== owner) touchOwner(transaction, formerOwner);
+  return trouble;
+}
+
+/** A node is shown with its interfaces: when one goes, what is shown changes. */
+function touchOwner(transaction: Transaction, owner: unknown): void {
+  const node = typeof owner === 'string' ? transaction.set.get('ComputeNode', owner) : undefined;
+  if (node) transaction.touch('ComputeNode', node);
+}
+
+function plainPut(transaction: Transaction, object: ObjectName, id: string, fields: Value): Trouble {
+  return troubleOf(transaction.put(object, id, fields).map((clash) => pointed(clash)));
+}
+
+function troubleOf(conflicts: Conflict[]): Trouble {
+  return conflicts.length > 0 ? { offences: [], conflicts } : FINE;
+}
+
+/** As the hardware state manager fills in what it is not told. */
+function withDefaults(given: Value): Value {
+  const type = given['Type'] ?? componentTypeOf(given['ID'] as string) ?? 'Other';
+  return { Enabled: true, State: 'Unknown', Flag: 'OK', ...given, Type: type };
+}
+
+/** A node is in one tenant and in one partition at most. */
+function exclusivity({ set }: Transaction, id: string, { type, nodes }: Value): Conflict[] {
+  if (type !== 'tenant' && type !== 'partition') return [];
+  return (nodes as string[]).flatMap((node, index) => {
+    const other = set.findAll('NodeCollection', 'member', canonicalXname(node)).find((row) => row.id !== id && row.value['type'] === type);
+    return other ? [{ object: 'NodeCollection' as const, id: other.id, field: 'nodes', value: node, pointer: `/nodes/${index}` }] : [];
+  });
+}

@@ -1,0 +1,233 @@
+import { expect } from 'chai';
+import { nodeAt, startInventory, type TestInventory } from './support.js';
+
+const BMC = { xname: 'x1000c0s0b0', mac_address: '02:AA:00:00:00:01', username: 'root', password: 'initial0' };
+
+describe('the inventory', () => {
+  let inventory: TestInventory;
+
+  beforeEach(async () => {
+    inventory = await startInventory();
+  });
+
+  afterEach(() => inventory.close());
+
+  const create = async (object: string, body: unknown) => {
+    const answer = await inventory.call('POST', `/inventory/${object}`, body);
+    expect(answer.status, answer.text).to.equal(201);
+    return answer.body;
+  };
+
+  describe('creates', () => {
+    it('one node, says where it is, and gets it by id, by xname and at the root of the port', async () => {
+      const answer = await inventory.call('POST', '/inventory/ComputeNode', nodeAt(5));
+      expect(answer.status).to.equal(201);
+      const { id } = answer.body;
+      expect(answer.headers.get('location')).to.equal(`/inventory/ComputeNode/${id}`);
+      expect(answer.body).to.include({ ...nodeAt(5), creator_subject: 'admin' });
+      for (const path of [`/inventory/ComputeNode/${id}`, '/inventory/ComputeNode/x1000c0s1b0n1', `/ComputeNode/${id}`, `/nodes/${id}`, '/inventory/nodes/X1000C00S01B0N1']) {
+        const got = await inventory.call('GET', path, undefined, {});
+        expect(got.body, path).to.deep.equal(answer.body);
+        expect(got.headers.get('etag')).to.equal(answer.headers.get('etag'));
+      }
+    });
+
+    it('an array, in its order', async () => {
+      const created = await create('ComputeNode', [nodeAt(0), nodeAt(1), nodeAt(2)]);
+      expect(created.map(({ hostname }: { hostname: string }) => hostname)).to.deep.equal(['nid000000', 'nid000001', 'nid000002']);
+    });
+
+    it('nothing of an array in which one object is wrong, and names every field that offends', async () => {
+      const bad = [nodeAt(0), { hostname: '', xname: 'x1', boot_mac: 'zz', colour: 'red', network_interfaces: [{ interface_name: 'eth0', mac_address: 'no', ipv4_address: '300.1.1.1' }] }];
+      const { status, body, headers } = await inventory.call('POST', '/inventory/ComputeNode', bad);
+      expect(status).to.equal(400);
+      expect(headers.get('content-type')).to.equal('application/problem+json');
+      expect(body.code).to.equal('OBJECT_INVALID');
+      expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).to.have.members([
+        '/1/architecture', '/1/colour', '/1/hostname', '/1/xname', '/1/boot_mac', '/1/network_interfaces/0/mac_address', '/1/network_interfaces/0/ipv4_address',
+      ]);
+      expect((await inventory.call('GET', '/inventory/ComputeNode')).body).to.deep.equal([]);
+      expect((await inventory.call('GET', '/inventory/BMC')).body).to.deep.equal([]);
+    });
+
+    it('what is right of an array when it is asked to, and says what is wrong with the rest', async () => {
+      const { status, body } = await inventory.call('POST', '/inventory/ComputeNode?partial=true', [nodeAt(0), { hostname: 'a' }, nodeAt(0)]);
+      expect(status).to.equal(207);
+      expect(body.created).to.have.length(1);
+      expect(body.refused.map(({ index, problem }: { index: number; problem: { status: number } }) => [index, problem.status])).to.deep.equal([[1, 400], [2, 409]]);
+    });
+
+    it('no second object of the same name or address, and names the first', async () => {
+      const [first] = await create('ComputeNode', [nodeAt(1)]);
+      const { status, body } = await inventory.call('POST', '/inventory/ComputeNode', { ...nodeAt(2), xname: 'x1000c0s00b0n01', boot_mac: '02-00-00-00-00-01' });
+      expect(status).to.equal(409);
+      expect(body.conflicts.map(({ pointer, object, id }: Record<string, string>) => [pointer, object, id])).to.deep.equal([
+        ['/xname', 'ComputeNode', first.id], ['/boot_mac', 'ComputeNode', first.id],
+      ]);
+    });
+  });
+
+  describe('keeps one BMC for a place', () => {
+    it('by inferring it from the xname of its nodes', async () => {
+      const nodes = await create('ComputeNode', [nodeAt(0), nodeAt(1), nodeAt(4)]);
+      expect(nodes.map(({ bmc }: any) => bmc.xname)).to.deep.equal(['x1000c0s0b0', 'x1000c0s0b0', 'x1000c0s1b0']);
+      expect(nodes[0].bmc.id).to.equal(nodes[1].bmc.id);
+      expect((await inventory.call('GET', '/inventory/BMC')).body).to.have.length(2);
+    });
+
+    it('when it was there before its nodes, found by xname or else by MAC address', async () => {
+      const bmc = await create('BMC', BMC);
+      const byXname = await create('ComputeNode', nodeAt(0));
+      const byMac = await create('ComputeNode', { hostname: 'b', architecture: 'x86_64', bmc: { mac_address: '02-aa-00-00-00-01' } });
+      expect([byXname.bmc.id, byMac.bmc.id]).to.deep.equal([bmc.id, bmc.id]);
+      expect((await inventory.call('GET', '/inventory/BMC')).body).to.have.length(1);
+    });
+
+    it('when the inferred one gets its credentials later', async () => {
+      const node = await create('ComputeNode', nodeAt(0));
+      expect(node.bmc.inferred).to.equal(true);
+      const bmc = await create('BMC', BMC);
+      expect(bmc.id).to.equal(node.bmc.id);
+      expect((await inventory.call('GET', '/inventory/ComputeNode/x1000c0s0b0n0')).body.bmc).to.include({ username: 'root' }).and.not.have.property('inferred');
+    });
+
+    it('and refuses a second one', async () => {
+      const bmc = await create('BMC', BMC);
+      const { status, body } = await inventory.call('POST', '/inventory/BMC', { ...BMC, mac_address: '02:aa:00:00:00:02' });
+      expect(status).to.equal(409);
+      expect(body.conflicts[0]).to.include({ object: 'BMC', id: bmc.id, field: 'xname' });
+    });
+
+    it('and forgets an inferred one with its last node', async () => {
+      await create('ComputeNode', [nodeAt(0), nodeAt(1)]);
+      await inventory.call('DELETE', '/inventory/ComputeNode/x1000c0s0b0n0');
+      expect((await inventory.call('GET', '/inventory/BMC')).body).to.have.length(1);
+      await inventory.call('DELETE', '/inventory/ComputeNode/x1000c0s0b0n1');
+      expect((await inventory.call('GET', '/inventory/BMC')).body).to.have.length(0);
+    });
+  });
+
+  describe('never shows a password', () => {
+    it('of a BMC, by itself or beside its node, and keeps it when a replacement has none', async () => {
+      const bmc = await create('BMC', BMC);
+      const { password: _, ...rest } = BMC;
+      const replaced = await inventory.call('PUT', `/inventory/BMC/${bmc.id}`, { ...rest, username: 'operator' });
+      expect(replaced.status).to.equal(200);
+      const texts = [JSON.stringify(bmc), replaced.text, (await inventory.call('GET', '/inventory/BMC')).text, (await inventory.call('POST', '/inventory/ComputeNode', nodeAt(0))).text];
+      for (const text of texts) expect(text).to.not.include('initial0').and.not.include('password').and.not.include('v1:');
+      expect(inventory.running.inventory.get('BMC', bmc.id).secret).to.match(/^v1:/);
+    });
+
+    it('in the answer to broken JSON', async () => {
+      const answer = await inventory.call('POST', '/inventory/BMC', '{"password":"initial0",}');
+      expect(answer.status).to.equal(400);
+      expect(answer.text).to.not.include('initial0');
+    });
+
+    it('and wants one from a BMC that has none', async () => {
+      const { password: _, ...rest } = BMC;
+      const created = await inventory.call('POST', '/inventory/BMC', rest);
+      expect(created.body.errors).to.deep.equal([{ pointer: '/password', detail: 'it is required' }]);
+      const node = await create('ComputeNode', nodeAt(0));
+      expect((await inventory.call('PUT', `/inventory/BMC/${node.bmc.id}`, rest)).body.errors[0].pointer).to.equal('/password');
+    });
+  });
+
+  describe('replaces and deletes', () => {
+    it('a node as it was returned, without changing anything but the time', async () => {
+      const node = await create('ComputeNode', { ...nodeAt(0), network_interfaces: [{ interface_name: 'eth0', mac_address: '02:00:00:00:01:00' }], bmc: BMC });
+      const again = await inventory.call('PUT', `/inventory/ComputeNode/${node.id}`, node);
+      expect(again.status, again.text).to.equal(200);
+      expect({ ...again.body, modified_at: '' }).to.deep.equal({ ...node, modified_at: '' });
+    });
+
+    it('only the version that If-Match names', async () => {
+      const { headers, body: { id } } = await inventory.call('POST', '/inventory/ComputeNode', nodeAt(0));
+      const etag = headers.get('etag')!;
+      const put = (match: string) => inventory.call('PUT', `/inventory/ComputeNode/${id}`, { ...nodeAt(0), description: match }, { ...AUTH, 'if-match': match });
+      const first = await put(etag);
+      expect(first.status).to.equal(200);
+      const second = await put(etag);
+      expect([second.status, second.body.code]).to.deep.equal([412, 'OBJECT_CHANGED']);
+      expect((await inventory.call('DELETE', `/inventory/ComputeNode/${id}`, undefined, { ...AUTH, 'if-match': etag })).status).to.equal(412);
+      expect((await inventory.call('DELETE', `/inventory/ComputeNode/${id}`, undefined, { ...AUTH, 'if-match': first.headers.get('etag')! })).status).to.equal(204);
+    });
+
+    it('with another ETag when an interface or the BMC of a node changes', async () => {
+      const node = await create('ComputeNode', { ...nodeAt(0), network_interfaces: [{ interface_name: 'eth0', mac_address: '02:00:00:00:01:00' }], bmc: BMC });
+      const path = `/inventory/ComputeNode/${node.id}`;
+      const etags = [(await inventory.call('GET', path)).headers.get('etag')];
+      await inventory.call('PUT', `/inventory/BMC/${node.bmc.id}`, { ...BMC, description: 'new' });
+      etags.push((await inventory.call('GET', path)).headers.get('etag'));
+      await inventory.call('DELETE', `/inventory/NetworkInterface/${node.network_interfaces[0].id}`);
+      etags.push((await inventory.call('GET', path)).headers.get('etag'));
+      expect(new Set(etags).size).to.equal(3);
+      expect((await inventory.call('GET', path, undefined, { 'if-none-match': etags[2]! })).status).to.equal(304);
+    });
+
+    it('nothing that is not there', async () => {
+      for (const method of ['GET', 'DELETE']) expect((await inventory.call(method, '/inventory/ComputeNode/nowhere')).status).to.equal(404);
+      expect((await inventory.call('PUT', '/inventory/ComputeNode/nowhere', nodeAt(0))).status).to.equal(404);
+      expect((await inventory.call('PATCH', '/inventory/ComputeNode/nowhere', {})).status).to.equal(405);
+      expect((await inventory.call('GET', '/inventory/nothing')).status).to.equal(404);
+    });
+  });
+
+  describe('lists', () => {
+    it('what fits every filter', async () => {
+      await create('BMC', { ...BMC, xname: 'x1000c0s1b0' });
+      await create('ComputeNode', Array.from({ length: 8 }, (_, index) => nodeAt(index)));
+      const namesFor = async (query: string) => (await inventory.call('GET', `/ComputeNode?${query}`)).body.map(({ hostname }: any) => Number(hostname.slice(3)));
+      expect(await namesFor('xname=x1000c0s1b0n1')).to.deep.equal([5]);
+      expect(await namesFor('hostname=nid000003')).to.deep.equal([3]);
+      expect(await namesFor('arch=aarch64')).to.deep.equal([0, 3, 6]);
+      expect(await namesFor('boot_mac=02:00:00:00:00:07')).to.deep.equal([7]);
+      expect(await namesFor('bmc_mac=02-AA-00-00-00-01')).to.deep.equal([4, 5, 6, 7]);
+      expect(await namesFor('missingIPV4=true')).to.deep.equal([1, 3, 5, 7]);
+      expect(await namesFor('missingIPV4=true&arch=aarch64')).to.deep.equal([3]);
+      expect(await namesFor('missingIPV6=true')).to.have.length(8);
+      expect((await inventory.call('GET', '/ComputeNode?hostnam=a')).body).to.include({ code: 'PARAMETER_INVALID' });
+    });
+
+    it('page by page in any order, every object once', async () => {
+      await create('ComputeNode', Array.from({ length: 25 }, (_, index) => nodeAt(index)));
+      for (const sort of ['', 'hostname', '-hostname', 'architecture', '-boot_ipv4_address']) {
+        const seen: string[] = [];
+        let path: string | undefined = `/inventory/ComputeNode?limit=10${sort && `&sort=${sort}`}`;
+        while (path) {
+          const { body, headers }: { body: { hostname: string }[]; headers: Headers } = await inventory.call('GET', path);
+          seen.push(...body.map(({ hostname }) => hostname));
+          path = /<([^>]+)>/.exec(headers.get('link') ?? '')?.[1];
+        }
+        expect(new Set(seen).size, sort).to.equal(25);
+        expect(seen, sort).to.have.length(25);
+        if (sort === '-hostname') expect(seen).to.deep.equal([...seen].sort().reverse());
+      }
+    });
+  });
+
+  describe('collections', () => {
+    it('let a node be in one tenant and one partition, and in any number of others', async () => {
+      const collection = (name: string, type: string) => ({ name, type, nodes: ['x1000c0s0b0n0'] });
+      const tenant = await create('NodeCollection', collection('blue', 'tenant'));
+      await create('NodeCollection', [collection('p1', 'partition'), collection('j1', 'job'), collection('j2', 'job'), collection('a1', 'ad-hoc'), collection('a2', 'ad-hoc')]);
+      const second = await inventory.call('POST', '/NodeCollection', { ...collection('red', 'tenant'), nodes: ['x1000c0s0b0n1', 'x1000c0s00b0n0'] });
+      expect(second.status).to.equal(409);
+      expect(second.body.conflicts).to.deep.equal([{ object: 'NodeCollection', id: tenant.id, field: 'nodes', value: 'x1000c0s00b0n0', pointer: '/nodes/1' }]);
+      const { body } = await inventory.call('GET', '/memberships/x1000c0s0b0n0');
+      expect(body).to.include({ tenant: 'blue', partition: 'p1' });
+      expect(body.collections).to.have.length(6);
+    });
+
+    it('are found by id, name and alias, and free their nodes when they are changed', async () => {
+      const blue = await create('NodeCollection', { name: 'blue', alias: 'b', type: 'tenant', nodes: ['x1000c0s0b0n0'] });
+      for (const key of [blue.id, 'blue', 'b']) expect((await inventory.call('GET', `/NodeCollection/${key}`)).body.id).to.equal(blue.id);
+      expect((await inventory.call('PUT', '/NodeCollection/blue', { name: 'blue', type: 'tenant', nodes: [] })).status).to.equal(200);
+      await create('NodeCollection', { name: 'red', type: 'tenant', nodes: ['x1000c0s0b0n0'] });
+      expect((await inventory.call('PUT', '/NodeCollection/blue', { name: 'blue', type: 'tenant', nodes: ['x1000c0s0b0n0'] })).status).to.equal(409);
+      expect((await inventory.call('GET', '/memberships/nowhere')).status).to.equal(404);
+    });
+  });
+});
+
+const AUTH = { authorization: `Basic ${Buffer.from('admin:a-password-of-the-tests').toString('base64')}` };
