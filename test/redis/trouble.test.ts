@@ -79,6 +79,26 @@ describe('a store on Redis in trouble', () => {
     other.destroy();
   });
 
+  it('has a second connection for its scripts, in the same database, makes it again when it is cut, and closes both', async () => {
+    const admin = createClient({ socket: { path: redis.server.socket, tls: false }, database: 3 });
+    await admin.connect();
+    const others = async () => (await admin.clientList()).filter(({ cmd, db }) => !cmd.startsWith('client') && db === 3);
+    const pipes = async () => (await others()).filter(({ cmd }) => cmd.startsWith('evalsha'));
+    const store = await openRedisStore({ node: NODE, clock, url: `${redis.server.url}?db=3` });
+    await born(store, 'piped');
+    const [pipe, ...more] = await pipes();
+    expect(more).to.deep.equal([]);
+    expect(await admin.exists(`${NODE}/s:piped`)).to.equal(1);
+    await admin.clientKill({ filter: 'ID', id: pipe!.id });
+    for (let again = await pipes(); again.length === 0 || again[0]!.id === pipe!.id; again = await pipes()) {
+      await store.slot('piped').catch((error: unknown) => expect(error).to.have.property('code', 'STORE_UNAVAILABLE'));
+    }
+    expect((await store.slot('piped'))!.version).to.equal(1);
+    await store.close();
+    while ((await others()).length > 0) await new Promise((resolve) => setImmediate(resolve));
+    admin.destroy();
+  });
+
   it('keeps nodes that share a Redis apart', async () => {
     const [one, two] = await Promise.all(['milan', 'milan/a'].map((node) => openRedisStore({ node, clock, url: redis.server.url })));
     await born(one!, 'a/s', { writes: [set('k', '1')] });

@@ -1,12 +1,15 @@
 /**
- * One connection to a Redis and the scripts on it. It reconnects for ever; while there is none, calls
+ * The connection to a Redis and the scripts on it. It reconnects for ever; while there is none, calls
  * fail at once with STORE_UNAVAILABLE, and so does a call whose answer was lost: it may have taken
  * effect, so it is never sent a second time from here.
+ *
+ * node-redis connects, greets, supervises and takes everything; scripts go through a pipe beside it while there is one.
  */
 import { createClient, ErrorReply, RESP_TYPES, type RedisClientType } from 'redis';
 import { Fault } from '../../model/faults.js';
 import { STORE_ANSWER_MS, STORE_CONNECT_MS, STORE_RESTART_MAX_MS, STORE_RESTART_MIN_MS } from '../../model/limits.js';
 import { OLDEST_REDIS } from '../server/binary.js';
+import { Pipe } from './pipe.js';
 import { loadScripts, type Script } from './scripts.js';
 import type { RedisPlace } from './url.js';
 
@@ -27,9 +30,17 @@ type Client = RedisClientType<Record<string, never>, Record<string, never>, Reco
 const SERVER_TROUBLE = /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|OOM|NOAUTH|NOPERM|CLUSTERDOWN|ERR max number of clients)/;
 const BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 
+/** Before another try to connect, the longer the more have failed. */
+function pauseOf(retries: number): number {
+  return Math.min(STORE_RESTART_MAX_MS, STORE_RESTART_MIN_MS * 2 ** Math.min(retries, 10)) * (0.75 + 0.25 * Math.random());
+}
+
 export class RedisConnection {
   readonly #scripts = loadScripts();
   #client: Client;
+  #pipe: Pipe | undefined;
+  #piping: Promise<void> | undefined;
+  #pipesFailed = 0;
   #inHand = 0;
   #progress = 0;
   #stalledAt = 0;
@@ -56,6 +67,7 @@ export class RedisConnection {
     this.#client = this.#create(false);
     if (client.isOpen) client.destroy();
     await this.#connected(this.#client);
+    await this.#piping;
     this.#watch();
   }
 
@@ -63,14 +75,14 @@ export class RedisConnection {
   async run(name: string, args: Argument[]): Promise<unknown> {
     const script = this.#scripts.get(name)!;
     try {
-      return await this.#send(['EVALSHA', script.sha, '0', ...args]);
+      return await this.#evaluate(script, args);
     } catch (error) {
       if (!(error instanceof ErrorReply) || !error.message.startsWith('NOSCRIPT')) throw this.#fault(error as Error);
     }
     // A refusal for want of the script is certain: nothing was run.
     try {
       await this.#load([script]);
-      return await this.#send(['EVALSHA', script.sha, '0', ...args]);
+      return await this.#evaluate(script, args);
     } catch (error) {
       throw this.#fault(error as Error);
     }
@@ -78,7 +90,7 @@ export class RedisConnection {
 
   async command(args: Argument[]): Promise<unknown> {
     try {
-      return await this.#send(args);
+      return await this.#watched(() => this.#client.sendCommand(args, BYTES));
     } catch (error) {
       throw this.#fault(error as Error);
     }
@@ -88,16 +100,23 @@ export class RedisConnection {
     this.#isClosed = true;
     clearInterval(this.#watchdog);
     if (this.#client.isOpen) this.#client.destroy();
+    this.#pipe?.destroy();
   }
 
-  #send(args: Argument[]): Promise<unknown> {
+  #evaluate(script: Script, args: Argument[]): Promise<unknown> {
+    const command = ['EVALSHA', script.sha, '0', ...args];
+    const pipe = this.#pipe;
+    return this.#watched(() => (pipe ? pipe.send(command) : this.#client.sendCommand(command, BYTES)));
+  }
+
+  #watched(send: () => Promise<unknown>): Promise<unknown> {
     if (this.#isClosed) return Promise.reject(new Error('the store is closed'));
     this.#inHand += 1;
     const ended = () => {
       this.#inHand -= 1;
       this.#progress += 1;
     };
-    const answer = this.#client.sendCommand(args, BYTES);
+    const answer = send();
     answer.then(ended, ended);
     return answer;
   }
@@ -105,7 +124,7 @@ export class RedisConnection {
   #create(isTrial: boolean): Client {
     const { place, password = place.password, onEvent } = this.options;
     const reconnectStrategy = isTrial ? false as const
-      : (retries: number) => Math.min(STORE_RESTART_MAX_MS, STORE_RESTART_MIN_MS * 2 ** Math.min(retries, 10)) * (0.75 + 0.25 * Math.random());
+      : pauseOf;
     const client = createClient({
       RESP: 3, socket: { ...place.socket, connectTimeout: STORE_CONNECT_MS, reconnectStrategy },
       ...(place.username === undefined ? {} : { username: place.username }), ...(password === undefined ? {} : { password }),
@@ -121,8 +140,40 @@ export class RedisConnection {
       if (isTrial) return;
       onEvent?.({ kind: 'up' });
       this.#load([...this.#scripts.values()]).catch(() => {});
+      this.#piping = this.#openPipe();
     });
     return client;
+  }
+
+  /** Resolves when there is a pipe, or none for now. */
+  async #openPipe(): Promise<void> {
+    const { socket, username, database, password } = { ...this.options.place, ...(this.options.password === undefined ? {} : this.options) };
+    if ('tls' in socket && socket.tls || this.#isClosed) return;
+    this.#pipe?.destroy();
+    const pipe = new Pipe(socket, () => {
+      if (this.#pipe !== pipe) return;
+      this.#pipe = undefined;
+      this.#pipeAgain();
+    });
+    try {
+      if (password !== undefined) await pipe.send(['AUTH', username ?? 'default', password]);
+      await pipe.send(['SELECT', String(database ?? 0)]);
+      // Closed meanwhile, or another was quicker.
+      if (this.#isClosed || this.#pipe) return pipe.destroy();
+      this.#pipe = pipe;
+      this.#pipesFailed = 0;
+    } catch (error) {
+      pipe.destroy(error as Error);
+      this.#pipeAgain();
+    }
+  }
+
+  #pipeAgain(): void {
+    const pauseMs = pauseOf(this.#pipesFailed);
+    this.#pipesFailed += 1;
+    setTimeout(() => {
+      if (!this.#pipe && !this.#isClosed && this.#client.isReady) this.#piping = this.#openPipe();
+    }, pauseMs).unref();
   }
 
   async #greet(client: Client): Promise<void> {
@@ -157,6 +208,7 @@ export class RedisConnection {
       const former = this.#client;
       this.#client = this.#create(false);
       former.destroy();
+      this.#pipe?.destroy();
       this.#client.connect().catch(() => {});
     }, STORE_ANSWER_MS / 5).unref();
   }

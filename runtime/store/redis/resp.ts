@@ -1,0 +1,128 @@
+/** The little of Redis' protocol (RESP 2) that scripts and their answers need. */
+import { ErrorReply } from 'redis';
+import type { Argument } from './connection.js';
+
+/** Longer arguments are sent from where they are; shorter ones are cheaper to copy together. */
+const COPY_BYTES = 4 * 1024;
+
+/** A command as pieces to be written one after another; strings are Latin-1, one character a byte. Nearly always it is one string. */
+export function encodeCommand(args: readonly Argument[]): (string | Buffer)[] {
+  const pieces: (string | Buffer)[] = [];
+  let text = `*${args.length}\r\n`;
+  for (const arg of args) {
+    if (typeof arg === 'string') {
+      const bytes = Buffer.byteLength(arg);
+      text += `$${bytes}\r\n${bytes === arg.length ? arg : Buffer.from(arg).toString('latin1')}\r\n`;
+    } else if (arg.length <= COPY_BYTES) {
+      text += `$${arg.length}\r\n${arg.toString('latin1')}\r\n`;
+    } else {
+      pieces.push(`${text}$${arg.length}\r\n`, arg);
+      text = '\r\n';
+    }
+  }
+  pieces.push(text);
+  return pieces;
+}
+
+const MORE = Symbol('the answer is not complete yet');
+const [STATUS, ERROR, INTEGER, BULK, LIST, CR, MINUS, ZERO] = [...'+-:$*\r-0'].map((char) => char.charCodeAt(0));
+
+/** Cuts what comes into answers: text (status), ErrorReply, number, Buffer, list of these, or null. */
+export class ReplyReader {
+  #bytes: Buffer = Buffer.alloc(0);
+  #at = 0;
+  /** What has come of an answer that is not complete, and how much there must be before another look is worth while. */
+  #parts: Buffer[] = [];
+  #have = 0;
+  #need = 0;
+
+  /**
+   * @param chunk is copied from: the caller may use its memory again
+   * @throws RangeError at what is no answer
+   */
+  take(chunk: Buffer, give: (answer: unknown) => void): void {
+    let bytes = chunk;
+    if (this.#have > 0) {
+      this.#parts.push(Buffer.from(chunk));
+      this.#have += chunk.length;
+      if (this.#have < this.#need) return;
+      bytes = Buffer.concat(this.#parts, this.#have);
+    }
+    this.#bytes = bytes;
+    this.#parts = [];
+    this.#have = this.#need = this.#at = 0;
+    while (this.#at < bytes.length) {
+      const start = this.#at;
+      const answer = this.#answer();
+      if (answer === MORE) {
+        this.#parts = [Buffer.from(bytes.subarray(start))];
+        this.#have = bytes.length - start;
+        this.#need -= start;
+        return;
+      }
+      give(answer);
+    }
+  }
+
+  #answer(): unknown {
+    const type = this.#bytes[this.#at];
+    this.#at += 1;
+    switch (type) {
+      case INTEGER: return this.#integer();
+      case BULK: return this.#bulk();
+      case LIST: return this.#list();
+      case STATUS: return this.#line();
+      case ERROR: {
+        const line = this.#line();
+        return line === MORE ? MORE : new ErrorReply(line);
+      }
+      case undefined: return MORE;
+      default: throw new RangeError('this is no answer of a Redis');
+    }
+  }
+
+  #list(): unknown {
+    const count = this.#integer();
+    if (count === MORE) return MORE;
+    if (count < 0) return null;
+    const items: unknown[] = [];
+    while (items.length < count) {
+      const item = this.#answer();
+      if (item === MORE) return MORE;
+      items.push(item);
+    }
+    return items;
+  }
+
+  #bulk(): Buffer | null | typeof MORE {
+    const length = this.#integer();
+    if (length === MORE) return MORE;
+    if (length < 0) return null;
+    const start = this.#at;
+    const end = start + length;
+    this.#at = end + 2;
+    if (this.#at <= this.#bytes.length) return Buffer.from(this.#bytes.subarray(start, end));
+    this.#need = this.#at;
+    return MORE;
+  }
+
+  #line(): string | typeof MORE {
+    const end = this.#bytes.indexOf('\r\n', this.#at);
+    if (end < 0) return MORE;
+    const line = this.#bytes.toString('utf8', this.#at, end);
+    this.#at = end + 2;
+    return line;
+  }
+
+  #integer(): number | typeof MORE {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    const isNegative = bytes[at] === MINUS;
+    if (isNegative) at += 1;
+    let value = 0;
+    for (; at < bytes.length && bytes[at] !== CR; at += 1) value = value * 10 + bytes[at]! - ZERO!;
+    if (at + 2 > bytes.length) return MORE;
+    this.#at = at + 2;
+    return isNegative ? -value : value;
+  }
+}

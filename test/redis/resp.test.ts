@@ -1,0 +1,50 @@
+import { expect } from 'chai';
+import { ErrorReply } from 'redis';
+import { encodeCommand, ReplyReader } from '../../runtime/store/redis/resp.js';
+
+const wireOf = (args: (string | Buffer)[]): string =>
+  encodeCommand(args).map((piece) => (typeof piece === 'string' ? piece : piece.toString('latin1'))).join('');
+
+/** Everything that a reader makes of these bytes when they come in chunks of the given size, whose memory is used again. */
+function answersTo(wire: Buffer, chunkBytes: number): unknown[] {
+  const answers: unknown[] = [];
+  const reader = new ReplyReader();
+  const memory = Buffer.alloc(chunkBytes);
+  for (let at = 0; at < wire.length; at += chunkBytes) {
+    const size = wire.copy(memory, 0, at, at + chunkBytes);
+    reader.take(memory.subarray(0, size), (answer) => answers.push(answer));
+  }
+  return answers;
+}
+
+describe('a command on the wire', () => {
+  it('has each argument behind the number of its bytes', () => {
+    expect(wireOf(['SET', 'é', Buffer.from([0, 255, 13, 10])])).to.equal('*3\r\n$3\r\nSET\r\n$2\r\n\xc3\xa9\r\n$4\r\n\x00\xff\r\n\r\n');
+    expect(wireOf(['', Buffer.alloc(0)])).to.equal('*2\r\n$0\r\n\r\n$0\r\n\r\n');
+  });
+
+  it('is one string, but for arguments that are too long to be copied', () => {
+    expect(encodeCommand(['a', Buffer.from('b')])).to.have.length(1);
+    const long = Buffer.alloc(10_000, 'x');
+    expect(encodeCommand(['a', long, 'b'])[1]).to.equal(long);
+    expect(wireOf(['a', long, 'b'])).to.equal(`*3\r\n$1\r\na\r\n$10000\r\n${'x'.repeat(10_000)}\r\n$1\r\nb\r\n`);
+  });
+});
+
+describe('answers on the wire', () => {
+  const wire = Buffer.from(`:12\r\n:-3\r\n+OK\r\n$-1\r\n*-1\r\n*0\r\n*3\r\n$4\r\na\r\nb\r\n$0\r\n\r\n*2\r\n:1\r\n$-1\r\n-NOSCRIPT none\r\n$500\r\n${'y'.repeat(500)}\r\n:0\r\n`);
+
+  it('are the same however they are cut', () => {
+    const expected = [12, -3, 'OK', null, null, [], [Buffer.from('a\r\nb'), Buffer.alloc(0), [1, null]], Buffer.alloc(500, 'y'), 0];
+    for (const size of [1, 2, 3, 5, 7, 50, 333, wire.length]) {
+      const answers = answersTo(wire, size);
+      const [error] = answers.splice(7, 1) as [Error];
+      expect(error).to.be.instanceOf(ErrorReply).and.to.have.property('message', 'NOSCRIPT none');
+      expect(answers, `in chunks of ${size}`).to.deep.equal(expected);
+    }
+  });
+
+  it('are refused when they are none', () => {
+    expect(() => answersTo(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 64)).to.throw(RangeError);
+  });
+});
