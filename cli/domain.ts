@@ -24,6 +24,7 @@ export function domainCommands(noun: Command): void {
     .option('--host <address>', 'address of this machine to listen on, for nodes on others', '127.0.0.1')
     .option('--base-port <number>', 'first port of the nodes; 0 takes free ones', wholeNumber)
     .option('--oracle-port <number>', 'port of the oracle; 0 takes a free one', wholeNumber)
+    .option('--alias-port <number>', 'first port of the listeners for RAINBOW\'s clients; 0 takes free ones', wholeNumber)
     .option('--store <store>', 'store of every node: auto, redis, embedded, memory, or an address')
     .addHelpText('after', examples('domain up', 'domain up --no-functions --store embedded', 'domain up --base-port 9080 --oracle-port 9000 --state /tmp/second'))
     .action(async (options: UpOptions) => (await import('./up/up.js')).up(options));

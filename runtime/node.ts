@@ -29,6 +29,7 @@ import { nodeRoutes } from './gateway/node-routes.js';
 import { PassingOn } from './gateway/passing-on.js';
 import { createSendOn } from './gateway/send-on.js';
 import { systemRoutes } from './gateway/system-routes.js';
+import { createAliasListener, createTelemetryDoor } from './gateway/telemetry-door.js';
 import { createWorkers } from './handler/workers.js';
 import { configFromEnvironment } from './model/environment.js';
 import { type NodeConfig, VERSION } from './model/config.js';
@@ -46,11 +47,15 @@ import { Changes } from './session/changes.js';
 import { createSessions } from './session/invoke.js';
 import { WaitingLine } from './session/line.js';
 import { type OpenedStore, openStore } from './store/open.js';
+import { telemetrySettings } from './telemetry/settings.js';
+import { createTelemetry } from './telemetry/telemetry.js';
 
 export interface RunningNode {
   name: string;
   url: string;
   store: { kind: string; url: string; why: string };
+  /** Where RAINBOW's clients find its telemetry; undefined without a port for them. */
+  aliasUrl?: string;
   /** Ends everything in order: no new requests, those in hand, the moves, the workers, the store. */
   close(): Promise<void>;
 }
@@ -119,6 +124,13 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const sessions = createSessions({ node: name, boot, store, line, changes, neighbourhood, clock, ids });
 
   const access = createAccess({ user: config.adminUser, password }, createPeerVerifier({ key: peerKey, clock }));
+  const telemetry = createTelemetry({
+    node: name, stateDir, clock, log, settings: telemetrySettings(config.telemetry ?? {}, process.env, config.oracleUrl !== undefined),
+    directory, peers: peerClient, oracleUrl: config.oracleUrl,
+  });
+  const telemetryDoor = createTelemetryDoor({ routes: telemetry.routes, access, clock, ids, log });
+  const { aliasPort } = config.telemetry ?? {};
+  const alias = aliasPort === undefined ? undefined : createAliasListener(telemetryDoor, config.host, aliasPort);
   const routes = [
     ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn }),
     ...nodeRoutes({
@@ -128,7 +140,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
     ...createPeerRoutes(offload), ...agent.routes(),
   ];
   const gateway = createGateway({
-    node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access,
+    node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access, telemetry: telemetryDoor,
     health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
     admin: () => createAdmin({ routes, access, clock, ids, log }), clock, ids, log,
   });
@@ -138,8 +150,10 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   // The functions come first: an effect delivered before they are here would find no receiver.
   await deployments.restore();
   await offload.resume();
+  await telemetry.start();
   const url = await gateway.listen();
   if (config.url === undefined) self.url = url;
+  const aliasUrl = await alias?.listen();
   const sweeping = repeat(() => offload.sweep(), log);
   await agent.start();
   void passingOn.catchUp();
@@ -147,13 +161,14 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   log.info({ url, store: store.kind, why: opened.why }, 'the node is ready');
 
   return {
-    name, url: self.url, store: { kind: store.kind, url: opened.url, why: opened.why },
+    name, url: self.url, aliasUrl, store: { kind: store.kind, url: opened.url, why: opened.why },
     async close() {
       sweeping.end();
       agent.close();
       passingOn.close();
-      await gateway.close();
+      await Promise.all([gateway.close(), alias?.close()]);
       offload.close();
+      await telemetry.close();
       await Promise.all([deployments.close(), carrier.close(), peerClient.close()]);
       await workers.close();
       await opened.close();
@@ -209,7 +224,7 @@ async function main(): Promise<void> {
     const config = values.config ? (JSON.parse(await readFile(values.config, 'utf8')) as NodeConfig) : configFromEnvironment(process.env);
     starting = startNode(config, hooksOf(process.env));
     const node = await starting;
-    report({ event: 'ready', name: node.name, url: node.url, store: node.store, pid: process.pid });
+    report({ event: 'ready', name: node.name, url: node.url, store: node.store, aliasUrl: node.aliasUrl, pid: process.pid });
   } catch (error) {
     report({ event: 'failed', reason: (error as Error).message });
     process.exit(1);

@@ -21,6 +21,7 @@ export interface ChildOptions {
 
 /** What the process said when it was ready. */
 export interface ReadyEvent {
+  aliasUrl?: string;
   event: 'ready';
   url: string;
   store?: { kind: string; url: string; why: string };

@@ -13,6 +13,7 @@ export interface DomainProcessOptions {
   domain: DomainFile;
   file: string;
   host: string;
+  aliasPort?: number;
   state: StateFolder;
   awaitFunctions: string[];
   /** What was found to run the nodes' stores. */
@@ -45,10 +46,10 @@ export class DomainProcess {
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly options: DomainProcessOptions) {
-    const { domain, state, host, awaitFunctions, storeServer, say, scripts = SCRIPTS } = options;
+    const { domain, state, host, aliasPort, awaitFunctions, storeServer, say, scripts = SCRIPTS } = options;
     this.configs = nodeConfigs(domain, {
       host, oracleUrl: this.oracleUrl, stateDirOf: (name) => state.nodeDir(name), adminUser: ADMIN_USER,
-      adminPasswordFile: state.passwordFile, peerKeyFile: state.peerKeyFile, awaitFunctions, ...(storeServer && { storeServer }),
+      adminPasswordFile: state.passwordFile, peerKeyFile: state.peerKeyFile, awaitFunctions, aliasBasePort: aliasPort, ...(storeServer && { storeServer }),
     });
     this.oracle = new Child({ title: 'the oracle', script: scripts.oracle, configFile: join(state.oracleDir, 'config.json'), say });
     this.nodes = domain.nodes.map(({ name, level }) => ({

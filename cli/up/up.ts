@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { readSecret } from '../../runtime/base/credentials.js';
-import { describeError, type DomainFile } from '../../runtime/base/domain-file.js';
+import { aliasPortOf, describeError, type DomainFile } from '../../runtime/base/domain-file.js';
 import type { Bundle } from '../../runtime/base/bundle.js';
 import { Client } from '../client.js';
 import { deploy, type FunctionStatus, isSame } from '../deploy.js';
@@ -26,6 +26,8 @@ export interface UpOptions {
   host: string;
   basePort?: number;
   oraclePort?: number;
+  /** First port of the listeners for RAINBOW's clients; 0 takes free ones. */
+  aliasPort?: number;
   store?: string;
 }
 
@@ -50,9 +52,10 @@ export async function up(options: UpOptions, say: Say = (line) => console.log(li
   try {
     await assertFree(host, [
       ...domain.nodes.map(({ name, port }) => ({ port, what: `node ${name}` })), { port: domain.oraclePort, what: 'the oracle' },
+      ...domain.nodes.map(({ name }, index) => ({ port: aliasPortOf(domain, index, options.aliasPort), what: `the telemetry of ${name}` })).filter(({ port }) => port !== 0),
     ]);
     const source = await makeSecrets(state, process.env.ADMIN_PASSWORD);
-    await runUntilStopped({ domain, file, host, state, functions: stack ?? [], hasStack: stack !== undefined, source, startedMs, say });
+    await runUntilStopped({ domain, file, host, state, aliasPort: options.aliasPort, functions: stack ?? [], hasStack: stack !== undefined, source, startedMs, say });
   } finally {
     await release();
   }
@@ -63,6 +66,7 @@ interface Circumstances {
   domain: DomainFile;
   file: string;
   host: string;
+  aliasPort?: number;
   state: StateFolder;
   functions: StackFunction[];
   hasStack: boolean;
@@ -73,7 +77,7 @@ interface Circumstances {
 
 /** Whatever has been started when a signal comes, or when something fails, is stopped again. */
 async function runUntilStopped(given: Circumstances): Promise<void> {
-  const { domain, file, host, state, functions, say } = given;
+  const { domain, file, host, aliasPort, state, functions, say } = given;
   let running: DomainProcess | undefined;
   const searching = new AbortController();
   const stopped = untilStopped(async () => running?.kill(), say);
@@ -84,7 +88,7 @@ async function runUntilStopped(given: Circumstances): Promise<void> {
     bundling.catch(() => undefined);
     const storeServer = await findStoreServer({ stores: domain.nodes.map(({ store }) => store), say, signal: searching.signal });
     if (searching.signal.aborted) return;
-    running = new DomainProcess({ domain, file, host, state, awaitFunctions: functions.map(({ name }) => name), ...(storeServer && { storeServer }), say });
+    running = new DomainProcess({ domain, file, host, aliasPort, state, awaitFunctions: functions.map(({ name }) => name), ...(storeServer && { storeServer }), say });
     await bringUp(running, bundling, given);
   };
   try {
@@ -152,7 +156,7 @@ function describe(nodes: StartedNode[], oracleUrl: string, say: Say): void {
   const [name, level, url] = [wide(({ config }) => config.name), wide(({ config }) => config.level), wide(({ ready }) => ready.url)];
   for (const { config, ready } of nodes) {
     const { kind = '?', why = '' } = ready.store ?? {};
-    say(`${config.name.padEnd(name)}  ${config.level.padEnd(level)}  ${ready.url.padEnd(url)}  store ${kind}${why ? `: ${why}` : ''}`);
+    say(`${config.name.padEnd(name)}  ${config.level.padEnd(level)}  ${ready.url.padEnd(url)}  store ${kind}${why ? `: ${why}` : ''}${ready.aliasUrl === undefined ? '' : `  telemetry :${new URL(ready.aliasUrl).port}`}`);
   }
   say(`oracle:  ${oracleUrl}`);
 }

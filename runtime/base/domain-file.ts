@@ -55,6 +55,18 @@ export function describeError(file: string, { line, column, reason }: DomainFile
   return `${file}:${line}:${column}: ${reason}`;
 }
 
+/** The port that RAINBOW's clients know, beside the base port that nodes have when nobody moves it. */
+const ALIAS_BASE_PORT = 50_000;
+const USUAL_BASE_PORT = 8_080;
+const MAX_PORT = 65_535;
+
+/** Moved with the base port, so that two domains on one machine keep out of each other's way; a free one where that leads nowhere. */
+export function aliasPortOf(domain: DomainFile, index: number, aliasBase = ALIAS_BASE_PORT + domain.basePort - USUAL_BASE_PORT): number {
+  if (aliasBase === 0 || domain.basePort === 0) return 0;
+  const port = aliasBase + index;
+  return port <= MAX_PORT && port > 0 ? port : 0;
+}
+
 export interface NodePlaces {
   host: string;
   oracleUrl: string;
@@ -65,15 +77,18 @@ export interface NodePlaces {
   peerKeyFile: string;
   awaitFunctions: string[];
   storeServer?: FoundServer;
+  /** Port of the first node's listener for RAINBOW's clients; the others count up from it in the file's order. */
+  aliasBasePort?: number;
 }
 
 /** What each node is started with, in the file's order. */
 export function nodeConfigs(domain: DomainFile, places: NodePlaces): NodeConfig[] {
-  const { stateDirOf, ...shared } = places;
+  const { stateDirOf, aliasBasePort: aliasBase, ...shared } = places;
   const urlOf = new Map(domain.nodes.map(({ name, port }) => [name, `http://${places.host}:${port}`]));
-  return domain.nodes.map(({ name, level, parent, port, store, labels }) => ({
+  return domain.nodes.map(({ name, level, parent, port, store, labels }, index) => ({
     ...shared, name, level, port, url: urlOf.get(name)!, ...(parent !== undefined && { parentUrl: urlOf.get(parent)! }),
     domainId: domain.domainId, labels, store, stateDir: stateDirOf(name),
+    telemetry: { aliasPort: aliasPortOf(domain, index, aliasBase) },
   }));
 }
 

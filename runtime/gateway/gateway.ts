@@ -16,6 +16,7 @@ import type { Deployments } from './deployments.js';
 import { createFunctionDoor, type FunctionDoorParts } from './function-door.js';
 import { FUNCTION_PREFIX, parseFunctionPath } from './function-path.js';
 import type { Health } from './health.js';
+import type { TelemetryDoor } from './telemetry-door.js';
 
 export interface GatewayParts {
   node: string;
@@ -27,6 +28,7 @@ export interface GatewayParts {
   commands: Commands;
   access: Access;
   health: Health;
+  telemetry?: TelemetryDoor;
   /** Makes the handler of everything that is neither function nor command nor health; called at most once. */
   admin(): Promise<(request: IncomingMessage, response: ServerResponse) => void>;
   clock: Clock;
@@ -78,6 +80,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: deployments.names() });
     }
     if (request.url === '/healthz' || request.url.startsWith('/healthz?')) return healthz(response);
+    if (parts.telemetry?.has(request.url.split('?', 1)[0]!)) return parts.telemetry.serve(request, response, expects);
     admin ??= parts.admin();
     (await admin)(request, response);
   }

@@ -53,6 +53,27 @@ export interface NodeConfig {
     memoryLimitMb?: number;
   };
   log?: 'silent' | 'error' | 'warn' | 'info' | 'debug';
+  telemetry?: TelemetryConfig;
+}
+
+/** Telemetry of a node; what is missing comes from the environment, then from defaults. */
+export interface TelemetryConfig {
+  /** Port of the listener for RAINBOW's clients; 0 takes a free one, missing: none. */
+  aliasPort?: number;
+  /** False: nothing is kept on disk, and nothing older than memory holds. */
+  history?: boolean;
+  /** A point is acknowledged when it is in memory (`buffer`, the default) or when it is on the disk (`flush`). */
+  durability?: 'buffer' | 'flush';
+  /** SIZE, EVICTION and APP_CACHE, as the environment has them. */
+  sizeMb?: number;
+  evictionHours?: number;
+  appCache?: boolean;
+  /** Points are deleted so long after they were stored. */
+  retentionDays?: number;
+  /** Points in the database from which on days that are over become Parquet files. */
+  compactAfterPoints?: number;
+  /** Pause between two samples of the node's own state; 0: none. */
+  ownSamplesSeconds?: number;
 }
 
 /** One deployed function: OpenFaaS's deploy body, as far as this runtime reads it, and the bundle that runs it. */

@@ -194,3 +194,29 @@ export const ENGINE_FOLLOW_BYTES = 8 * 1024 * 1024;
 export const PAST_KEEP_MS = 60_000;
 /** Objects that are made from their rows before others get their turn: about ten milliseconds. */
 export const ROWS_A_TURN = 2_000;
+/** One body of telemetry: some 200,000 points; a larger batch is better sent in parts. */
+export const MAX_TELEMETRY_BODY_BYTES = 16 * 1024 * 1024;
+/** A name of a metric, an entity, a pod, a container, a key. */
+export const MAX_TELEMETRY_NAME_CHARS = 1_024;
+/** Texts that describe a metric; also a text kept as analytics or application data. */
+export const MAX_TELEMETRY_TEXT_CHARS = 64 * 1024;
+/** Names in one filter; more are a list of everything, which no filter says shorter. */
+export const MAX_FILTER_NAMES = 10_000;
+/** Series of one node, its own and those it keeps for others; each costs memory for as long as it lives. */
+export const MAX_SERIES = 1_000_000;
+/** Points in one answer: some 50 MB of JSON; more are asked for in parts, aggregated, or exported. */
+export const MAX_POINTS_PER_ANSWER = 1_000_000;
+/** Rows that a grouped query may answer. */
+export const MAX_GROUPS_PER_ANSWER = 100_000;
+/** A point may be so far ahead of the node's clock; more is a wrong clock or a wrong unit. */
+export const MAX_FUTURE_MS = 24 * 3_600_000;
+/** Wrong items of one batch that are listed; the first say enough. */
+export const MAX_LISTED_ERRORS = 100;
+/** Smallest region of memory, as the seed has it. */
+export const MIN_REGION_MB = 100;
+/** Points of one series that lie together: large enough for its summary to pay, small enough to shift for a late point. */
+export const CHUNK_POINTS = 512;
+/** A node that has not answered a question to many by then is named unavailable. */
+export const FAN_OUT_MS = 2_000;
+/** What the oracle knows of nodes, replicas and restarts is asked for this often. */
+export const LEARN_EVERY_MS = 2_000;

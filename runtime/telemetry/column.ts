@@ -1,0 +1,250 @@
+/**
+ * The points of one series in memory: sorted by time, each time once, in chunks that know their own sum, least and
+ * most. A point that comes in order costs a few stores; a late one finds its chunk and is put into its place, and one
+ * that comes again takes the place of the former: the last write wins, and nothing has to be sorted out at a read.
+ */
+import { CHUNK_POINTS } from '../model/limits.js';
+import type { Aggregate } from './aggregate.js';
+
+/** Time and value, one after the other: one array a chunk instead of two. */
+const PAIR = 2;
+const FIRST_POINTS = 8;
+const GROWTH = 4;
+/** What a chunk costs beside its points: the object, its array's header. */
+const CHUNK_BYTES = 200;
+const POINT_BYTES = 16;
+
+export class Chunk {
+  /** Time and value of each point in turn. */
+  data: Float64Array;
+  length = 0;
+  private sum = 0;
+  private min = Infinity;
+  private max = -Infinity;
+  private stale = false;
+
+  constructor(points: number) {
+    this.data = new Float64Array(points * PAIR);
+  }
+
+  get firstMs(): number {
+    return this.data[0]!;
+  }
+
+  get lastMs(): number {
+    return this.data[(this.length - 1) * PAIR]!;
+  }
+
+  get capacity(): number {
+    return this.data.length / PAIR;
+  }
+
+  get bytes(): number {
+    return CHUNK_BYTES + this.capacity * POINT_BYTES;
+  }
+
+  push(atMs: number, value: number): void {
+    const at = this.length * PAIR;
+    this.data[at] = atMs;
+    this.data[at + 1] = value;
+    this.length += 1;
+    this.sum += value;
+    if (value < this.min) this.min = value;
+    if (value > this.max) this.max = value;
+  }
+
+  overwrite(index: number, value: number): void {
+    this.data[index * PAIR + 1] = value;
+    this.stale = true;
+  }
+
+  insert(index: number, atMs: number, value: number): void {
+    this.data.copyWithin((index + 1) * PAIR, index * PAIR, this.length * PAIR);
+    this.data[index * PAIR] = atMs;
+    this.data[index * PAIR + 1] = value;
+    this.length += 1;
+    this.stale = true;
+  }
+
+  /** Index of the first point at or after the time. */
+  indexOf(atMs: number): number {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.data[middle * PAIR]! < atMs) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  grow(): void {
+    const larger = new Float64Array(Math.min(this.capacity * GROWTH, CHUNK_POINTS) * PAIR);
+    larger.set(this.data);
+    this.data = larger;
+  }
+
+  /** Takes the points from `from` on out. */
+  cut(from: number): Chunk {
+    const rest = new Chunk(CHUNK_POINTS);
+    rest.data.set(this.data.subarray(from * PAIR, this.length * PAIR));
+    rest.length = this.length - from;
+    rest.stale = true;
+    this.length = from;
+    this.stale = true;
+    return rest;
+  }
+
+  /** Takes out the points with an index from `from` up to, not including, `to`. */
+  remove(from: number, to: number): void {
+    this.data.copyWithin(from * PAIR, to * PAIR, this.length * PAIR);
+    this.length -= to - from;
+    this.stale = true;
+  }
+
+  /** All of it, by its summary. */
+  addTo(aggregate: Aggregate): void {
+    if (this.stale) this.summarise();
+    aggregate.count += this.length;
+    aggregate.sum += this.sum;
+    if (this.min < aggregate.min) aggregate.min = this.min;
+    if (this.max > aggregate.max) aggregate.max = this.max;
+  }
+
+  /** The points with an index from `from` up to, not including, `to`. */
+  addPartTo(aggregate: Aggregate, from: number, to: number): void {
+    const { data } = this;
+    let { sum, min, max } = aggregate;
+    for (let at = from * PAIR + 1; at < to * PAIR; at += PAIR) {
+      const value = data[at]!;
+      sum += value;
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
+    aggregate.count += to - from;
+    aggregate.sum = sum;
+    aggregate.min = min;
+    aggregate.max = max;
+  }
+
+  private summarise(): void {
+    const own = { count: 0, sum: 0, min: Infinity, max: -Infinity };
+    this.addPartTo(own, 0, this.length);
+    this.sum = own.sum;
+    this.min = own.min;
+    this.max = own.max;
+    this.stale = false;
+  }
+}
+
+export class Column {
+  /** By time; none is empty. */
+  chunks: Chunk[] = [];
+
+  get isEmpty(): boolean {
+    return this.chunks.length === 0;
+  }
+
+  /** @returns bytes by which the column grew */
+  put(atMs: number, value: number): number {
+    const last = this.chunks[this.chunks.length - 1];
+    if (last === undefined) return this.begin(0, atMs, value, FIRST_POINTS);
+    if (atMs <= last.lastMs) return this.late(atMs, value);
+    if (last.length < last.capacity) {
+      last.push(atMs, value);
+      return 0;
+    }
+    if (last.capacity === CHUNK_POINTS) return this.begin(this.chunks.length, atMs, value, CHUNK_POINTS);
+    const before = last.bytes;
+    last.grow();
+    last.push(atMs, value);
+    return last.bytes - before;
+  }
+
+  /** Calls back with each chunk that has points in the range (both ends included) and the indexes of them. */
+  eachPart(fromMs: number, toMs: number, visit: (chunk: Chunk, from: number, to: number) => void): void {
+    for (let at = this.chunkAt(fromMs); at < this.chunks.length; at += 1) {
+      const chunk = this.chunks[at]!;
+      if (chunk.firstMs > toMs) return;
+      const from = chunk.firstMs >= fromMs ? 0 : chunk.indexOf(fromMs);
+      const to = chunk.lastMs <= toMs ? chunk.length : chunk.indexOf(toMs + 1);
+      if (to > from) visit(chunk, from, to);
+    }
+  }
+
+  addTo(aggregate: Aggregate, fromMs: number, toMs: number): void {
+    for (let at = this.chunkAt(fromMs); at < this.chunks.length; at += 1) {
+      const chunk = this.chunks[at]!;
+      if (chunk.firstMs > toMs) return;
+      if (chunk.firstMs >= fromMs && chunk.lastMs <= toMs) chunk.addTo(aggregate);
+      else chunk.addPartTo(aggregate, chunk.firstMs >= fromMs ? 0 : chunk.indexOf(fromMs), chunk.lastMs <= toMs ? chunk.length : chunk.indexOf(toMs + 1));
+    }
+  }
+
+  /** @returns bytes given back */
+  delete(fromMs: number, toMs: number): number {
+    let freed = 0;
+    const kept: Chunk[] = [];
+    for (const chunk of this.chunks) {
+      const from = chunk.indexOf(fromMs);
+      const to = chunk.indexOf(toMs + 1);
+      if (to > from) chunk.remove(from, to);
+      if (chunk.length > 0) kept.push(chunk);
+      else freed += chunk.bytes;
+    }
+    this.chunks = kept;
+    return freed;
+  }
+
+  /** Gives up the chunks that end before the time. @returns bytes given back */
+  dropBefore(atMs: number): number {
+    const first = this.chunkAt(atMs);
+    return this.chunks.splice(0, first).reduce((bytes, chunk) => bytes + chunk.bytes, 0);
+  }
+
+  /** The newest point up to the time; undefined when there is none. */
+  latest(): { atMs: number; value: number } | undefined {
+    const last = this.chunks[this.chunks.length - 1];
+    return last && { atMs: last.lastMs, value: last.data[last.length * PAIR - 1]! };
+  }
+
+  private begin(at: number, atMs: number, value: number, points: number): number {
+    const chunk = new Chunk(points);
+    chunk.push(atMs, value);
+    this.chunks.splice(at, 0, chunk);
+    return chunk.bytes;
+  }
+
+  private late(atMs: number, value: number): number {
+    const at = this.chunkAt(atMs);
+    const chunk = this.chunks[at]!;
+    const index = chunk.indexOf(atMs);
+    if (chunk.data[index * PAIR] === atMs) {
+      chunk.overwrite(index, value);
+      return 0;
+    }
+    const before = chunk.bytes;
+    if (chunk.length === chunk.capacity && chunk.capacity < CHUNK_POINTS) chunk.grow();
+    if (chunk.length < chunk.capacity) {
+      chunk.insert(index, atMs, value);
+      return chunk.bytes - before;
+    }
+    const rest = chunk.cut(CHUNK_POINTS / 2);
+    this.chunks.splice(at + 1, 0, rest);
+    if (index <= chunk.length) chunk.insert(index, atMs, value);
+    else rest.insert(index - chunk.length, atMs, value);
+    return rest.bytes;
+  }
+
+  /** Index of the first chunk that ends at or after the time. */
+  private chunkAt(atMs: number): number {
+    let low = 0;
+    let high = this.chunks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.chunks[middle]!.lastMs < atMs) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

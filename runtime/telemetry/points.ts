@@ -1,0 +1,242 @@
+/**
+ * Monitoring data in memory: every series with its latest value, and the points from `floorMs` on.
+ * What lies before the floor is in the history on disk alone; the floor rises when the region of memory is full.
+ */
+import { Fault } from '../model/faults.js';
+import { MAX_SERIES } from '../model/limits.js';
+import type { Aggregate } from './aggregate.js';
+import type { Point } from './read-put.js';
+import type { Range, Selection } from './read-query.js';
+import { Series } from './series.js';
+import { Shelf } from './shelf.js';
+
+/** What a series costs beside its points: maps, names, JSON that was made of it. */
+const SERIES_BYTES = 640;
+/** A full region gives up so much at once, so that it is not cut a little at every batch. */
+const CUT_SHARE = 0.15;
+export const OWN = '';
+
+export interface PointsOptions {
+  node: string;
+  /** Region of the points. */
+  pointBytes: number;
+  /** Region of the series and their latest values. */
+  seriesBytes: number;
+  maxSeries?: number;
+}
+
+/** A batch as it was stored: what the log and a replica get. */
+export interface StoredBatch {
+  owner: string;
+  ids: Uint32Array;
+  times: Float64Array;
+  values: Float64Array;
+  /** Series that are new or of which more is known now. */
+  learnt: Series[];
+}
+
+export class Points {
+  readonly byId = new Map<number, Series>();
+  readonly shelves = new Map<string, Shelf>();
+  /** Points from here on are all in memory. */
+  floorMs = 0;
+  /** While older points are being brought back: from here on, points are put into memory already. */
+  warmingMs = Infinity;
+  pointBytesUsed = 0;
+  seriesBytesUsed = 0;
+  /** Counts changes of what is known about series. */
+  metaVersion = 0;
+  private nextId = 1;
+
+  constructor(private readonly options: PointsOptions) {
+    this.shelves.set(OWN, new Shelf(OWN));
+  }
+
+  get own(): Shelf {
+    return this.shelves.get(OWN)!;
+  }
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  shelf(owner: string): Shelf {
+    const known = this.shelves.get(owner);
+    if (known) return known;
+    const fresh = new Shelf(owner);
+    this.shelves.set(owner, fresh);
+    return fresh;
+  }
+
+  /** Throws TELEMETRY_FULL before anything is stored. */
+  put(points: readonly Point[], owner: string, nowMs: number): StoredBatch {
+    const shelf = this.shelf(owner);
+    const { length } = points;
+    const batch: StoredBatch = { owner, ids: new Uint32Array(length), times: new Float64Array(length), values: new Float64Array(length), learnt: [] };
+    const found: (Series | undefined)[] = [];
+    let missing = 0;
+    for (let at = 0; at < length; at += 1) {
+      const { entityID, metricID } = points[at]!;
+      const series = shelf.find(entityID, metricID);
+      found.push(series);
+      if (series === undefined) missing += 1;
+    }
+    if (missing > 0) this.assertRoom(points, found);
+    const keptMs = Math.min(this.floorMs, this.warmingMs);
+    for (let at = 0; at < length; at += 1) {
+      const { entityID, metricID, val, timestamp, meta } = points[at]!;
+      let series = found[at];
+      if (series === undefined) {
+        series = shelf.find(entityID, metricID) ?? this.create(shelf, entityID, metricID);
+        if (series.storedMs === 0) batch.learnt.push(series);
+      }
+      if (meta !== undefined && series.learn(meta) && batch.learnt[batch.learnt.length - 1] !== series) batch.learnt.push(series);
+      this.store(series, timestamp, val, nowMs, keptMs);
+      batch.ids[at] = series.id;
+      batch.times[at] = timestamp;
+      batch.values[at] = val;
+    }
+    if (batch.learnt.length > 0) this.metaVersion += 1;
+    return batch;
+  }
+
+  /** Points of series that are known: from the log, from a replica's owner. */
+  putColumns(ids: Uint32Array, times: Float64Array, values: Float64Array, nowMs: number): void {
+    const keptMs = Math.min(this.floorMs, this.warmingMs);
+    for (let at = 0; at < ids.length; at += 1) {
+      const series = this.byId.get(ids[at]!);
+      if (series) this.store(series, times[at]!, values[at]!, nowMs, keptMs);
+    }
+  }
+
+  private store(series: Series, atMs: number, value: number, nowMs: number, keptMs: number): void {
+    if (atMs >= keptMs) this.pointBytesUsed += series.column.put(atMs, value);
+    if (atMs >= series.latestMs) {
+      series.latestMs = atMs;
+      series.latestValue = value;
+    }
+    series.storedMs = nowMs;
+  }
+
+  /** A series as the files have it. */
+  restore(id: number, entityID: string, metricID: string, owner: string): Series {
+    const known = this.byId.get(id);
+    if (known) return known;
+    const series = new Series(id, entityID, metricID, owner);
+    this.shelf(owner).add(series);
+    this.byId.set(id, series);
+    this.seriesBytesUsed += costOf(series);
+    if (id >= this.nextId) this.nextId = id + 1;
+    return series;
+  }
+
+  find(owner: string, entityID: string, metricID: string): Series | undefined {
+    return this.shelves.get(owner)?.find(entityID, metricID);
+  }
+
+  /** Finds or makes it. Throws TELEMETRY_FULL. */
+  take(owner: string, entityID: string, metricID: string): Series {
+    const shelf = this.shelf(owner);
+    const known = shelf.find(entityID, metricID);
+    if (known) return known;
+    this.assertRoom([{ entityID, metricID }], [undefined]);
+    this.metaVersion += 1;
+    return this.create(shelf, entityID, metricID);
+  }
+
+  select(owner: string, selection: Selection): Series[] {
+    return this.shelves.get(owner)?.select(selection) ?? [];
+  }
+
+  private create(shelf: Shelf, entityID: string, metricID: string): Series {
+    return this.restore(this.nextId, entityID, metricID, shelf.owner);
+  }
+
+  private assertRoom(points: readonly { entityID: string; metricID: string }[], found: readonly (Series | undefined)[]): void {
+    const { node, seriesBytes, maxSeries = MAX_SERIES } = this.options;
+    const fresh = new Set<string>();
+    let bytes = this.seriesBytesUsed;
+    for (let at = 0; at < points.length; at += 1) {
+      if (found[at] !== undefined) continue;
+      const { entityID, metricID } = points[at]!;
+      const key = `${entityID.length}:${entityID}${metricID}`;
+      if (fresh.has(key)) continue;
+      fresh.add(key);
+      bytes += costOf({ entityID, metricID });
+    }
+    const limit = Math.min(maxSeries, Math.floor(seriesBytes / SERIES_BYTES));
+    if (this.byId.size + fresh.size > maxSeries || bytes > seriesBytes) throw new Fault('TELEMETRY_FULL', { node, limit, what: 'series' });
+  }
+
+  // ── Reading what is in memory ────────────────────────────────────────────────────────────────
+
+  aggregate(series: readonly Series[], { fromMs, toMs }: Range, into: Aggregate): void {
+    for (const { column } of series) column.addTo(into, fromMs, toMs);
+  }
+
+  // ── Room ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** True when the floor rose. Whatever lies below it must be in the history. */
+  makeRoom(): boolean {
+    if (this.pointBytesUsed <= this.options.pointBytes) return false;
+    const chunks = [...this.byId.values()].flatMap(({ column }) => column.chunks).map(({ lastMs, bytes }) => ({ lastMs, bytes }))
+      .sort((left, right) => left.lastMs - right.lastMs);
+    let excess = this.pointBytesUsed - this.options.pointBytes * (1 - CUT_SHARE);
+    let floorMs = this.floorMs;
+    for (const { lastMs, bytes } of chunks) {
+      if (excess <= 0) break;
+      excess -= bytes;
+      floorMs = lastMs + 1;
+    }
+    this.raiseFloor(floorMs);
+    return true;
+  }
+
+  raiseFloor(floorMs: number): void {
+    this.floorMs = Math.max(this.floorMs, floorMs);
+    this.warmingMs = Infinity;
+    for (const { column } of this.byId.values()) this.pointBytesUsed -= column.dropBefore(this.floorMs);
+  }
+
+  /** Forgets latest values that were stored before the time; the series and their history stay. @returns how many */
+  evictLatest(beforeMs: number): number {
+    let evicted = 0;
+    for (const series of this.byId.values()) {
+      if (!series.hasLatest || series.storedMs >= beforeMs) continue;
+      series.latestMs = -1;
+      evicted += 1;
+    }
+    return evicted;
+  }
+
+  /** Deletes points of the series, all of them or those of the range. A series without a range to it is gone itself. */
+  delete(series: readonly Series[], range: Range | undefined): void {
+    for (const each of series) {
+      if (range === undefined) this.forget(each);
+      else this.deleteRange(each, range);
+    }
+    if (series.length > 0) this.metaVersion += 1;
+  }
+
+  private deleteRange(series: Series, { fromMs, toMs }: Range): void {
+    this.pointBytesUsed -= series.column.delete(fromMs, toMs);
+    if (series.latestMs < fromMs || series.latestMs > toMs) return;
+    const left = series.column.latest();
+    series.latestMs = left?.atMs ?? -1;
+    series.latestValue = left?.value ?? 0;
+  }
+
+  private forget(series: Series): void {
+    if (!this.byId.delete(series.id)) return;
+    for (const { bytes } of series.column.chunks) this.pointBytesUsed -= bytes;
+    series.column.chunks = [];
+    this.seriesBytesUsed -= costOf(series);
+    const shelf = this.shelves.get(series.owner)!;
+    shelf.remove(series);
+    if (shelf.size === 0 && shelf.owner !== OWN) this.shelves.delete(shelf.owner);
+  }
+}
+
+function costOf({ entityID, metricID }: { entityID: string; metricID: string }): number {
+  return SERIES_BYTES + 2 * (entityID.length + metricID.length);
+}

@@ -1,0 +1,155 @@
+/** The seed's routes: each reads its body, does its work, and answers in RAINBOW's shapes; faults become `{result, message}`. */
+import { asFault, Fault } from '../model/faults.js';
+import {
+  type Asking, partialsToWire, PEER_ANALYTICS, PEER_APP, PEER_GET, PEER_LIST, PEER_QUERY,
+} from './ask.js';
+import { AGG_WRONG, DONE, done, failed, json, KEYS_EMPTY, SCHEMA_WRONG, type TelemetryReply, WENT_WRONG } from './answers.js';
+import type { Cluster } from './cluster.js';
+import { invalid, itemsOf, parseJson, type ReadBatch, readKeyed, readPoints } from './read-put.js';
+import { bodyOf, FILTERS, readAggregate, readKeyQuestion, readQuestion } from './read-query.js';
+import type { Storage } from './storage.js';
+
+export interface TelemetryCall {
+  query: URLSearchParams;
+  body: Buffer;
+  /** '' when missing. */
+  contentType: string;
+  accept: string;
+}
+
+export interface TelemetryRoute {
+  method: 'GET' | 'POST' | 'DELETE';
+  path: string;
+  /** `open`: to this machine without credentials; `peer`: to nodes of the domain alone. */
+  access: 'open' | 'peer';
+  /** What went wrong, in the original's words, should anything. */
+  wrong: string;
+  run(call: TelemetryCall): TelemetryReply | Promise<TelemetryReply>;
+}
+
+export interface RouteParts {
+  node: string;
+  storage: Storage;
+  asking: Asking;
+  cluster: Cluster;
+  appCache: boolean;
+  now(): number;
+}
+
+export const PEER_DELETE = '/peer/telemetry/delete';
+
+export function seedRoutes(parts: RouteParts): TelemetryRoute[] {
+  const { storage, asking, cluster, now } = parts;
+  const post = { method: 'POST', access: 'open' } as const;
+  const remove = { method: 'DELETE', access: 'open', wrong: WENT_WRONG.delete } as const;
+  const read = (run: (body: unknown) => ReturnType<TelemetryRoute['run']>): TelemetryRoute['run'] => (call) => run(parseJson(call.body));
+  const withApp = (run: TelemetryRoute['run']): TelemetryRoute['run'] => (call) => {
+    if (!parts.appCache) throw new Fault('APP_CACHE_OFF', { node: parts.node });
+    return run(call);
+  };
+  const putApp = (call: TelemetryCall) => {
+    const { items, under } = itemsOf(parseJson(call.body), ['application', 'analytics']);
+    return take(call, readKeyed(items, under, now()), (good) => storage.putApp(good));
+  };
+  return [
+    { ...post, path: '/nodes', wrong: WENT_WRONG.get, run: () => json({ nodes: cluster.nodes().filter(({ isAlive }) => isAlive).map(({ name, isHead }) => ({ hostname: name, cluster_head: isHead })) }) },
+    {
+      ...post, path: '/put', wrong: WENT_WRONG.put,
+      run: (call) => {
+        const { items, under } = itemsOf(parseJson(call.body), ['monitoring']);
+        return take(call, readPoints(items, under, now()), (good) => storage.put(good));
+      },
+    },
+    { ...post, path: '/get', wrong: WENT_WRONG.get, run: read((body) => asking.get(body)) },
+    { ...post, path: '/query', wrong: WENT_WRONG.get, run: read((body) => asking.query(body)) },
+    { ...post, path: '/list', wrong: WENT_WRONG.get, run: read((body) => asking.list(body)) },
+    { ...remove, path: '/monitoring', run: read((body) => deleteMonitoring(parts, body)) },
+    {
+      ...post, path: '/analytics/put', wrong: WENT_WRONG.put,
+      run: (call) => {
+        const { items, under } = itemsOf(parseJson(call.body), ['analytics']);
+        return take(call, readKeyed(items, under, now()), (good) => storage.putAnalytics(good));
+      },
+    },
+    { ...post, path: '/analytics/get', wrong: WENT_WRONG.get, run: read((body) => asking.getKeyed('analytics', body)) },
+    {
+      ...remove, path: '/analytics',
+      run: read(async (body) => done(DONE.delete, { deleted: await storage.deleteAnalytics(keysOf(body)) })),
+    },
+    { ...post, path: '/app/put', wrong: WENT_WRONG.put, run: withApp(putApp) },
+    { ...post, path: '/app/get', wrong: WENT_WRONG.get, run: withApp(read((body) => asking.getKeyed('app', body))) },
+    {
+      ...remove, path: '/app',
+      run: withApp(read((body) => {
+        const { keys, range } = keysOf(body);
+        return done(DONE.delete, { deleted: storage.app.delete(keys!, range) });
+      })),
+    },
+  ];
+}
+
+/** What other nodes ask: the same questions about one owner's part, answered without names of nodes. */
+export function peerRoutes(parts: RouteParts): TelemetryRoute[] {
+  const { asking, storage } = parts;
+  const peer = { method: 'POST', access: 'peer', wrong: WENT_WRONG.get } as const;
+  const about = (run: (body: Record<string, unknown>, owner: string) => ReturnType<TelemetryRoute['run']>): TelemetryRoute['run'] => (call) => {
+    const { owner, ...body } = bodyOf(parseJson(call.body));
+    return run(body, typeof owner === 'string' ? owner : '');
+  };
+  return [
+    { ...peer, path: PEER_GET, run: about(async (body, owner) => ({ status: 200, body: await asking.data(readQuestion(body), owner) })) },
+    { ...peer, path: PEER_QUERY, run: about(async (body, owner) => json(partialsToWire(await asking.partials(readAggregate(body), owner)))) },
+    { ...peer, path: PEER_LIST, run: about((body, owner) => json(asking.series(readQuestion(body), owner))) },
+    { ...peer, path: PEER_ANALYTICS, run: about((body) => json(asking.keyed('analytics', readKeyQuestion(body)))) },
+    { ...peer, path: PEER_APP, run: about((body) => json(parts.appCache ? asking.keyed('app', readKeyQuestion(body)) : [])) },
+    {
+      ...peer, path: PEER_DELETE, wrong: WENT_WRONG.delete,
+      run: about(async (body) => {
+        const question = readQuestion(body);
+        return json({ series: await storage.delete(question, question.range) });
+      }),
+    },
+  ];
+}
+
+/** Everything or nothing, unless `?partial=true`: then the good items are stored and the bad ones listed. */
+function take<T>({ query }: TelemetryCall, { good, errors, refused }: ReadBatch<T>, store: (good: T[]) => Promise<void> | void): TelemetryReply | Promise<TelemetryReply> {
+  if (refused > 0 && query.get('partial') !== 'true') {
+    const first = errors[0]!;
+    return failed(invalid(first.pointer, first.reason), SCHEMA_WRONG, { errors, refused });
+  }
+  const stored = store(good);
+  const reply = () => refused > 0 ? done(DONE.put, { stored: good.length, refused, errors }) : INGESTED;
+  return stored ? stored.then(reply) : reply();
+}
+
+const INGESTED = done(DONE.put);
+
+async function deleteMonitoring({ storage, cluster }: RouteParts, body: unknown): Promise<TelemetryReply> {
+  const question = readQuestion(body);
+  if (!FILTERS.some((name) => question.filters[name])) throw new Fault('TELEMETRY_INVALID', { pointer: '/metricID', reason: `${KEYS_EMPTY} A filter is needed; ["*"] stands for everything` });
+  if (!question.nodes) return done(DONE.delete, { series: await storage.delete(question, question.range) });
+  const asked = await cluster.ask<number | { series: number }>(question.nodes, PEER_DELETE, question.passedOn, () => storage.delete(question, question.range), { replicas: false });
+  const series = asked.answered.reduce((sum, { value }) => sum + (typeof value === 'number' ? value : value.series), 0);
+  if (asked.unavailable.length === 0) return done(DONE.delete, { series });
+  const unavailable = asked.unavailable.map(({ name }) => name);
+  const fault = new Fault('PEER_UNREACHABLE', { node: unavailable.join(', '), url: '(its gateway)', reason: 'nothing was deleted there' });
+  return failed(fault, WENT_WRONG.delete, { series, unavailable });
+}
+
+function keysOf(body: unknown): ReturnType<typeof readKeyQuestion> {
+  const question = readKeyQuestion(body);
+  if (!question.keys) throw new Fault('TELEMETRY_INVALID', { pointer: '/key', reason: `${KEYS_EMPTY} A list of keys is needed; ["*"] stands for all` });
+  return question;
+}
+
+/** Any error as its route's answer. */
+export function faultReply(route: TelemetryRoute, error: unknown, call: string): TelemetryReply {
+  const fault = asFault(error, call);
+  // Between nodes a fault stays a fault, so that it is one again over there.
+  if (route.access === 'peer') return json(fault, fault.status);
+  const { pointer, reason } = fault.details;
+  const message = pointer === '/agg' ? AGG_WRONG : String(reason ?? '').startsWith(KEYS_EMPTY) ? KEYS_EMPTY
+    : fault.code === 'JSON_INVALID' || (fault.code === 'TELEMETRY_INVALID' && route.wrong === WENT_WRONG.put) ? SCHEMA_WRONG : route.wrong;
+  return failed(fault, message);
+}

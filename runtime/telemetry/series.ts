@@ -1,0 +1,79 @@
+/** A series: what one entity says of one metric. Its identity, what is known about it, its latest value and its points in memory. */
+import { Column } from './column.js';
+
+/** The fields beside identity, value and time, as the seed names them. */
+export interface Meta {
+  entityType?: string;
+  name?: string;
+  units?: string;
+  desc?: string;
+  group?: string;
+  minVal?: number;
+  maxVal?: number;
+  higherIsBetter?: boolean;
+  pod?: { uuid?: string; name?: string; namespace?: string };
+  container?: { id?: string; name?: string };
+}
+
+export const META_TEXTS = ['entityType', 'name', 'units', 'desc', 'group'] as const;
+export const META_NUMBERS = ['minVal', 'maxVal'] as const;
+export const POD_TEXTS = ['uuid', 'name', 'namespace'] as const;
+export const CONTAINER_TEXTS = ['id', 'name'] as const;
+
+/** In the seed's order. */
+const ORDER = ['entityType', 'name', 'units', 'desc', 'group', 'minVal', 'maxVal', 'higherIsBetter', 'pod', 'container'] as const;
+
+export interface Identity {
+  entityID: string;
+  metricID: string;
+}
+
+export class Series implements Identity {
+  readonly column = new Column();
+  meta: Meta = {};
+  /** Time of the latest value; -1 when there is none or it was evicted. */
+  latestMs = -1;
+  latestValue = 0;
+  /** When the latest value was stored here, by the node's clock: eviction counts from then, never from the point's own time. */
+  storedMs = 0;
+  private head: string | undefined;
+  private tail: string | undefined;
+
+  constructor(readonly id: number, readonly entityID: string, readonly metricID: string, readonly owner: string) {}
+
+  get hasLatest(): boolean {
+    return this.latestMs >= 0;
+  }
+
+  /** Given fields take the place of the known ones. @returns true when that is news */
+  learn(given: Meta | undefined): boolean {
+    if (given === undefined || !isNews(this.meta, given)) return false;
+    this.meta = {
+      ...this.meta, ...given, ...(given.pod && { pod: { ...this.meta.pod, ...given.pod } }),
+      ...(given.container && { container: { ...this.meta.container, ...given.container } }),
+    };
+    this.tail = undefined;
+    return true;
+  }
+
+  /** JSON of the identity, without braces. */
+  get headJson(): string {
+    return this.head ??= `"metricID":${JSON.stringify(this.metricID)},"entityID":${JSON.stringify(this.entityID)}`;
+  }
+
+  /** JSON of everything known about it, each field with a comma before it. */
+  get tailJson(): string {
+    return this.tail ??= ORDER.map((field) => this.meta[field] === undefined ? '' : `,"${field}":${JSON.stringify(this.meta[field])}`).join('');
+  }
+}
+
+function isNews(known: Meta, given: Meta): boolean {
+  for (const field in given) {
+    const before = known[field as keyof Meta];
+    const now = given[field as keyof Meta];
+    if (typeof now !== 'object') {
+      if (before !== now) return true;
+    } else if (typeof before !== 'object' || isNews(before as Meta, now as Meta)) return true;
+  }
+  return false;
+}
