@@ -45,6 +45,15 @@ export function functionCommands(noun: Command): void {
       print(await target.client.json<object>(nodeNamed(target, options.node).url, 'GET', `/system/function/${encodeURIComponent(name)}`), options.json, facts);
     });
 
+  noun.command('new').argument('<folder>').description('make a folder with a new function, its unit test and a README, from the template')
+    .option('--language <language>', 'ts or js', 'ts')
+    .addHelpText('after', examples('function new ../my-function', 'function new ../my-function --language js'))
+    .action(async (folder: string, options: { language?: string }) => (await import('./new-function.js')).newFunction(folder, options));
+
+  noun.command('test').argument('[folder]', 'folder of the function (default: this one)').description('run the unit tests of a function; it needs no domain')
+    .addHelpText('after', examples('function test ../my-function'))
+    .action(async (folder: string | undefined) => (await import('./new-function.js')).testFunction(folder ?? '.'));
+
   const deploying = withTarget(noun.command('deploy').argument('<folder|stack.yml>')
     .description('bundle a function\'s folder, or all of a stack, and deploy it; it then runs on just the nodes that are chosen here'));
   for (const [flags, about] of PLACEMENT_OPTIONS) deploying.option(flags, about, several);

@@ -24,8 +24,8 @@ const NOUNS: Record<string, Noun> = {
     examples: ['session list', 'session offload anna', 'session migrate anna --to cloud'],
   },
   function: {
-    about: 'deploy, invoke and remove functions', load: async () => (await import('./function.js')).functionCommands,
-    examples: ['function deploy ./my-function', 'function invoke my-function --node milan-001 --session anna'],
+    about: 'write, test, deploy, invoke and remove functions', load: async () => (await import('./function.js')).functionCommands,
+    examples: ['function new ./my-function', 'function test ./my-function', 'function deploy ./my-function', 'function invoke my-function --node milan-001 --session anna'],
   },
 };
 

@@ -22,7 +22,7 @@ const ENTRIES = ['function/handler.ts', 'function/handler.js', 'function/handler
 const LIBRARY = fileURLToPath(new URL('../handler/index.js', import.meta.url));
 const LIBRARY_NAMESPACE = 'library';
 /** CommonJS packages inside the bundle call `require` for node's own modules. */
-const REQUIRE = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+export const REQUIRE = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 /** Rejects with DEPLOY_FAILED, whose reason names file and line of what is wrong. */
 export async function bundleFunction(folder: string, name = folder): Promise<Bundle> {
@@ -79,6 +79,6 @@ function libraryFrom(code: string): Plugin {
   };
 }
 
-function sentenceOf({ text, location }: Message): string {
+export function sentenceOf({ text, location }: Message): string {
   return location ? `${location.file}:${location.line}: ${text}` : text;
 }

@@ -7,5 +7,5 @@ export type { EdgeDB, ReadOnlyEdgeDB } from './edgedb.js';
 export { Offloadable, ReadOnlyOffloadable } from './offloadable.js';
 export type { HandlerRequest } from './request.js';
 export type { HandlerResponse } from './response.js';
-export { testContext, testRequest, type TestContextOptions, type TestRequestOptions } from './testing.js';
+export { testContext, testRequest, type TestContextOptions, type TestRequestOptions } from './testing/context.js';
 export type { Value } from './value.js';

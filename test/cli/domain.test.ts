@@ -122,7 +122,7 @@ describe('the command line', function suite() {
 
   it('has examples in the help of every verb', async () => {
     const verbs = { domain: ['up', 'down', 'reset', 'status', 'check', 'show'], node: ['list', 'show', 'cordon', 'uncordon', 'start'],
-      session: ['list', 'show', 'offload', 'onload', 'migrate'], function: ['list', 'describe', 'deploy', 'remove', 'invoke'] };
+      session: ['list', 'show', 'offload', 'onload', 'migrate'], function: ['list', 'describe', 'new', 'test', 'deploy', 'remove', 'invoke'] };
     for (const [noun, names] of Object.entries(verbs)) {
       for (const verb of names) expect(await shell.run(noun, verb, '--help')).to.deep.include({ code: 0 }).and.to.have.property('stdout').that.matches(/Examples?:/);
     }

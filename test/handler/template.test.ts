@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -31,18 +31,25 @@ for (const language of ['node-offload', 'node-offload-js']) {
       expect(answer.writes).to.deep.equal([{ op: 'set', key: 'visits', value: text('2') }]);
     });
 
-    it('brings a test that passes, and fails when the function is wrong', async () => {
+    it('has an image that is built in stages, run by nobody special, and looked after', async () => {
+      const lines = (await readFile(`template/${language}/Dockerfile`, 'utf8')).split('\n');
+      expect(lines.filter((line) => line.startsWith('FROM '))).to.have.length(2);
+      expect(lines.lastIndexOf('USER node')).to.be.greaterThan(lines.findLastIndex((line) => line.startsWith('FROM ')));
+      expect(lines.some((line) => line.startsWith('HEALTHCHECK '))).to.equal(true);
+    });
+
+    it('brings a test that passes in a folder of a stranger, and fails when the function is wrong', async () => {
       const folder = await mkdtemp(join(tmpdir(), 'template-'));
+      const mine = join(folder, 'mine', 'function');
+      const [kind, handler] = language === 'node-offload' ? ['ts', 'handler.ts'] : ['js', 'handler.js'];
       try {
-        await cp(`template/${language}/function`, folder, { recursive: true });
-        await mkdir(join(folder, 'node_modules'));
-        await symlink(resolve('.'), join(folder, 'node_modules', 'xylem'));
-        const environment = { ...process.env, PATH: `${resolve('node_modules/.bin')}:${process.env['PATH']}` };
-        const { stdout } = await run('npm', ['test'], { cwd: folder, env: environment });
+        await run(process.execPath, [resolve('dist/cli/main.js'), 'function', 'new', 'mine', '--language', kind], { cwd: folder });
+        await run('npm', ['install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: mine });
+        const { stdout } = await run('npm', ['test'], { cwd: mine });
         expect(stdout).to.match(/pass 2\b/);
-        const broken = language === 'node-offload' ? 'handler.ts' : 'handler.js';
-        await run('sed', ['-i', 's/ + 1;/ + 2;/', join(folder, broken)]);
-        const failed = await run('npm', ['test'], { cwd: folder, env: environment }).then(() => false, () => true);
+        const text = await readFile(join(mine, handler), 'utf8');
+        await writeFile(join(mine, handler), text.replace(' + 1;', ' + 2;'));
+        const failed = await run('npm', ['test'], { cwd: mine }).then(() => false, () => true);
         expect(failed).to.equal(true);
       } finally {
         await rm(folder, { recursive: true, force: true });

@@ -1,9 +1,9 @@
 /** For unit tests of handlers: a request and a context without a node around them. */
-import type { SessionInfo, TelemetryEntry } from '../session/call.js';
-import type { EffectRequest, HandlerContext, LogLevel } from './context.js';
-import { ExecutionContext } from './execution.js';
-import { HandlerRequest } from './request.js';
-import { encodeValue, type Value } from './value.js';
+import type { SessionInfo, TelemetryEntry } from '../../session/call.js';
+import type { EffectRequest, HandlerContext, LogLevel } from '../context.js';
+import { ExecutionContext } from '../execution.js';
+import { HandlerRequest } from '../request.js';
+import { encodeValue, type Value } from '../value.js';
 
 export interface TestRequestOptions {
   method?: string;
@@ -19,7 +19,8 @@ export function testRequest(options: TestRequestOptions = {}): HandlerRequest {
   return new HandlerRequest({ method, path, query: new URLSearchParams(query).toString(), headers, body: bodyOf(options.body) });
 }
 
-function bodyOf(body: unknown): Buffer {
+/** The bytes of a request's body as a test gives it. */
+export function bodyOf(body: unknown): Buffer {
   if (body === undefined) return Buffer.alloc(0);
   if (typeof body === 'string') return Buffer.from(body);
   return body instanceof Uint8Array ? Buffer.from(body) : Buffer.from(JSON.stringify(body));
