@@ -2,10 +2,11 @@
  * A whole domain in one process: the real session and offload layers of every node over memory
  * stores, with a network that a test can break. Time and ids are the test's.
  */
-import type { Clock, Timer } from '../../runtime/base/clock.js';
+import type { Clock } from '../../runtime/base/clock.js';
 import { directoryWithin, type NodeInfo, type Subtree } from '../../runtime/base/directory.js';
 import { silentLog } from '../../runtime/base/log.js';
 import { Fault } from '../../runtime/model/faults.js';
+import type { Guards } from '../../runtime/model/guards.js';
 import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, RESERVATION_MS } from '../../runtime/model/limits.js';
 import type { Caller, Commands } from '../../runtime/base/reply.js';
 import { createCommands } from '../../runtime/offload/commands.js';
@@ -16,48 +17,21 @@ import { createPeerCalls, type PeerCalls } from '../../runtime/offload/peer-rout
 import { Peers, type Transport } from '../../runtime/offload/peers.js';
 import type { LocalFunctions } from '../../runtime/offload/receive.js';
 import type { OffloadStatus, StatusFile } from '../../runtime/offload/status.js';
-import { Outbox } from '../../runtime/handler/outbox.js';
-import type { FunctionKind, Worker, WorkerAnswer, WorkerCall } from '../../runtime/session/call.js';
+import type { FunctionKind, Worker } from '../../runtime/session/call.js';
 import { Changes } from '../../runtime/session/changes.js';
 import { createSessions, type Served, type Sessions } from '../../runtime/session/invoke.js';
 import { WaitingLine } from '../../runtime/session/line.js';
 import { createMemoryStore } from '../../runtime/store/memory.js';
 import type { SessionStore } from '../../runtime/store/store.js';
+import { ledgerWorker, listWorker } from './list-worker.js';
+import { TestClock } from './test-clock.js';
 
-/** Time moves when nothing else does: the world advances it to the next timer. */
-export class TestClock implements Clock {
-  nowMs = 1_700_000_000_000;
-  readonly #timers = new Map<number, { atMs: number; task: () => void }>();
-  #next = 1;
-
-  now(): number {
-    return this.nowMs;
-  }
-
-  setTimeout(task: () => void, ms: number): Timer {
-    const id = (this.#next += 1);
-    this.#timers.set(id, { atMs: this.nowMs + ms, task });
-    return id;
-  }
-
-  clearTimeout(timer: Timer): void {
-    this.#timers.delete(timer as number);
-  }
-
-  /** Runs the next timer; false when none waits. */
-  advance(): boolean {
-    const due = [...this.#timers].sort(([, a], [, b]) => a.atMs - b.atMs)[0];
-    if (!due) return false;
-    this.#timers.delete(due[0]);
-    this.nowMs = Math.max(this.nowMs, due[1].atMs);
-    due[1].task();
-    return true;
-  }
-}
+export { type AskFor, ledgerWorker, listWorker } from './list-worker.js';
+export { TestClock } from './test-clock.js';
 
 export type Link = { from: string; to: string; path: string };
-/** What the network does to a call: passes it, loses it, or loses its answer after it took effect. */
-export type Luck = 'fine' | 'lost' | 'answer-lost';
+/** What the network does to a call: passes it, loses it, loses its answer after it took effect, or brings it when nobody waits any more. */
+export type Luck = 'fine' | 'lost' | 'answer-lost' | 'late';
 export type Weather = (link: Link) => Luck;
 /** The same for a call of a node on its store. */
 export type StoreWeather = (call: { node: string; method: string }) => Luck;
@@ -111,7 +85,15 @@ const never = <T>() => new Promise<T>(() => undefined);
 export class World {
   readonly clock = new TestClock();
   /** Milliseconds that a call on the network or the store takes; 0 answers in the same turn. */
-  latency: () => number = () => 0;
+  latency: (site: string) => number = () => 0;
+  /** How late a late call is. */
+  lateness: () => number = () => 5_000;
+  /** How far a node's clock is from the world's, in ms. */
+  readonly clockOffsets = new Map<string, number>();
+  /** Called after every command of a node's store, with the session it was about. */
+  stored: (node: string, session: string) => void | Promise<void> = () => undefined;
+  /** Nodes whose process stands still, and what waits for it to go on. */
+  readonly #paused = new Map<string, (() => void)[]>();
   readonly #lives = new Map<string, Life>();
   readonly #stores = new Map<string, SessionStore>();
   readonly nodes = new Map<string, TestNode>();
@@ -123,7 +105,7 @@ export class World {
   reached: (step: MoveStepName, session: string) => void | Promise<void> = () => undefined;
   #uuids = 0;
 
-  constructor(readonly tree: Subtree, readonly functions: string[] = ['list']) {
+  constructor(readonly tree: Subtree, readonly functions: string[] = ['list'], private readonly guards?: Guards) {
     for (const name of namesOf(tree)) this.#start(name);
   }
 
@@ -149,6 +131,35 @@ export class World {
   crash(name: string): void {
     this.#lives.get(name)!.end();
     this.node(name).offload.close();
+  }
+
+  /** The node's process stands still, as under SIGSTOP: nothing of it happens until it goes on. */
+  pauseNode(name: string): void {
+    if (!this.#paused.has(name)) this.#paused.set(name, []);
+  }
+
+  resumeNode(name: string): void {
+    const waiting = this.#paused.get(name) ?? [];
+    this.#paused.delete(name);
+    for (const goOn of waiting) goOn();
+  }
+
+  #awake(name: string): Promise<void> | undefined {
+    const waiting = this.#paused.get(name);
+    return waiting && new Promise((resolve) => void waiting.push(resolve));
+  }
+
+  /** The world's time as a node sees it: off by its offset, and still while the node is. */
+  #clockOf(name: string): Clock {
+    return {
+      now: () => this.clock.now() + (this.clockOffsets.get(name) ?? 0),
+      setTimeout: (task, ms) => this.clock.setTimeout(() => {
+        const waiting = this.#paused.get(name);
+        if (waiting) waiting.push(task);
+        else task();
+      }, ms),
+      clearTimeout: (timer) => this.clock.clearTimeout(timer),
+    };
   }
 
   /** Resolves when the node's present life ends. */
@@ -231,10 +242,10 @@ export class World {
   }
 
   #start(name: string): void {
-    const { clock } = this;
+    const clock = this.#clockOf(name);
     const life = new Life();
     this.#lives.set(name, life);
-    const kept = this.#stores.get(name) ?? createMemoryStore({ node: name, clock });
+    const kept = this.#stores.get(name) ?? createMemoryStore({ node: name, clock, guards: this.guards });
     this.#stores.set(name, kept);
     const store = this.#mortal(name, kept, life);
     const directory = directoryWithin(this.tree, name);
@@ -269,13 +280,17 @@ export class World {
 
   /** A store as its node sees it: answers take time, and none comes after the node's end. */
   #mortal(node: string, store: SessionStore, life: Life): SessionStore {
-    const delayed = async <T>(method: string, work: () => Promise<T>): Promise<T> => {
+    const delayed = async <T>(method: string, session: string, work: () => Promise<T>): Promise<T> => {
       const luck = this.storeWeather({ node, method });
       const down = () => new Fault('STORE_UNAVAILABLE', { node, store: 'test' });
-      await this.#pass();
+      const site = `${node}.${method}`;
+      await this.#awake(node);
+      await this.#pass(site);
       if (luck === 'lost') return life.while(() => Promise.reject(down()));
       return life.while(work).then(async (result) => {
-        await this.#pass();
+        await this.stored(node, session);
+        await this.#pass(site);
+        await this.#awake(node);
         if (life.isOver) return never<T>();
         if (luck === 'answer-lost') throw down();
         return result;
@@ -284,13 +299,13 @@ export class World {
     return new Proxy(store, {
       get: (target, name) => {
         const value = Reflect.get(target, name) as unknown;
-        return typeof value === 'function' ? (...args: unknown[]) => delayed(String(name), () => value.apply(target, args) as Promise<unknown>) : value;
+        return typeof value === 'function' ? (...args: unknown[]) => delayed(String(name), sessionIn(args[0]), () => value.apply(target, args) as Promise<unknown>) : value;
       },
     });
   }
 
-  async #pass(): Promise<void> {
-    const ms = this.latency();
+  async #pass(site: string): Promise<void> {
+    const ms = this.latency(site);
     if (ms > 0) await new Promise<void>((resolve) => void this.clock.setTimeout(resolve, ms));
   }
 
@@ -300,12 +315,17 @@ export class World {
       const lost = (reason: string) => new Fault('PEER_UNREACHABLE', { node: to, url: to, reason });
       if (mine.isOver) return never();
       const weather = this.weather({ from, to, path });
-      await this.#pass();
-      if (weather === 'lost') throw lost('the call was lost');
+      const site = `${from}>${to}`;
+      await this.#awake(from);
+      await this.#pass(site);
+      if (weather === 'late') void this.clock.setTimeout(() => this.#lives.get(to)!.isOver || void answer().catch(() => undefined), this.lateness());
+      if (weather === 'lost' || weather === 'late') throw lost('the call was lost');
       const theirs = this.#lives.get(to);
       if (!theirs || theirs.isOver) throw lost('nobody listens');
+      await this.#awake(to);
       const value = await Promise.race([answer(), theirs.over.then(() => Promise.reject(lost('the connection broke')))]);
-      await this.#pass();
+      await this.#pass(site);
+      await this.#awake(from);
       if (mine.isOver) return never();
       if (weather === 'answer-lost') throw lost('the answer was lost');
       return value;
@@ -324,6 +344,13 @@ export class World {
   }
 }
 
+/** The session that a call of a store is about: its first argument is the id, or a command that names it. */
+function sessionIn(argument: unknown): string {
+  if (typeof argument === 'string') return argument;
+  const { session, passport } = (argument ?? {}) as { session?: string; passport?: { session: string } };
+  return session ?? passport?.session ?? '';
+}
+
 /** A stream whose sender may end in the middle of it. */
 async function* brokenWith(life: Life, stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const source = stream[Symbol.asyncIterator]();
@@ -332,41 +359,6 @@ async function* brokenWith(life: Life, stream: AsyncIterable<Buffer>): AsyncGene
     if (next.done) return;
     yield next.value;
   }
-}
-
-/** What else an added item does. */
-export type AskFor = (outbox: Outbox, item: string, session: string) => void;
-
-/** Appends the query's item to the list `items` and answers the list. */
-export function listWorker(kind: FunctionKind, askFor: AskFor = () => undefined): Worker {
-  return {
-    kind,
-    run: async ({ callId, request, session }: WorkerCall): Promise<WorkerAnswer> => {
-      const stored = session!.data ? session!.data.get('items') : await session!.fetch('items');
-      const items = (Array.isArray(stored) ? stored : []).map((value) => value.toString());
-      const item = new URLSearchParams(request.query).get('add') ?? '';
-      if (item === 'throw') throw new Fault('HANDLER_FAILED', { call: 'x' });
-      const writes = item === '' ? [] : [{ op: 'append' as const, key: 'items', values: [Buffer.from(item)] }];
-      const body = Buffer.from(JSON.stringify(item === '' ? items : [...items, item]));
-      const outbox = new Outbox('list', callId, request, session!.info);
-      if (item !== '') askFor(outbox, item, session!.info.id);
-      return { response: { status: 200, headers: {}, body }, writes, effects: outbox.rows, telemetry: [] };
-    },
-    close: async () => undefined,
-  };
-}
-
-/** Appends whatever it receives to the list `items`; refuses for good what begins with "no". */
-export function ledgerWorker(): Worker {
-  return {
-    kind: 'offloadable',
-    run: async ({ request: { body } }: WorkerCall): Promise<WorkerAnswer> => {
-      const status = body.toString().startsWith('no') ? 400 : 200;
-      const writes = body.length > 0 && status === 200 ? [{ op: 'append' as const, key: 'items', values: [body] }] : [];
-      return { response: { status, headers: {}, body: Buffer.alloc(0) }, writes, effects: [], telemetry: [] };
-    },
-    close: async () => undefined,
-  };
 }
 
 function memoryStatus(): StatusFile {

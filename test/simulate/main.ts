@@ -1,25 +1,76 @@
-/** `npm run simulate -- --seed N --steps N [--runs N]`: runs seeds one after the other and says how to see a failing one again. */
+/**
+ * `npm run simulate -- [--seed N] [--steps N | --seconds N | --runs N] [--size N] [--nodes N]`
+ * Runs seeds one after the other until so many steps of the scheduler (10000000 and more), seconds or runs are done.
+ * A seed that breaks an invariant is printed with the command that shows it again, then made small, and printed so:
+ * `--plan FILE` runs that. `--without GUARD` switches a guard of the protocol off, to see what that would do.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { simulate } from './simulation.js';
+import { ALL_GUARDS, type Guards } from '../../runtime/model/guards.js';
+import { MOST_NODES, planOf, type Plan } from './plan.js';
+import { showPlan, shrink } from './shrink.js';
+import { Simulation } from './simulation.js';
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string', default: '1' }, steps: { type: 'string', default: '2000' }, runs: { type: 'string', default: '1' }, seconds: { type: 'string' } },
+  options: {
+    seed: { type: 'string', default: '1' }, size: { type: 'string', default: '600' }, nodes: { type: 'string', default: String(MOST_NODES) },
+    steps: { type: 'string' }, runs: { type: 'string' }, seconds: { type: 'string' },
+    plan: { type: 'string' }, without: { type: 'string' }, verbose: { type: 'boolean', default: false },
+  },
 });
-const [first, steps, runs] = [Number(values.seed), Number(values.steps), Number(values.runs)];
-const endMs = values.seconds ? Date.now() + Number(values.seconds) * 1_000 : Number.POSITIVE_INFINITY;
-let [done, total] = [0, 0];
-for (let seed = first; (values.seconds ? Date.now() < endMs : seed < first + runs); seed += 1) {
-  const report = await simulate({ seed, steps }).catch((error: unknown) => {
-    console.error(`again: npm run simulate -- --seed ${seed} --steps ${steps}`);
+const PROGRESS_EVERY_MS = 30_000;
+const [first, size, nodes] = [Number(values.seed), Number(values.size), Number(values.nodes)];
+const guards: Guards | undefined = values.without === undefined ? undefined : { ...ALL_GUARDS, [values.without]: false };
+if (values.without !== undefined && !(values.without in ALL_GUARDS)) throw new Error(`there is no guard ${values.without}: ${Object.keys(ALL_GUARDS).join(', ')}`);
+const without = values.without === undefined ? '' : ` --without ${values.without}`;
+
+const startMs = performance.now();
+let [runs, steps, judged, moves, acknowledged] = [0, 0, 0, 0, 0];
+let saidMs = startMs;
+
+async function one(plan: Plan, again: string): Promise<boolean> {
+  const report = await new Simulation(plan, guards).run().catch((error: unknown) => {
+    console.error(`again: ${again}`);
     throw error;
   });
-  done += 1;
-  total += report.steps;
-  if (report.violations.length > 0) {
-    console.error(JSON.stringify(report, null, 2));
-    console.error(`again: npm run simulate -- --seed ${seed} --steps ${steps}`);
-    process.exit(1);
-  }
-  if (!values.seconds) console.log(JSON.stringify(report));
+  runs += 1;
+  steps += report.steps;
+  judged += report.judged;
+  moves += report.moves;
+  acknowledged += report.acknowledged;
+  if (values.verbose) console.log(JSON.stringify({ ...report, faults: report.faults.length }));
+  if (report.violations.length === 0) return true;
+  console.error([`seed ${plan.seed}:`, ...report.violations, `again: ${again}`].join('\n'));
+  if (values.plan !== undefined) return false;
+  console.error('making it small …');
+  const small = await shrink(plan, report, { guards });
+  const file = join(tmpdir(), `plan-${plan.seed}-${size}${values.without ? `-${values.without}` : ''}.json`);
+  await writeFile(file, JSON.stringify(small.plan));
+  console.error([
+    `${small.plan.actions.length} actions of ${plan.actions.length} and ${small.plan.faults!.length} faults of ${report.faults.length} suffice (${small.runs} runs):`,
+    ...showPlan(small.plan), ...small.report.violations, `again: npm run simulate -- --plan ${file}${without}`,
+  ].join('\n'));
+  return false;
 }
-console.log(`${done} seeds, ${total} steps, no violation`);
+
+function isOver(seed: number): boolean {
+  if (values.steps !== undefined) return steps >= Number(values.steps);
+  if (values.seconds !== undefined) return performance.now() - startMs >= Number(values.seconds) * 1_000;
+  return seed >= first + Number(values.runs ?? 1);
+}
+
+let isWell = true;
+if (values.plan !== undefined) {
+  isWell = await one(JSON.parse(await readFile(values.plan, 'utf8')) as Plan, `npm run simulate -- --plan ${values.plan}${without}`);
+} else {
+  for (let seed = first; isWell && !isOver(seed); seed += 1) {
+    isWell = await one(planOf({ seed, size, nodes }), `npm run simulate -- --seed ${seed} --size ${size} --nodes ${nodes}${without}`);
+    if (performance.now() - saidMs < PROGRESS_EVERY_MS) continue;
+    saidMs = performance.now();
+    console.error(`${runs} seeds, ${steps} steps, ${judged} operations judged, ${((saidMs - startMs) / 1_000).toFixed(0)} s`);
+  }
+}
+console.log(`${runs} seeds, ${steps} steps, ${acknowledged} writes acknowledged, ${judged} operations judged, ${moves} moves, ${isWell ? 'no violation' : 'VIOLATION'}`);
+process.exit(isWell ? 0 : 1);
