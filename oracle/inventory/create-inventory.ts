@@ -10,14 +10,15 @@ import { createCompiler, type Validator } from '../../runtime/base/validation.js
 import { OBJECT_NAMES, type ObjectName, objectDefinitions, type ObjectOptions, replacementOf } from '../../runtime/model/inventory/objects.js';
 import { createAccess } from './http/access.js';
 import { createDoor } from './http/app.js';
+import { historyRoutes } from './http/history-routes.js';
 import { objectRoutes } from './http/object-routes.js';
 import type { InventoryRoute } from './http/route.js';
 import { schemaRoutes } from './http/schema-routes.js';
 import { smdRoutes } from './http/smd-routes.js';
 import { Inventory } from './inventory.js';
 import { readKey, createCipher } from './keep/cipher.js';
-import { Keeping } from './keep/keeping.js';
-import type { InventorySettings } from './settings.js';
+import { Keeping, type KeepingParts } from './keep/keeping.js';
+import { type InventorySettings, snapshotSettings } from './settings.js';
 
 export interface CreateInventoryParts {
   /** Its own folder: journal, snapshots, key. */
@@ -27,10 +28,12 @@ export interface CreateInventoryParts {
   clock: Clock;
   ids: Ids;
   log: Log;
+  openJournalFile?: KeepingParts['openJournalFile'];
 }
 
 export interface RunningInventory {
   inventory: Inventory;
+  keeping: Keeping;
   routes: InventoryRoute[];
   /** Whether this path is the inventory's. */
   owns(path: string): boolean;
@@ -38,20 +41,21 @@ export interface RunningInventory {
   close(): Promise<void>;
 }
 
-export async function createInventory({ folder, settings, credentials, clock, ids, log }: CreateInventoryParts): Promise<RunningInventory> {
+export async function createInventory({ folder, settings, credentials, clock, ids, log, openJournalFile }: CreateInventoryParts): Promise<RunningInventory> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const options: ObjectOptions = { strictXnames: settings.strictXnames ?? false };
   const inventory = new Inventory({
     validators: createValidators(options), strictXnames: options.strictXnames, cipher: createCipher(await readKey(join(folder, 'key'))), clock, ids,
   });
   const access = await createAccess({ ...(credentials && { credentials }), ...(settings.tokens && { tokens: settings.tokens }), ...(settings.reads && { reads: settings.reads }), clock });
-  const keeping = new Keeping({ inventory, folder, log });
+  const keeping = new Keeping({ inventory, folder, snapshots: snapshotSettings(settings), remote: settings.remote ?? [], clock, log, ...(openJournalFile && { openJournalFile }) });
   await keeping.start();
   const routes: InventoryRoute[] = [
-    ...objectRoutes({ inventory, past: () => Promise.reject(new Error('no past')), sortable: sortableFields(options) }), ...smdRoutes(inventory), ...schemaRoutes(options, () => routes),
+    ...objectRoutes({ inventory, past: (asOf) => keeping.past(asOf), sortable: sortableFields(options) }), ...smdRoutes(inventory),
+    ...historyRoutes(inventory, keeping), ...schemaRoutes(options, () => routes),
   ];
   const door = createDoor({ routes, access, ids, log });
-  return { inventory, routes, owns: (path) => door.owns(path), serve: (request, response) => door.serve(request, response), close: () => keeping.close() };
+  return { inventory, keeping, routes, owns: (path) => door.owns(path), serve: (request, response) => door.serve(request, response), close: () => keeping.close() };
 }
 
 function createValidators(options: ObjectOptions): Record<ObjectName, { create: Validator; replace: Validator }> {

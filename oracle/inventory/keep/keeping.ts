@@ -1,41 +1,325 @@
+/**
+ * Keeps an inventory on the disk and brings it back: snapshots made by the engine from the journal that it
+ * follows, so that nobody who reads or writes waits for one; and the journal for what came after them.
+ */
+import { copyFile, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock, Timer } from '../../../runtime/base/clock.js';
 import type { Log } from '../../../runtime/base/log.js';
-import type { Inventory } from '../inventory.js';
+import { Fault } from '../../../runtime/model/faults.js';
+import { ENGINE_FOLLOW_BYTES, MAX_QUERY_ROWS, PAST_KEEP_MS, QUERY_MS } from '../../../runtime/model/limits.js';
+import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
+import { type Engine, QueryStopped } from '../engine/engine.js';
+import type { QueryAnswer, TableDescription } from '../engine/messages.js';
+import type { Inventory, Keeper } from '../inventory.js';
+import type { RemoteSource, SnapshotSettings } from '../settings.js';
+import type { Change } from '../state/row.js';
 import { WorkingSet } from '../state/working-set.js';
-import { Journal } from './journal.js';
+import { Follower } from './follower.js';
+import { Journal, type JournalFile } from './journal.js';
 import { type Recorded, recoverJournal } from './recover.js';
+import { readSnapshot } from './rows.js';
+import { type Snapshot, SnapshotFolder, snapshotName, type SnapshotReason, timeOf } from './snapshots.js';
 
-/** Keeps an inventory on the disk and brings it back. */
-export class Keeping {
+export interface KeepingParts {
+  inventory: Inventory;
+  folder: string;
+  snapshots: SnapshotSettings;
+  remote: RemoteSource[];
+  clock: Clock;
+  log: Log;
+  /** Tests put a file in that fails. */
+  openJournalFile?(file: string): Promise<JournalFile>;
+}
+
+export class Keeping implements Keeper {
   #journal!: Journal;
+  #snapshots: Snapshot[] = [];
+  #followed = 0;
+  #following = false;
+  #timer: Timer;
+  #past: { name: string; set: Promise<WorkingSet>; timer: Timer } | undefined;
+  #making: Promise<Snapshot> | undefined;
+  #spared: Snapshot | undefined;
+  #closed = false;
+  readonly #folder: SnapshotFolder;
+  readonly #follower: Follower;
 
-  constructor(private readonly parts: { inventory: Inventory; folder: string; log: Log }) {}
-
-  async start(): Promise<void> {
-    const { inventory, folder, log } = this.parts;
-    const set = new WorkingSet();
-    let seq = 0;
-    const journalFolder = join(folder, 'journal');
-    const { segments } = await recoverJournal(journalFolder, seq, (batch, last) => {
-      for (const recorded of batch) applyRecorded(set, recorded);
-      seq = last;
+  constructor(private readonly parts: KeepingParts) {
+    const { folder, remote, clock, log } = parts;
+    this.#folder = new SnapshotFolder(join(folder, 'snapshots'));
+    this.#follower = new Follower({
+      folders: [join(folder, 'journal'), this.#folder.path], remote, log, clock,
+      snapshots: () => this.#snapshots, rotate: () => this.#journal.rotate(),
     });
-    this.#journal = new Journal({
-      folder: journalFolder, segments,
-      onFailure(error) {
-        log.error({ reason: error.message }, 'the journal of the inventory cannot be written');
-        inventory.takeBack();
-      },
-    });
-    inventory.openWith(set, seq, this.#journal);
   }
 
-  close(): Promise<void> {
-    return this.#journal.close();
+  /** Oldest first. */
+  get snapshots(): readonly Snapshot[] {
+    return this.#snapshots;
+  }
+
+  /** Bytes of journal since the last snapshot that is kept for certain. */
+  get journalBytes(): number {
+    return this.#journal.segments.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  // ── Starting ─────────────────────────────────────────────────────────────────────────────────
+
+  /** The newest snapshot that is whole, or the one before, or nothing; and whatever the journal has since. */
+  async start(): Promise<void> {
+    const { inventory, folder, log } = this.parts;
+    const restored = await this.#restoreNewest();
+    const { set } = restored;
+    let { seq } = restored;
+    const journalFolder = join(folder, 'journal');
+    const { segments, damaged } = await recoverJournal(journalFolder, seq, async (batch, last) => {
+      for (const recorded of batch) applyRecorded(set, recorded);
+      seq = Math.max(seq, last);
+      await new Promise((resolve) => setImmediate(resolve));
+    });
+    if (damaged.length > 0) log.error({ files: damaged }, 'the journal of the inventory is damaged in its middle; what came after was set aside');
+    this.#journal = new Journal({ folder: journalFolder, segments, ...(this.parts.openJournalFile && { openFile: this.parts.openJournalFile }), onFailure: (error) => this.#failed(error) });
+    inventory.openWith(set, seq, this);
+    this.#tick();
+  }
+
+  async #restoreNewest(): Promise<{ set: WorkingSet; seq: number }> {
+    const { log } = this.parts;
+    const { snapshots, torn } = await this.#folder.list();
+    for (const name of torn) {
+      log.error({ snapshot: name }, 'a snapshot of the inventory has no manifest that can be read; it was set aside');
+      await this.#folder.setAside(name);
+    }
+    this.#snapshots = snapshots;
+    for (const snapshot of snapshots.toReversed()) {
+      try {
+        const set = await this.#read(snapshot);
+        return { set, seq: snapshot.seq };
+      } catch (error) {
+        if (error instanceof Fault && error.code === 'INVENTORY_UNAVAILABLE') throw error;
+        log.error({ snapshot: snapshot.name, reason: (error as Error).message }, 'a snapshot of the inventory is damaged; it was set aside and the one before is taken');
+        await this.#folder.setAside(snapshot.name);
+        this.#snapshots = this.#snapshots.filter((each) => each !== snapshot);
+      }
+    }
+    return { set: new WorkingSet(), seq: 0 };
+  }
+
+  #read(snapshot: Snapshot): Promise<WorkingSet> {
+    return this.#follower.use(async (engine) => {
+      await engine.call('verify', snapshot.folder, snapshot.tables);
+      return readSnapshot(engine, snapshot);
+    });
+  }
+
+  // ── Writing ──────────────────────────────────────────────────────────────────────────────────
+
+  async append(changes: Change[], first: number, last: number): Promise<void> {
+    await this.#journal.append(changes, first, last);
+    this.#followLater();
+  }
+
+  #failed(error: Error): void {
+    this.parts.log.error({ reason: error.message }, 'the journal of the inventory cannot be written; the changes were taken back');
+    this.parts.inventory.takeBack();
+  }
+
+  /** Many changes are taken over in the background, so that the next snapshot or query finds few. */
+  #followLater(): void {
+    if (this.#following || this.#closed || this.journalBytes - this.#followed < ENGINE_FOLLOW_BYTES) return;
+    this.#following = true;
+    this.#follower.caughtUp(async () => {
+      this.#followed = this.journalBytes;
+    }).catch((error: unknown) => this.parts.log.warn({ reason: (error as Error).message }, 'the engine could not follow the journal')).finally(() => {
+      this.#following = false;
+    });
+  }
+
+  // ── Snapshots ────────────────────────────────────────────────────────────────────────────────
+
+  /** One at a time: whoever asks while one is being made gets the next. */
+  async snapshot(reason: SnapshotReason): Promise<Snapshot> {
+    while (this.#making) await this.#making.catch(() => undefined);
+    this.#making = this.#make(reason);
+    try {
+      return await this.#making;
+    } finally {
+      this.#making = undefined;
+    }
+  }
+
+  #make(reason: SnapshotReason): Promise<Snapshot> {
+    return this.#follower.caughtUp(async (engine, seq) => {
+      const name = this.#freeName();
+      const createdAt = new Date(timeOf(name)!).toISOString();
+      const snapshot = await this.#folder.make({ name, createdAt, seq, reason }, (folder) => engine.call('write', folder));
+      this.#snapshots = [...this.#snapshots, snapshot];
+      await this.#tidy();
+      return snapshot;
+    });
+  }
+
+  /** Later than every other, even when the clock was put back. */
+  #freeName(): string {
+    const last = this.#snapshots.at(-1);
+    return snapshotName(Math.max(this.parts.clock.now(), last ? timeOf(last.name)! + 1 : 0));
+  }
+
+  /** Old snapshots go. The journal is kept back to the last but one, in case the last turns out to be torn. */
+  async #tidy(): Promise<void> {
+    const { keep } = this.parts.snapshots;
+    const gone = this.#snapshots.slice(0, -keep).filter((each) => each !== this.#spared);
+    this.#snapshots = this.#snapshots.filter((each) => !gone.includes(each));
+    for (const { name } of gone) await this.#folder.remove(name);
+    const safe = this.#snapshots.at(-2)?.seq ?? 0;
+    for (const file of this.#journal.forget(safe)) await unlink(file);
+    this.#followed = this.journalBytes;
+  }
+
+  #tick(): void {
+    const { clock, inventory, log, snapshots } = this.parts;
+    this.#timer = clock.setTimeout(() => {
+      const isDue = inventory.seq > (this.#snapshots.at(-1)?.seq ?? 0);
+      const done = isDue ? this.snapshot('timer').catch((error: unknown) => log.error({ reason: (error as Error).message }, 'no snapshot of the inventory could be made')) : Promise.resolve();
+      void done.then(() => this.#closed || this.#tick());
+    }, snapshots.everyMs);
+  }
+
+  /** Throws SNAPSHOT_UNKNOWN. */
+  find(name: string): Snapshot {
+    const snapshot = this.#snapshots.find((each) => each.name === name);
+    if (!snapshot) throw new Fault('SNAPSHOT_UNKNOWN', { name, known: this.#snapshots.map((each) => each.name) });
+    return snapshot;
+  }
+
+  /** The newest at that time, or the one of that name. Throws SNAPSHOT_UNKNOWN or PARAMETER_INVALID. */
+  findAsOf(asOf: string): Snapshot {
+    const exact = this.#snapshots.find((each) => each.name === asOf);
+    if (exact) return exact;
+    const ms = timeOf(asOf);
+    if (ms === undefined) throw new Fault('PARAMETER_INVALID', { name: 'asOf', reason: 'it is a time such as 2026-11-21T07:00:00Z, or the name of a snapshot' });
+    return this.#snapshots.findLast((each) => timeOf(each.name)! <= ms) ?? this.find(asOf);
+  }
+
+  /** Everything as a snapshot has it, from now on. What is now is kept as a snapshot first. Throws SNAPSHOT_UNKNOWN or SNAPSHOT_DAMAGED. */
+  async restore(name: string): Promise<Snapshot> {
+    const { inventory } = this.parts;
+    const wanted = this.find(name);
+    return inventory.alone(async () => {
+      const set = await this.#readOr(wanted);
+      // Retention would remove the one that is wanted, if it is the oldest.
+      this.#spared = wanted;
+      await this.snapshot('restore');
+      const seq = inventory.seq + 1;
+      const copy = await this.#folder.make({ name: this.#freeName(), createdAt: new Date(this.parts.clock.now()).toISOString(), seq, reason: 'restore', restored: name }, async (folder) => {
+        for (const object of OBJECT_NAMES) await copySynced(join(wanted.folder, `${object}.parquet`), join(folder, `${object}.parquet`));
+        return wanted.tables;
+      });
+      await this.#journal.rotate();
+      this.#snapshots = [...this.#snapshots, copy];
+      this.#follower.forget();
+      inventory.replaceSet(set, seq);
+      this.#spared = undefined;
+      await this.#tidy();
+      return copy;
+    }).finally(() => {
+      this.#spared = undefined;
+    });
+  }
+
+  async #readOr(snapshot: Snapshot): Promise<WorkingSet> {
+    try {
+      return await this.#read(snapshot);
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      throw new Fault('SNAPSHOT_DAMAGED', { name: snapshot.name, reason: (error as Error).message }, { cause: error });
+    }
+  }
+
+  /** The working set as it was; kept for a while, because who asks once asks again. */
+  async past(asOf: string): Promise<WorkingSet> {
+    const snapshot = this.findAsOf(asOf);
+    const { clock } = this.parts;
+    if (this.#past?.name !== snapshot.name) {
+      clock.clearTimeout(this.#past?.timer);
+      this.#past = { name: snapshot.name, set: this.#readOr(snapshot), timer: undefined };
+      this.#past.set.catch(() => {
+        if (this.#past?.name === snapshot.name) this.#past = undefined;
+      });
+    }
+    const kept = this.#past;
+    clock.clearTimeout(kept.timer);
+    kept.timer = clock.setTimeout(() => {
+      if (this.#past === kept) this.#past = undefined;
+    }, PAST_KEEP_MS);
+    return kept.set;
+  }
+
+  // ── Queries ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Throws QUERY_REFUSED or QUERY_TOO_LONG. */
+  query(sql: string, limits: { rows: number; ms: number }): Promise<QueryAnswer> {
+    const most = { rows: Math.min(limits.rows, MAX_QUERY_ROWS), ms: Math.min(limits.ms, QUERY_MS) };
+    return this.#asked(most.ms, (engine) => engine.call('query', sql, most));
+  }
+
+  tables(): Promise<TableDescription[]> {
+    return this.#asked(QUERY_MS, (engine) => engine.call('tables'));
+  }
+
+  /** `to` is `current` or a snapshot. */
+  diff(from: string, to: string, objects: ObjectName[], limit: number) {
+    const [old, now] = [this.findAsOf(from), to === 'current' ? undefined : this.findAsOf(to)];
+    const place = ({ name, folder }: Snapshot) => ({ name, folder });
+    return this.#asked(QUERY_MS, async (engine) => ({
+      from: old.name, to: now?.name ?? 'current', ...await engine.call('diff', place(old), now && place(now), objects, limit),
+    }));
+  }
+
+  async #asked<T>(ms: number, ask: (engine: Engine) => Promise<T>): Promise<T> {
+    try {
+      return await this.#follower.caughtUp(async (engine) => {
+        await this.#follower.show(engine);
+        return ask(engine);
+      });
+    } catch (error) {
+      if (!(error instanceof QueryStopped)) throw error;
+      throw error.refused === 'time' ? new Fault('QUERY_TOO_LONG', { limit: ms }) : new Fault('QUERY_REFUSED', { reason: error.message });
+    }
+  }
+
+  // ── Ending ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Begins what the end needs, so that it is quick. */
+  prepareClose(): void {
+    if (this.parts.inventory.seq > (this.#snapshots.at(-1)?.seq ?? 0)) this.#follower.caughtUp(async () => undefined).catch(() => undefined);
+  }
+
+  /** With a last snapshot, unless the last one has everything. */
+  async close(): Promise<void> {
+    const { inventory, clock, log } = this.parts;
+    this.#closed = true;
+    clock.clearTimeout(this.#timer);
+    clock.clearTimeout(this.#past?.timer);
+    if (inventory.seq > (this.#snapshots.at(-1)?.seq ?? 0)) {
+      await this.snapshot('shutdown').catch((error: unknown) => log.error({ reason: (error as Error).message }, 'no last snapshot of the inventory could be made; its journal has everything'));
+    }
+    await this.#making?.catch(() => undefined);
+    await this.#journal.close();
+    await this.#follower.close();
   }
 }
 
 export function applyRecorded(set: WorkingSet, { object, id, row }: Recorded): void {
   const before = set.get(object, id);
   set.apply({ object, id, ...(before && { before }), ...(row && { after: row }) });
+}
+
+async function copySynced(from: string, to: string): Promise<void> {
+  await mkdir(join(to, '..'), { recursive: true });
+  await copyFile(from, to);
+  const handle = await open(to, 'r+');
+  await handle.sync();
+  await handle.close();
 }

@@ -1,0 +1,295 @@
+/** The DuckDB side of the inventory: tables that follow the journal, Parquet files, queries. Runs in the engine's thread. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBResult } from '@duckdb/node-api';
+import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
+import { hasSecret, keyOf, tableColumns, VALUE_COLUMNS } from './columns.js';
+import { diffSql } from './diff.js';
+import { type Visible, refusalOfQuery } from './guard.js';
+import type { Difference, EngineConfig, QueryAnswer, RowBlock, SnapshotPlace, TableDescription, TableFacts } from './messages.js';
+
+/** Said to the client as it is. */
+export class QueryRefusal extends Error {
+  constructor(message: string, readonly refused: 'query' | 'time') {
+    super(message);
+  }
+}
+
+/** One object of the journal may be as large as a body. */
+const MAX_LINE_BYTES = 40 * 1024 * 1024;
+
+export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
+export const literal = (text: string) => `'${text.replaceAll('\'', '\'\'')}'`;
+
+export class Database {
+  #shown: SnapshotPlace[] = [];
+  readonly #remote: { name: string; isView: boolean }[] = [];
+  #reading: { object: ObjectName; result: DuckDBResult } | undefined;
+  #toRead: ObjectName[] = [];
+  #readFolder = '';
+
+  private constructor(private readonly instance: DuckDBInstance, private readonly connection: DuckDBConnection) {}
+
+  static async open(config: EngineConfig): Promise<{ database: Database; remote: { name: string; problem?: string }[] }> {
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(config.threads), memory_limit: `${config.memoryMb}MB`, temp_directory: '', autoinstall_known_extensions: 'false', autoload_known_extensions: 'false',
+    });
+    const connection = await instance.connect();
+    const database = new Database(instance, connection);
+    const remote = await database.#attach(config);
+    await connection.run(`SET enable_external_access = false`);
+    await connection.run(`SET lock_configuration = true`);
+    for (const object of OBJECT_NAMES) await connection.run(createTable(object, quoted(object)));
+    return { database, remote };
+  }
+
+  /** The sources that are allowed; one that cannot be had is reported and left out. */
+  async #attach({ remote, folders }: EngineConfig): Promise<{ name: string; problem?: string }[]> {
+    const paths = remote.filter(({ kind }) => kind === 'parquet').map(({ at }) => at);
+    const literals = (texts: string[]) => `[${texts.map(literal).join(', ')}]`;
+    await this.connection.run(`SET allowed_directories = ${literals([...folders, ...paths.map(folderOf)])}`);
+    await this.connection.run('CREATE SCHEMA remote');
+    const answers: { name: string; problem?: string }[] = [];
+    for (const { name, kind, at } of remote) {
+      try {
+        if (kind === 'parquet') await this.connection.run(`CREATE VIEW remote.${quoted(name)} AS SELECT * FROM read_parquet(${literal(at)})`);
+        else {
+          if (kind !== 'duckdb') await this.connection.run(`LOAD ${kind}`);
+          await this.connection.run(`ATTACH ${literal(at)} AS ${quoted(name)} (READ_ONLY${kind === 'duckdb' ? '' : `, TYPE ${kind}`})`);
+        }
+        this.#remote.push({ name, isView: kind === 'parquet' });
+        answers.push({ name });
+      } catch (error) {
+        answers.push({ name, problem: (error as Error).message.split('\n')[0]! });
+      }
+    }
+    return answers;
+  }
+
+  async load(snapshot: SnapshotPlace | undefined): Promise<void> {
+    await this.#atomically(async () => {
+      for (const object of OBJECT_NAMES) {
+        await this.connection.run(`DELETE FROM ${quoted(object)}`);
+        if (snapshot) await this.connection.run(`INSERT INTO ${quoted(object)} BY NAME SELECT ${await this.#commonColumns(object, snapshot.folder)} FROM read_parquet(${fileOf(snapshot.folder, object)})`);
+      }
+    });
+  }
+
+  /** The last change of each object counts. */
+  async ingest(files: string[], after: number): Promise<void> {
+    if (files.length === 0) return;
+    const list = files.map(literal).join(', ');
+    await this.connection.run(`CREATE OR REPLACE TEMP TABLE changes AS
+      SELECT t, id, s, b, x, v FROM read_json([${list}], format = 'newline_delimited', maximum_object_size = ${MAX_LINE_BYTES},
+        columns = {t: 'VARCHAR', id: 'VARCHAR', s: 'BIGINT', b: 'BIGINT', x: 'VARCHAR', v: 'JSON', o: 'VARCHAR'})
+      WHERE o IS NULL AND s > ${after}
+      QUALIFY row_number() OVER (PARTITION BY t, id ORDER BY s DESC) = 1`);
+    await this.#atomically(async () => {
+      for (const object of OBJECT_NAMES) {
+        const isChanged = `t = ${literal(object)}`;
+        await this.connection.run(`DELETE FROM ${quoted(object)} WHERE ${quoted(keyOf(object))} IN (SELECT id FROM changes WHERE ${isChanged})`);
+        const shape = JSON.stringify(Object.fromEntries(VALUE_COLUMNS[object].map(({ name, type }) => [name, type])));
+        const names = VALUE_COLUMNS[object].map(({ name }) => `value.${quoted(name)}`).join(', ');
+        await this.connection.run(`INSERT INTO ${quoted(object)}
+          SELECT ${names}, s, b${hasSecret(object) ? ', x' : ''}
+          FROM (SELECT json_transform(v, ${literal(shape)}) AS value, s, b, x FROM changes WHERE ${isChanged} AND v IS NOT NULL)`);
+      }
+    });
+    await this.connection.run('DROP TABLE changes');
+  }
+
+  async write(folder: string): Promise<Record<ObjectName, TableFacts>> {
+    const facts: Partial<Record<ObjectName, TableFacts>> = {};
+    for (const object of OBJECT_NAMES) {
+      const file = join(folder, `${object}.parquet`);
+      await this.connection.run(`COPY ${quoted(object)} TO ${literal(file)} (FORMAT parquet)`);
+      const rows = await this.#value(`SELECT count(*)::DOUBLE FROM ${quoted(object)}`) as number;
+      const handle = await open(file, 'r+');
+      await handle.sync();
+      await handle.close();
+      facts[object] = { rows, ...await factsOf(file) };
+    }
+    return facts as Record<ObjectName, TableFacts>;
+  }
+
+  async verify(folder: string, facts: Partial<Record<ObjectName, TableFacts>>): Promise<void> {
+    for (const object of OBJECT_NAMES) {
+      const wanted = facts[object];
+      if (!wanted) throw new Error(`its manifest does not name ${object}.parquet`);
+      const file = join(folder, `${object}.parquet`);
+      const { size } = await stat(file).catch(() => ({ size: -1 }));
+      if (size < 0) throw new Error(`${object}.parquet is missing`);
+      if (size !== wanted.bytes) throw new Error(`${object}.parquet has ${size} bytes instead of ${wanted.bytes}`);
+      if ((await factsOf(file)).sha256 !== wanted.sha256) throw new Error(`${object}.parquet is not what was written`);
+    }
+  }
+
+  read({ folder }: SnapshotPlace): void {
+    this.#toRead = [...OBJECT_NAMES];
+    this.#reading = undefined;
+    this.#readFolder = folder;
+  }
+
+  async next(): Promise<RowBlock | undefined> {
+    for (;;) {
+      if (!this.#reading) {
+        const object = this.#toRead.shift();
+        if (!object) return undefined;
+        this.#reading = { object, result: await this.connection.stream(`SELECT ${await this.#commonColumns(object, this.#readFolder, true)} FROM read_parquet(${fileOf(this.#readFolder, object)})`) };
+      }
+      const { object, result } = this.#reading;
+      const chunk = await result.fetchChunk();
+      if (chunk && chunk.rowCount > 0) {
+        const names = result.columnNames();
+        const columns = chunk.getColumns();
+        return { object, rows: chunk.rowCount, columns: Object.fromEntries(names.map((name, index) => [name, columns[index] as unknown[]])) };
+      }
+      this.#reading = undefined;
+    }
+  }
+
+  /** Each as a schema of its name, and all together as `history`. */
+  async show(snapshots: SnapshotPlace[]): Promise<void> {
+    for (const { name } of this.#shown) if (!snapshots.some((each) => each.name === name)) await this.connection.run(`DROP SCHEMA ${quoted(name)} CASCADE`);
+    for (const { name, folder } of snapshots) {
+      if (this.#shown.some((each) => each.name === name)) continue;
+      await this.connection.run(`CREATE SCHEMA ${quoted(name)}`);
+      for (const object of OBJECT_NAMES) await this.connection.run(`CREATE VIEW ${quoted(name)}.${quoted(object)} AS SELECT * FROM read_parquet(${fileOf(folder, object)})`);
+    }
+    this.#shown = snapshots;
+    await this.connection.run('DROP SCHEMA IF EXISTS history CASCADE');
+    await this.connection.run('CREATE SCHEMA history');
+    for (const object of OBJECT_NAMES) {
+      const parts = snapshots.map(({ name }) => `SELECT ${literal(name)} AS snapshot, * FROM ${quoted(name)}.${quoted(object)}`);
+      if (parts.length > 0) await this.connection.run(`CREATE VIEW history.${quoted(object)} AS ${parts.join(' UNION ALL BY NAME ')}`);
+    }
+  }
+
+  async query(sql: string, limits: { rows: number; ms: number }): Promise<QueryAnswer> {
+    const prepared = await this.connection.prepare('SELECT json_serialize_sql($1::VARCHAR)::VARCHAR');
+    prepared.bindVarchar(1, sql);
+    const [[serialized]] = (await prepared.runAndReadAll()).getRows() as [[string]];
+    const refusal = refusalOfQuery(serialized, this.#visible());
+    if (refusal !== undefined) throw new QueryRefusal(refusal, 'query');
+    // A connection of its own, so that stopping it stops nothing else.
+    const connection = await this.instance.connect();
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      connection.interrupt();
+    }, limits.ms);
+    try {
+      await connection.run('BEGIN TRANSACTION READ ONLY');
+      const reader = await connection.streamAndReadUntil(sql, limits.rows + 1);
+      const names = reader.deduplicatedColumnNames();
+      const rows = reader.getRowObjectsJson();
+      const columns = names.map((name, index) => ({ name, type: String(reader.columnType(index)) }));
+      return { columns, rows: rows.slice(0, limits.rows), truncated: rows.length > limits.rows };
+    } catch (error) {
+      if (isLate) throw new QueryRefusal('', 'time');
+      throw new QueryRefusal((error as Error).message.split('\n')[0]!, 'query');
+    } finally {
+      clearTimeout(timer);
+      connection.closeSync();
+    }
+  }
+
+  async tables(): Promise<TableDescription[]> {
+    const { tables, schemas, catalogs } = this.#visible();
+    const reader = await this.connection.runAndReadAll('SELECT database_name, schema_name, table_name, column_name, data_type FROM duckdb_columns() ORDER BY ALL');
+    const found = new Map<string, TableDescription>();
+    for (const [catalog, schema, table, name, type] of reader.getRows() as string[][]) {
+      const isRemote = catalogs.includes(catalog!.toLowerCase());
+      const isOwn = catalog === 'memory' && (schema === 'main' ? tables.includes(table!.toLowerCase()) : schemas.includes(schema!.toLowerCase()));
+      if (!isRemote && !isOwn) continue;
+      const key = `${catalog}.${schema}.${table}`;
+      if (!found.has(key)) found.set(key, { schema: isRemote ? catalog! : schema!, table: table!, columns: [] });
+      found.get(key)!.columns.push({ name: name!, type: type! });
+    }
+    return [...found.values()];
+  }
+
+  async diff(from: SnapshotPlace, to: SnapshotPlace | undefined, objects: ObjectName[], limit: number) {
+    const differences: Difference[] = [];
+    const counts: Record<string, Record<string, number>> = {};
+    for (const object of objects) {
+      const sources = [fileSource(from.folder, object), to ? fileSource(to.folder, object) : quoted(object)] as const;
+      const counted = await this.connection.runAndReadAll(diffSql(object, ...sources, 'counts'));
+      counts[object] = Object.fromEntries((counted.getRows() as [string, bigint][]).map(([kind, count]) => [kind, Number(count)]));
+      if (differences.length >= limit) continue;
+      const rows = await this.connection.runAndReadAll(`${diffSql(object, ...sources, 'rows')} LIMIT ${limit - differences.length}`);
+      for (const [id, kind, before, after] of rows.getRows() as [string, Difference['kind'], string | null, string | null][]) {
+        differences.push({ object, id, kind, ...(before !== null && { before: shown(before) }), ...(after !== null && { after: shown(after) }) });
+      }
+    }
+    return { differences, counts };
+  }
+
+  close(): void {
+    this.connection.closeSync();
+    this.instance.closeSync();
+  }
+
+  #visible(): Visible {
+    return {
+      tables: OBJECT_NAMES.map((name) => name.toLowerCase()),
+      schemas: ['history', ...(this.#remote.some(({ isView }) => isView) ? ['remote'] : []), ...this.#shown.map(({ name }) => name.toLowerCase())],
+      catalogs: this.#remote.filter(({ isView }) => !isView).map(({ name }) => name),
+    };
+  }
+
+  /** A snapshot of another version may lack a column, or have one that is gone. */
+  async #commonColumns(object: ObjectName, folder: string, forReading = false): Promise<string> {
+    const reader = await this.connection.runAndReadAll(`DESCRIBE SELECT * FROM read_parquet(${fileOf(folder, object)})`);
+    const there = new Set((reader.getRows() as string[][]).map(([name]) => name!.toLowerCase()));
+    return tableColumns(object).filter(({ name }) => there.has(name.toLowerCase()))
+      .map(({ name, type }) => (forReading && type === 'BIGINT' ? `${quoted(name)}::DOUBLE AS ${quoted(name)}` : quoted(name))).join(', ');
+  }
+
+  async #atomically(work: () => Promise<void>): Promise<void> {
+    await this.connection.run('BEGIN TRANSACTION');
+    try {
+      await work();
+      await this.connection.run('COMMIT');
+    } catch (error) {
+      await this.connection.run('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #value(sql: string): Promise<unknown> {
+    return (await this.connection.runAndReadAll(sql)).getRows()[0]![0];
+  }
+}
+
+function createTable(object: ObjectName, name: string): string {
+  return `CREATE TABLE ${name} (${tableColumns(object).map((column) => `${quoted(column.name)} ${column.type}`).join(', ')})`;
+}
+
+function fileOf(folder: string, object: ObjectName): string {
+  return literal(join(folder, `${object}.parquet`));
+}
+
+function fileSource(folder: string, object: ObjectName): string {
+  return `read_parquet(${fileOf(folder, object)})`;
+}
+
+function folderOf(at: string): string {
+  return at.replace(/[^/]*$/, '');
+}
+
+function shown(json: string): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(JSON.parse(json) as Record<string, unknown>).filter(([, value]) => value !== null));
+}
+
+async function factsOf(file: string): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}

@@ -1,0 +1,81 @@
+/**
+ * What a query of an administrator may look at: the tables and views of the inventory and nothing else. It
+ * judges the parsed query, so nothing hides in a comment, a string or a subquery. The database itself refuses
+ * files outside the inventory's folder besides.
+ */
+
+export interface Visible {
+  /** Tables without a schema. */
+  tables: string[];
+  /** Schemas of which everything may be read. */
+  schemas: string[];
+  /** Databases of which everything may be read. */
+  catalogs: string[];
+}
+
+/** Table functions that make rows of their arguments. */
+const TABLE_FUNCTIONS = new Set(['unnest', 'range', 'generate_series', 'json_each', 'json_tree']);
+/** Functions that tell about the process or its settings, run text as a query, or change something. */
+const REFUSED_FUNCTIONS = new Set([
+  'getenv', 'current_setting', 'getvariable', 'write_log', 'nextval', 'currval', 'query', 'query_table', 'set_config', 'txid_current', 'json_execute_serialized_sql',
+]);
+const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+type Node = Record<string, unknown>;
+
+/** Why the query is refused; undefined when it is fine. `serialized` is what json_serialize_sql made of it. */
+export function refusalOfQuery(serialized: string, visible: Visible): string | undefined {
+  const { error, error_type: kind, error_message: message, statements } = JSON.parse(serialized) as { error: boolean; error_type?: string; error_message?: string; statements?: Node[] };
+  if (error) return kind === 'not implemented' ? 'only SELECT is allowed here' : message ?? 'it cannot be read';
+  if (statements?.length !== 1) return 'one statement at a time';
+  return offenceIn(statements[0], new Set(namesOfWith(statements[0])), visible);
+}
+
+function offenceIn(value: unknown, named: Set<string>, visible: Visible): string | undefined {
+  if (Array.isArray(value)) return first(value, (each) => offenceIn(each, named, visible));
+  if (typeof value !== 'object' || value === null) return undefined;
+  const node = value as Node;
+  return offenceOf(node, named, visible) ?? first(Object.values(node), (each) => offenceIn(each, named, visible));
+}
+
+function first<T>(items: T[], offence: (item: T) => string | undefined): string | undefined {
+  for (const item of items) {
+    const found = offence(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function offenceOf(node: Node, named: Set<string>, visible: Visible): string | undefined {
+  if (node['type'] === 'BASE_TABLE') return isVisible(node, named, visible) ? undefined : `there is no table ${nameOf(node)} here`;
+  if (node['type'] === 'TABLE_FUNCTION') {
+    const name = String((node['function'] as Node | undefined)?.['function_name']).toLowerCase();
+    return TABLE_FUNCTIONS.has(name) ? undefined : `the function ${name} makes no table here`;
+  }
+  if (node['type'] === 'SHOW_REF' && !['DESCRIBE', 'SUMMARY'].includes(String(node['show_type']))) return 'tables and views are listed by GET /inventory/sql/views';
+  if (node['type'] === 'SHOW_REF' && !node['query']) return 'DESCRIBE needs the name of a table or a query';
+  if (node['class'] === 'FUNCTION' && REFUSED_FUNCTIONS.has(String(node['function_name']).toLowerCase())) return `the function ${String(node['function_name'])} is not allowed here`;
+  return undefined;
+}
+
+function isVisible(node: Node, named: Set<string>, { tables, schemas, catalogs }: Visible): boolean {
+  const [catalog, schema, table] = [node['catalog_name'], node['schema_name'], node['table_name']].map((part) => String(part ?? '').toLowerCase());
+  if (catalog !== '') return catalogs.includes(catalog!);
+  if (schema === '' || schema === 'main') return tables.includes(table!) || (schema === '' && named.has(table!));
+  return schemas.includes(schema!) || catalogs.includes(schema!);
+}
+
+function nameOf(node: Node): string {
+  return [node['catalog_name'], node['schema_name'], node['table_name']].filter((part) => part !== '' && part !== undefined).join('.');
+}
+
+/** Names given by WITH. One that could also be read as a file is none, wherever it is used. */
+function namesOfWith(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(namesOfWith);
+  if (typeof value !== 'object' || value === null) return [];
+  const node = value as Node;
+  const { map } = (node['cte_map'] ?? {}) as { map?: { key: string }[] };
+  const own = (map ?? []).map(({ key }) => key.toLowerCase()).filter((name) => PLAIN_NAME.test(name));
+  const recursive = node['type'] === 'RECURSIVE_CTE_NODE' ? [String(node['cte_name']).toLowerCase()].filter((name) => PLAIN_NAME.test(name)) : [];
+  return [...own, ...recursive, ...Object.values(node).flatMap(namesOfWith)];
+}

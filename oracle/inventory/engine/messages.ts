@@ -1,0 +1,84 @@
+/** What the oracle's thread and the engine's thread say to each other. */
+import type { ObjectName } from '../../../runtime/model/inventory/objects.js';
+import type { RemoteSource } from '../settings.js';
+
+export interface EngineConfig {
+  /** Folders that the database may read and write: journal and snapshots. */
+  folders: string[];
+  memoryMb: number;
+  threads: number;
+  remote: RemoteSource[];
+}
+
+/** One table of a snapshot, as its manifest has it. */
+export interface TableFacts {
+  rows: number;
+  bytes: number;
+  sha256: string;
+}
+
+export interface SnapshotPlace {
+  name: string;
+  folder: string;
+}
+
+export interface QueryAnswer {
+  columns: { name: string; type: string }[];
+  rows: Record<string, unknown>[];
+  /** Whether there are more rows than were allowed. */
+  truncated: boolean;
+}
+
+/** Rows of one table, column by column. */
+export interface RowBlock {
+  object: ObjectName;
+  rows: number;
+  columns: Record<string, unknown[]>;
+}
+
+export interface Difference {
+  object: ObjectName;
+  id: string;
+  kind: 'added' | 'removed' | 'changed';
+  before?: Record<string, unknown>;
+  after?: Record<string, unknown>;
+}
+
+export interface TableDescription {
+  schema: string;
+  table: string;
+  columns: { name: string; type: string }[];
+}
+
+/** Every verb of the engine: its arguments and its answer. */
+export interface EngineVerbs {
+  open(config: EngineConfig): { remote: { name: string; problem?: string }[] };
+  /** Fills the tables with a snapshot's rows, or empties them. */
+  load(snapshot: SnapshotPlace | undefined): void;
+  /** Takes over the changes of whole journal files above a number. */
+  ingest(files: string[], after: number): void;
+  /** Writes every table into the folder, synced, with its facts. */
+  write(folder: string): Record<ObjectName, TableFacts>;
+  /** Throws when a file is not what the manifest says. */
+  verify(folder: string, facts: Partial<Record<ObjectName, TableFacts>>): void;
+  /** Begins to read all rows of a snapshot; then `next` until it answers nothing. */
+  read(snapshot: SnapshotPlace): void;
+  next(): RowBlock | undefined;
+  /** Snapshots that queries see as schemas. */
+  show(snapshots: SnapshotPlace[]): void;
+  query(sql: string, limits: { rows: number; ms: number }): QueryAnswer;
+  tables(): TableDescription[];
+  /** `to` undefined: the current tables. */
+  diff(from: SnapshotPlace, to: SnapshotPlace | undefined, objects: ObjectName[], limit: number): { differences: Difference[]; counts: Record<string, Record<string, number>> };
+}
+
+export type EngineVerb = keyof EngineVerbs;
+
+export interface EngineCall {
+  call: number;
+  verb: EngineVerb;
+  args: unknown[];
+}
+
+/** A refusal is said to the client, any other error to the log. */
+export type EngineAnswer = { call: number; result: unknown } | { call: number; error: string; refused?: 'query' | 'time' };
