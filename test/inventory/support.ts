@@ -18,7 +18,9 @@ export interface TestInventory {
   running: RunningInventory;
   /** JSON in and out, as the admin unless other headers are given. */
   call<T = any>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<TestAnswer<T>>;
-  /** Ends it and starts another on the same folder. */
+  /** Ends it as a crash does, without a last snapshot, and starts another on the same folder. */
+  crash(parts?: Partial<CreateInventoryParts>): Promise<void>;
+  /** Ends it in order and starts another on the same folder. */
   restart(parts?: Partial<CreateInventoryParts>): Promise<void>;
   close(): Promise<void>;
 }
@@ -52,13 +54,17 @@ export async function startInventory(given: Partial<CreateInventoryParts> = {}):
       const text = await response.text();
       return { status: response.status, headers: response.headers, body: (/json/.test(response.headers.get('content-type') ?? '') && text ? JSON.parse(text) : undefined), text };
     },
+    async crash(parts = {}) {
+      await running.keeping.end();
+      running = await open(parts);
+    },
     async restart(parts = {}) {
       await running.close();
       running = await open(parts);
     },
     async close() {
       await closed(server);
-      await running.close();
+      await running.keeping.end();
       await rm(folder, { recursive: true, force: true });
     },
   };

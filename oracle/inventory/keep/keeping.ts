@@ -298,13 +298,20 @@ export class Keeping implements Keeper {
 
   /** With a last snapshot, unless the last one has everything. */
   async close(): Promise<void> {
-    const { inventory, clock, log } = this.parts;
+    const { inventory, log } = this.parts;
     this.#closed = true;
-    clock.clearTimeout(this.#timer);
-    clock.clearTimeout(this.#past?.timer);
     if (inventory.seq > (this.#snapshots.at(-1)?.seq ?? 0)) {
       await this.snapshot('shutdown').catch((error: unknown) => log.error({ reason: (error as Error).message }, 'no last snapshot of the inventory could be made; its journal has everything'));
     }
+    await this.end();
+  }
+
+  /** Without a last snapshot: the journal has everything. */
+  async end(): Promise<void> {
+    const { clock } = this.parts;
+    this.#closed = true;
+    clock.clearTimeout(this.#timer);
+    clock.clearTimeout(this.#past?.timer);
     await this.#making?.catch(() => undefined);
     await this.#journal.close();
     await this.#follower.close();
