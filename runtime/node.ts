@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Agent } from './agent.js';
-import { systemClock, type Timer } from './base/clock.js';
+import { type Clock, systemClock, type Timer } from './base/clock.js';
 import { readSecret } from './base/credentials.js';
 import { createPeerClient } from './base/http-client.js';
 import { systemIds } from './base/ids.js';
@@ -63,10 +63,12 @@ export interface RunningNode {
 export interface NodeHooks {
   /** Called at every step of a move that this node drives; tests crash there. */
   reached?: MoverOptions['reached'];
+  /** The node's clock; tests step it. */
+  clock?: Clock;
 }
 
 export async function startNode(config: NodeConfig, hooks: NodeHooks = {}): Promise<RunningNode> {
-  const clock = systemClock;
+  const { clock = systemClock } = hooks;
   const { name, stateDir } = config;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const log = createLog(config.log ?? 'info', { file: join(stateDir, 'node.log'), fields: { node: name } });
@@ -90,7 +92,7 @@ interface StartParts {
 }
 
 async function startOver(opened: OpenedStore, { config, hooks, log, password, peerKey }: StartParts): Promise<RunningNode> {
-  const clock = systemClock;
+  const { clock = systemClock } = hooks;
   const ids = systemIds;
   const { name, level, stateDir, parentUrl } = config;
   const boot = ids.uuid();
@@ -238,10 +240,12 @@ function report(event: Record<string, unknown>): void {
 
 /**
  * For crash tests alone, and only with `ALLOW_CRASH=yes`: `CRASH_AT=step` kills the process when a move
- * reaches the step here; `STEP_BY_STEP=yes` reports each step to the parent process and waits for its word.
+ * reaches the step here; `STEP_BY_STEP=yes` reports each step to the parent process and waits for its word;
+ * `STEP_CLOCK=yes` lets the parent set how far this process's clock is from the machine's.
  */
-function hooksOf({ CRASH_AT: crashAt, STEP_BY_STEP: reports, ALLOW_CRASH: allowed }: NodeJS.ProcessEnv): NodeHooks {
+function hooksOf({ CRASH_AT: crashAt, STEP_BY_STEP: reports, STEP_CLOCK: steps, ALLOW_CRASH: allowed }: NodeJS.ProcessEnv): NodeHooks {
   if (allowed !== 'yes') return {};
+  if (steps === 'yes') return { clock: steppedClock() };
   if (reports === 'yes') return { reached: (step, session) => askParent(step, session) };
   if (crashAt === undefined) return {};
   return {
@@ -249,6 +253,14 @@ function hooksOf({ CRASH_AT: crashAt, STEP_BY_STEP: reports, ALLOW_CRASH: allowe
       if (step === crashAt) process.kill(process.pid, 'SIGKILL');
     },
   };
+}
+
+function steppedClock(): Clock {
+  let offsetMs = 0;
+  process.on('message', (message: { event?: string; offsetMs?: number }) => {
+    if (message.event === 'clock') offsetMs = message.offsetMs ?? 0;
+  });
+  return { ...systemClock, now: () => systemClock.now() + offsetMs };
 }
 
 function askParent(step: string, session: string): Promise<void> {

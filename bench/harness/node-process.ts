@@ -11,6 +11,14 @@ export interface NodePlan {
   name: string;
   level: string;
   parent?: string;
+  /** Instead of the tree's. */
+  store?: string;
+}
+
+/** Where a node listens, and the address that everybody else knows it by. */
+export interface Front {
+  port: number;
+  url: string;
 }
 
 export interface NodeOptions extends NodePlan {
@@ -24,6 +32,8 @@ export interface NodeOptions extends NodePlan {
   awaitFunctions?: string[];
   env?: NodeJS.ProcessEnv;
   execArgv?: string[];
+  /** Something stands in front of the node. */
+  front?: Front;
 }
 
 const NODE = fileURLToPath(new URL('../../runtime/node.js', import.meta.url));
@@ -44,10 +54,10 @@ export class NodeProcess {
   get isRunning(): boolean { return this.#child !== undefined && isRunning(this.#child); }
 
   async start(): Promise<void> {
-    const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [] } = this.options;
+    const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [], front } = this.options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const config: NodeConfig = {
-      name, level, host: '127.0.0.1', port: this.#port, parentUrl, domainId, labels: {}, store, stateDir: folder,
+      name, level, host: '127.0.0.1', port: front?.port ?? this.#port, url: front?.url, parentUrl, domainId, labels: {}, store, stateDir: folder,
       adminUser: 'admin', adminPasswordFile: passwordFile, peerKeyFile, awaitFunctions, log: 'info',
     };
     const file = join(folder, 'config.json');
@@ -59,12 +69,21 @@ export class NodeProcess {
     this.#child = child;
     this.url = ready.url;
     this.store = ready.store;
-    this.#port = Number(new URL(ready.url).port);
+    this.#port = front?.port ?? Number(new URL(ready.url).port);
   }
 
   /** Lets a node that waits at a step go on. */
   goOn(step: string, session: string): void {
-    if (this.isRunning && this.#child!.connected) this.#child!.send({ event: 'go-on', step, session }, () => undefined);
+    this.#say({ event: 'go-on', step, session });
+  }
+
+  /** Sets how far the node's clock is from the machine's, when it was started with a clock that steps. */
+  stepClock(offsetMs: number): void {
+    this.#say({ event: 'clock', offsetMs });
+  }
+
+  #say(message: object): void {
+    if (this.isRunning && this.#child!.connected) this.#child!.send(message, () => undefined);
   }
 
   async kill(): Promise<void> {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { basicHeader } from '../../runtime/base/credentials.js';
 import { bundleFunction } from '../../runtime/base/bundle.js';
-import { NodeProcess, type NodePlan } from './node-process.js';
+import { type Front, NodeProcess, type NodePlan } from './node-process.js';
 
 export interface FunctionPlan {
   name: string;
@@ -22,6 +22,8 @@ export interface TreeOptions {
   /** Environment and arguments of every node's process. */
   env?: NodeJS.ProcessEnv;
   execArgv?: string[];
+  /** Puts something in front of each node. */
+  frontOf?: (plan: NodePlan) => Promise<Front>;
 }
 
 /** The default domain. */
@@ -52,7 +54,7 @@ export class Tree {
 
   /** Parents first, because a child has to know its parent's address. */
   async start(): Promise<void> {
-    const { plans, store, functions, env, execArgv } = this.options;
+    const { plans, store, functions, env, execArgv, frontOf } = this.options;
     this.#folder = await mkdtemp(join(tmpdir(), 'tree-'));
     this.#password = randomBytes(12).toString('hex');
     const passwordFile = join(this.#folder, 'admin-password');
@@ -62,7 +64,7 @@ export class Tree {
     try {
       for (const plan of plans) {
         const node = new NodeProcess({
-          ...plan, folder: join(this.#folder, plan.name), store, passwordFile, peerKeyFile, env, execArgv, domainId: 'bench',
+          ...plan, folder: join(this.#folder, plan.name), store: plan.store ?? store, front: await frontOf?.(plan), passwordFile, peerKeyFile, env, execArgv, domainId: 'bench',
           parentUrl: plan.parent === undefined ? undefined : this.node(plan.parent).url,
           awaitFunctions: functions.map(({ name }) => name),
         });
