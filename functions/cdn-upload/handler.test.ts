@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { testContext, testRequest } from 'xylem';
+import { testDomain } from 'xylem/testing';
 import CdnDownload from '../cdn-download/handler.js';
 import CdnUpload from './handler.js';
 
@@ -14,6 +15,15 @@ describe('cdn-upload', () => {
     const answer = await new CdnDownload().handleOffload(testRequest(), context) as { headers: object; body: Buffer };
     expect(answer.headers).to.deep.equal({ 'content-type': 'image/png' });
     expect(answer.body.equals(content)).to.equal(true);
+  });
+
+  it('is downloaded from the node that the file has moved to', async () => {
+    const domain = testDomain({ up: CdnUpload, down: CdnDownload });
+    await domain.call('up', { session: 'f', method: 'POST', body: Buffer.from([0, 255, 16]), headers: { 'content-type': 'image/png' } });
+    await domain.move('f', 'cloud');
+    const answer = await domain.call('down', { session: 'f' });
+    expect([answer.node, answer.headers['content-type'], [...answer.body]]).to.deep.equal(['cloud', 'image/png', [0, 255, 16]]);
+    domain.close();
   });
 
   it('replaces what was there', async () => {

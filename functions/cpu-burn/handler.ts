@@ -1,13 +1,11 @@
 /** Keeps a processor busy for ?ms= milliseconds (10 by default). */
 import type { HandlerRequest } from 'xylem';
+import { burn } from './burn.js';
 
 const MOST_MS = 60_000;
 
-export default function cpuBurn(request: HandlerRequest, _context?: unknown, now: () => number = () => performance.now()): unknown {
+export default function cpuBurn(request: HandlerRequest, _context?: unknown, now?: () => number): unknown {
   const ms = Number(request.query.get('ms') ?? 10);
   if (!(ms >= 0 && ms <= MOST_MS)) return { status: 400, body: { message: `ms is a number from 0 to ${MOST_MS}` } };
-  const end = now() + ms;
-  let rounds = 0;
-  while (now() < end) rounds += 1;
-  return { ms, rounds };
+  return { ms, rounds: burn(ms, now) };
 }

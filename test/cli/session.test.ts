@@ -34,7 +34,8 @@ describe('sessions on the command line', function suite() {
     expect(code, stderr).to.equal(0);
     return stdout;
   };
-  const add = (item: string, node: string) => done('function', 'invoke', 'list', '--node', node, '--session', 'anna', '--query', `item=${item}`);
+  const add = (item: string, node: string) =>
+    done('function', 'invoke', 'list', '--node', node, '--session', 'anna', '--query', `item=${item}`, '--data', 'carried over redirects');
   const holder = async () => (JSON.parse(await done('session', 'list', '--json')) as { sessions: { node: string }[] }).sessions.map(({ node }) => node);
 
   it('are listed, offloaded, brought back and migrated, and keep what they hold', async () => {
