@@ -1,5 +1,6 @@
 /**
  * `npm run bench -- [--quick] [--json FILE] [--only NAMES] [--stores redis,embedded]`
+ * `npm run bench -- --pause [--quick] [--store KIND] [--only SIZE] [--json FILE]`: the pause of writers in a move, by size.
  * Prints every figure with its spread and the promises it is held to; README.md beside this file explains them.
  */
 import { writeFile } from 'node:fs/promises';
@@ -7,6 +8,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { domainFigures, movePauses } from './domain-figures.js';
 import { startGenerator } from './harness/generator.js';
+import { runPauses } from './pause/main.js';
 import { reportOf, tableOf, type Report } from './report.js';
 import { runRounds } from './rounds.js';
 import { startSubjects } from './subjects/subjects.js';
@@ -21,9 +23,15 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     domain: { type: 'boolean', default: false },
     prof: { type: 'string' },
+    pause: { type: 'boolean', default: false },
+    store: { type: 'string', default: 'redis' },
   },
 });
 const { quick } = values;
+if (values.pause) {
+  await runPauses({ quick, store: values.store, only: values.only, json: values.json });
+  process.exit();
+}
 const rounds = Number(values.rounds ?? (quick ? 3 : 7));
 const durationMs = Number(values.seconds ?? (quick ? 0.7 : 1.5)) * 1000;
 const stores = values.stores.split(',');

@@ -5,6 +5,7 @@
 import { pause, type Clock } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
 import { reasonOf, type Log } from '../base/log.js';
+import { pass } from '../base/milestones.js';
 import { Fault } from '../model/faults.js';
 import { MAX_COPY_ROUNDS, MAX_KNOWN_BY, RESERVATION_MS, SMALL_DELTA_BYTES } from '../model/limits.js';
 import type { Owed, Passport, Slot } from '../model/record.js';
@@ -134,8 +135,10 @@ export class Mover {
     const { store, changes } = this.options;
     const { session, epoch } = token;
     const owed = this.#owedBy(passport, oldHome, epoch + 1);
+    pass('arrived', session);
     const reply = await store.commit({ verb: 'commit', passport, epoch: epoch + 1, attempt, owed }, items);
     if (reply.kind !== 'committed') throw new Fault('MOVE_REFUSED', { reason: `the commit was refused (${reply.reason})` });
+    pass('granting', session);
     changes.announce(session);
     await this.#reached('committed', session);
     this.options.owes(session);

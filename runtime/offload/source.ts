@@ -4,6 +4,7 @@
  */
 import { pause, type Clock } from '../base/clock.js';
 import { reasonOf, type Log } from '../base/log.js';
+import { pass } from '../base/milestones.js';
 import { Fault } from '../model/faults.js';
 import { ASK_AFTER_MS, COPY_BATCH_BYTES } from '../model/limits.js';
 import type { Leaving } from '../model/record.js';
@@ -57,10 +58,12 @@ export class Source {
     // Asked again, it needs no turn: the request that has it may be waiting for this very move to end.
     const isAgain = (await store.slot(session))?.state === 'leaving';
     const leave = isAgain ? () => undefined : await line.enter(session, undefined, 'first');
+    pass('stopped', session);
     try {
       let reply = await depart();
       if (reply.kind === 'leased' && (await this.#endLease(session))) reply = await depart();
       if (reply.kind === 'departed') {
+        pass('left', session);
         this.watch(session);
         await this.options.reached?.('left', session);
       }

@@ -1,0 +1,51 @@
+/** Every cell of the protocol's table as one line each: what the step function answers, and a digest of all that it leaves behind. */
+import { createHash } from 'node:crypto';
+import type { Slot } from '../../runtime/model/record.js';
+import { createStep } from '../../runtime/model/step/step.js';
+import type { Command, Seen } from '../../runtime/model/verbs.js';
+import { STATES, VERBS } from '../store/states.js';
+import { commandsFor, NODE, START_MS } from '../store/support.js';
+
+/** What the store may know of the request id that a command carries. */
+const KNOWN: Record<string, Seen | undefined> = {
+  '': undefined, ' (id known)': { digest: 'd', kept: true }, ' (answer too large)': { digest: 'd', kept: false }, ' (other body)': { digest: 'x', kept: true },
+};
+
+export function tableLines(): string[] {
+  const step = createStep();
+  const commands = commandsFor('s');
+  const lines: string[] = [];
+  for (const [state, recipe] of Object.entries(STATES)) {
+    let slot: Slot | undefined;
+    for (const command of recipe(commands)) slot = step(slot, command, { node: NODE, nowMs: START_MS }).slot;
+    for (const [verb, variants] of Object.entries(VERBS)) {
+      for (const [variant, command] of Object.entries(variants(commands))) {
+        for (const [known, seen] of Object.entries(seenBy(command))) {
+          const before = structuredClone(slot);
+          const after = step(slot, command, { node: NODE, nowMs: START_MS + 10 }, seen);
+          if (digestOf(before) !== digestOf(slot)) throw new Error(`${verb} ${variant} changes the slot that it was given`);
+          lines.push(`${state} × ${verb} ${variant}${known}: ${wordsOf(after.reply)} ${digestOf(after)}`);
+        }
+      }
+    }
+  }
+  return lines;
+}
+
+function seenBy(command: Command): Record<string, Seen | undefined> {
+  const asks = command.verb === 'acquire' && command.request || command.verb === 'release' && command.basis;
+  return asks ? KNOWN : { '': undefined };
+}
+
+function wordsOf(reply: object): string {
+  const { kind, reason, repeat, changed, created } = reply as Record<string, unknown>;
+  return [kind, reason, repeat && 'repeat', changed === false && 'ignored', created && 'created'].filter(Boolean).join(' ');
+}
+
+function digestOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value, sortedKeys) ?? '').digest('hex').slice(0, 8);
+}
+
+function sortedKeys(_: string, value: unknown): unknown {
+  return value && typeof value === 'object' && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
+}
