@@ -1,11 +1,12 @@
 /** The shapes between the gateway and whoever stands behind its commands and extra routes. */
 
-/** At most one of `json`, `text`, `stream`; a stream is sent as it comes, with back pressure. */
+/** At most one of `json`, `text`, `bytes`, `stream`; bytes go out in one piece, a stream as it comes, with back pressure. */
 export interface Reply {
   status: number;
   headers?: Record<string, string>;
   json?: unknown;
   text?: string;
+  bytes?: Buffer;
   stream?: AsyncIterable<Buffer>;
 }
 

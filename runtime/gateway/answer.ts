@@ -85,12 +85,14 @@ export async function sendReply(response: ServerResponse, reply: Reply): Promise
     await pipeline(Readable.from(reply.stream, { objectMode: false }), response);
     return;
   }
-  const [type, text] = reply.json !== undefined
-    ? ['application/json', JSON.stringify(reply.json)]
-    : ['text/plain; charset=utf-8', reply.text ?? ''];
-  const body = Buffer.from(text);
+  const [type, body] = bodyOf(reply);
   const described = body.length > 0 ? { 'content-type': type, ...headers } : headers;
   const hasNoBody = reply.status === 204 || reply.status === 304;
   response.writeHead(reply.status, hasNoBody ? described : { ...described, 'content-length': body.length });
   response.end(body);
+}
+
+function bodyOf({ bytes, json, text }: Reply): [type: string, body: Buffer] {
+  if (bytes) return ['application/octet-stream', bytes];
+  return json !== undefined ? ['application/json', Buffer.from(JSON.stringify(json))] : ['text/plain; charset=utf-8', Buffer.from(text ?? '')];
 }

@@ -59,7 +59,7 @@ export function createCommands(offload: Offload): Commands {
     'migrate-session': async (params, body, call) => {
       const session = sessionParameter(params);
       const step = parseStep(body);
-      if (step) return { status: 200, headers: { 'content-type': STREAM_TYPE }, stream: await offload.source.step(session, step) };
+      if (step) return { status: 200, headers: { 'content-type': STREAM_TYPE }, ...await offload.source.step(session, step) };
       return json(await seedDeparture(session, params, call));
     },
 

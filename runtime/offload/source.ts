@@ -14,7 +14,7 @@ import type { WaitingLine } from '../session/line.js';
 import type { Item, ItemName, SessionStore } from '../store/store.js';
 import type { MoverOptions } from './move.js';
 import type { MoveStep, Peers } from './peers.js';
-import { encodeStream } from './stream.js';
+import { encodeStream, encodeWhole } from './stream.js';
 
 export interface SourceOptions {
   node: string;
@@ -38,14 +38,14 @@ export class Source {
 
   constructor(private readonly options: SourceOptions) {}
 
-  /** Answers one step of a move as a stream: a head with the verb's reply, then the items. */
-  async step(session: string, step: MoveStep): Promise<AsyncIterable<Buffer>> {
+  /** Answers one step of a move: a head with the verb's reply, then the items. Bulk comes as a stream, what ends the pause in one piece. */
+  async step(session: string, step: MoveStep): Promise<{ stream: AsyncIterable<Buffer> } | { bytes: Buffer }> {
     switch (step.step) {
-      case 'copy': return this.#copy(session, step);
-      case 'drain': return this.#drain(session, step);
+      case 'copy': return { stream: await this.#copy(session, step) };
+      case 'drain': return { stream: await this.#drain(session, step) };
       case 'depart': {
         const { items = [], ...head } = await this.depart(session, step);
-        return encodeStream(head, [items]);
+        return { bytes: encodeWhole(head, items) };
       }
     }
   }

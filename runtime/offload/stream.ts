@@ -18,21 +18,45 @@ export class StreamBroken extends Error {
 // ── Writing ────────────────────────────────────────────────────────────────────────────────────
 
 export async function* encodeStream(head: unknown, items: AsyncIterable<Item[]> | Iterable<Item[]>): AsyncGenerator<Buffer> {
-  const hash = createHash('sha256');
-  let count = 0;
-  yield frame(TYPES.head, [Buffer.from(JSON.stringify(head))]);
+  const body = new Body();
+  yield headOf(head);
   for await (const batch of items) {
-    const frames: Buffer[] = [];
-    for (const item of batch) {
-      for (const piece of piecesOf(item)) {
-        frames.push(piece);
-        hash.update(piece);
-        count += 1;
-      }
-    }
+    const frames = body.framesOf(batch);
     if (frames.length > 0) yield Buffer.concat(frames);
   }
-  yield frame(TYPES.end, [Buffer.from(JSON.stringify({ count, sha256: hash.digest('hex') }))]);
+  yield body.end();
+}
+
+/** The same in one piece, for few items that are wanted at once. */
+export function encodeWhole(head: unknown, items: Item[]): Buffer {
+  const body = new Body();
+  return Buffer.concat([headOf(head), ...body.framesOf(items), body.end()]);
+}
+
+function headOf(head: unknown): Buffer {
+  return frame(TYPES.head, [Buffer.from(JSON.stringify(head))]);
+}
+
+/** Frames of items, counted and hashed for the end mark. */
+class Body {
+  readonly #hash = createHash('sha256');
+  #count = 0;
+
+  framesOf(items: Item[]): Buffer[] {
+    const frames: Buffer[] = [];
+    for (const item of items) {
+      for (const piece of piecesOf(item)) {
+        frames.push(piece);
+        this.#hash.update(piece);
+        this.#count += 1;
+      }
+    }
+    return frames;
+  }
+
+  end(): Buffer {
+    return frame(TYPES.end, [Buffer.from(JSON.stringify({ count: this.#count, sha256: this.#hash.digest('hex') }))]);
+  }
 }
 
 function* piecesOf(item: Item): Generator<Buffer> {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Item } from '../../runtime/store/store.js';
-import { decodeStream, encodeStream, StreamBroken } from '../../runtime/offload/stream.js';
+import { decodeStream, encodeStream, encodeWhole, StreamBroken } from '../../runtime/offload/stream.js';
 
 const ITEMS: Item[] = [
   { kind: 'value', key: 'naïve "key"\0', value: Buffer.from([0, 255, 1]) },
@@ -37,6 +37,10 @@ describe('the stream between peers', () => {
       expect(await itemsOf(inChunks(await bytesOf(ITEMS), size))).to.deep.equal(ITEMS);
     });
   }
+
+  it('is the same in one piece', async () => {
+    expect(encodeWhole({ kind: 'head' }, ITEMS).equals(await bytesOf(ITEMS))).to.equal(true);
+  });
 
   it('splits a long list and goes on where it left off', async () => {
     const values = Array.from({ length: 40 }, (_, index) => Buffer.alloc(50_000, index));
