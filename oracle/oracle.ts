@@ -11,12 +11,21 @@ import { systemClock, type Timer } from '../runtime/base/clock.js';
 import { readSecret } from '../runtime/base/credentials.js';
 import { systemIds } from '../runtime/base/ids.js';
 import { createLog, type LogLevel } from '../runtime/base/log.js';
-import { createPeerVerifier } from '../runtime/base/peer-signature.js';
+import { createPeerClient } from '../runtime/base/http-client.js';
+import { createPeerSigner, createPeerVerifier } from '../runtime/base/peer-signature.js';
 import { ANNOUNCE_EVERY_MS } from '../runtime/model/limits.js';
 import { createInventory } from './inventory/create-inventory.js';
 import { readSettings } from './inventory/settings.js';
+import { assertOwnDatabase } from './mirror/database.js';
+import { proxySettings, readProxyFile } from './mirror/settings.js';
+import { Orchestration } from './orchestration.js';
+import { DEFAULT_POLICY } from './policy/policies.js';
+import type { PolicySettings } from './policy/settings.js';
 import { Registry } from './registry.js';
 import { createOracleServer } from './server.js';
+
+/** In whose name the oracle signs its calls; no node may be called so. */
+const ORACLE_NAME = 'oracle';
 
 export interface OracleConfig {
   host: string;
@@ -24,13 +33,21 @@ export interface OracleConfig {
   port: number;
   domainId: string;
   peerKeyFile: string;
-  /** Folder of its log and of the inventory. */
+  /** Folder of its log, of its intents and of the inventory. */
   stateDir: string;
   adminUser?: string;
   /** Without one nobody administers with a password. */
   adminPasswordFile?: string;
   /** Settings of the inventory; a file that is not there is an empty one. */
   inventoryFile?: string;
+  /** Name of the policy that decides who moves; default `balanced`. */
+  policy?: string;
+  policySettings?: Partial<PolicySettings>;
+  /** Settings of the mirror, or a TOML or YAML file with a section `[proxy]`. */
+  proxy?: object;
+  proxyFile?: string;
+  /** Stores of sessions: the mirror empties its database at the start, so it must be none of them. */
+  sessionStores?: string[];
   log?: LogLevel;
 }
 
@@ -43,13 +60,31 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   const { host, port, domainId, stateDir } = config;
   const clock = systemClock;
   const log = createLog(config.log ?? 'info', { file: join(stateDir, 'oracle.log') });
-  const verifier = createPeerVerifier({ key: await readSecret(config.peerKeyFile), clock });
-  const registry = new Registry({ domainId, clock, onEvent: ({ kind, node }) => log.info({ node }, `a node ${kind}`) });
-  const credentials = config.adminPasswordFile === undefined ? undefined : { user: config.adminUser ?? 'admin', password: await readSecret(config.adminPasswordFile) };
+  const key = await readSecret(config.peerKeyFile);
+  const verifier = createPeerVerifier({ key, clock });
+  const registry = new Registry({
+    domainId, clock,
+    onEvent({ kind, node }) {
+      log.info({ node }, `a node ${kind}`);
+      orchestration.noteNode(node);
+    },
+  });
+  const proxy = config.proxyFile === undefined ? proxySettings(config.proxy ?? {}) : await readProxyFile(config.proxyFile);
+  assertOwnDatabase(proxy.redis_url, config.sessionStores ?? []);
+  const peers = createPeerClient({ signer: createPeerSigner({ node: ORACLE_NAME, key, clock, ids: systemIds }) });
+  const orchestration = new Orchestration({
+    domainId, stateDir, policy: config.policy ?? DEFAULT_POLICY, ...(config.policySettings && { policySettings: config.policySettings }), proxy,
+    registry, peers, clock, ids: systemIds, log,
+  });
+  const credentials = config.adminPasswordFile === undefined ? undefined
+    : { user: config.adminUser ?? 'admin', password: await readSecret(config.adminPasswordFile) };
   const inventory = await createInventory({
     folder: join(stateDir, 'inventory'), settings: await readSettings(config.inventoryFile), clock, ids: systemIds, log, ...(credentials && { credentials }),
   });
-  const server = createOracleServer({ host, port, domainId, registry, verifier, ids: systemIds, log, inventory });
+  const server = createOracleServer({
+    host, port, domainId, registry, verifier, orchestration, ...(credentials && { admin: credentials }), ids: systemIds, log, inventory,
+  });
+  await orchestration.start();
   const url = await server.listen();
   let timer: Timer;
   const watch = () => {
@@ -64,6 +99,8 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
       clock.clearTimeout(timer);
       await server.close();
       await inventory.close();
+      await orchestration.close();
+      await peers.close();
     },
   };
 }

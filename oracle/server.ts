@@ -6,6 +6,9 @@ import type { Log } from '../runtime/base/log.js';
 import { assertBody, PEER_SIGNATURE_HEADER, type PeerVerifier, sha256Hex } from '../runtime/base/peer-signature.js';
 import { asFault, Fault } from '../runtime/model/faults.js';
 import { MAX_HEADER_BYTES, MAX_REGISTRATION_BYTES } from '../runtime/model/limits.js';
+import { acceptsBasic, type Credentials } from '../runtime/base/credentials.js';
+import { answerApi } from './api.js';
+import type { Orchestration } from './orchestration.js';
 import { registrationOf, type Registry } from './registry.js';
 
 export interface OracleServerParts {
@@ -15,6 +18,9 @@ export interface OracleServerParts {
   domainId: string;
   registry: Registry;
   verifier: PeerVerifier;
+  orchestration: Orchestration;
+  /** Missing: only calls signed with the domain's key administer. */
+  admin?: Credentials;
   ids: Ids;
   log: Log;
   /** Answers the paths that it owns. */
@@ -51,6 +57,10 @@ async function answer(parts: OracleServerParts, request: IncomingMessage): Promi
   const { registry, domainId } = parts;
   const path = request.url!.split('?')[0]!;
   if (path === NODES && request.method === 'POST') return register(parts, request);
+  const answered = await answerApi(parts, {
+    method: request.method!, path, query: new URL(request.url!, 'http://oracle').searchParams, admit: (limitBytes) => admit(parts, request, limitBytes),
+  });
+  if (answered !== undefined) return answered;
   if (path !== '/healthz' && path !== '/api/v1/domain' && path !== NODES && !path.startsWith(`${NODES}/`)) throw new Fault('NOT_FOUND', { path });
   if (request.method !== 'GET' && request.method !== 'HEAD') throw new Fault('METHOD_NOT_ALLOWED', { allowed: path === NODES ? 'GET or POST' : 'GET' });
   if (path === '/healthz') return { status: 'ok' };
@@ -79,18 +89,32 @@ async function register({ registry, verifier }: OracleServerParts, request: Inco
   return registry.register(registration);
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
+/** Judges the headers first, so that nothing of an unknown caller is read. */
+async function admit({ verifier, admin }: OracleServerParts, request: IncomingMessage, limitBytes: number) {
+  const signature = request.headers[PEER_SIGNATURE_HEADER];
+  if (typeof signature !== 'string') {
+    if (!admin || !acceptsBasic(admin, request.headers.authorization)) throw new Fault('UNAUTHORIZED');
+    return { caller: 'admin' as const, body: parsed(await readBody(request, limitBytes)) };
+  }
+  const verified = verifier.verify(signature, request.method!, request.url!);
+  const body = await readBody(request, limitBytes);
+  assertBody(verified, sha256Hex(body));
+  return { caller: { peer: verified.peer }, body: parsed(body) };
+}
+
+async function readBody(request: IncomingMessage, limit = MAX_REGISTRATION_BYTES): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_REGISTRATION_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: MAX_REGISTRATION_BYTES });
+    if (bytes > limit) throw new Fault('BODY_TOO_LARGE', { limit });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
 function parsed(body: Buffer): unknown {
+  if (body.length === 0) return undefined;
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (error) {

@@ -7,6 +7,7 @@
  * ends on SIGTERM, and when the channel to its supervisor closes.
  */
 import { mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -33,7 +34,7 @@ import { createAliasListener, createTelemetryDoor } from './gateway/telemetry-do
 import { createWorkers } from './handler/workers.js';
 import { configFromEnvironment } from './model/environment.js';
 import { type NodeConfig, VERSION } from './model/config.js';
-import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
+import { DEFAULT_CAPACITY_PER_CORE, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
 import { createCommands } from './offload/commands.js';
 import { createForward } from './offload/forward.js';
 import type { MoverOptions } from './offload/move.js';
@@ -43,6 +44,8 @@ import { createPeerRoutes } from './offload/peer-routes.js';
 import { Peers } from './offload/peers.js';
 import { StatusFile } from './offload/status.js';
 import { createTransport } from './offload/transport.js';
+import { Activity } from './report/activity.js';
+import { Reporter } from './report/reporter.js';
 import { Changes } from './session/changes.js';
 import { createSessions } from './session/invoke.js';
 import { WaitingLine } from './session/line.js';
@@ -115,6 +118,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
 
   const line = new WaitingLine({ clock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS });
   const changes = new Changes(clock);
+  const activity = new Activity();
   const status = new StatusFile(join(stateDir, 'offload-status'));
   const offload = new Offload({
     node: name, store, peers: new Peers(createTransport(peerClient, directory)), directory, status, line, changes, clock, ids, log,
@@ -144,7 +148,15 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const gateway = createGateway({
     node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access, telemetry: telemetryDoor,
     health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
-    admin: () => createAdmin({ routes, access, clock, ids, log }), clock, ids, log,
+    admin: () => createAdmin({ routes, access, clock, ids, log }), clock, ids, log, activity,
+  });
+  const reporter = config.oracleUrl === undefined ? undefined : new Reporter({
+    node: name, boot, oracleUrl: config.oracleUrl, peers: peerClient, store, activity, labels: { ...config.labels, level }, stateDir,
+    capacity: config.capacity ?? DEFAULT_CAPACITY_PER_CORE * availableParallelism(), memoryLimitBytes: config.memoryLimitBytes ?? 0,
+    ...(config.capabilities && { capabilities: config.capabilities }),
+    workDone: () => ({ ...deployments.metrics.sum(), inHand: deployments.list().reduce((sum, { inHand }) => sum + inHand, 0) }),
+    accepting: () => directory.isRoot() || status.current === 'accept', onSession: (listener) => changes.onAny(listener),
+    monotonic: () => performance.now(), clock, log,
   });
 
   // What a former life knew of its neighbours, and had begun with them, is taken up before anybody is served.
@@ -158,6 +170,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const aliasUrl = await alias?.listen();
   const sweeping = repeat(() => offload.sweep(), log);
   await agent.start();
+  reporter?.start();
   void passingOn.catchUp();
   tidyAfter(deployments);
   log.info({ url, store: store.kind, why: opened.why }, 'the node is ready');
@@ -166,6 +179,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
     name, url: self.url, aliasUrl, store: { kind: store.kind, url: opened.url, why: opened.why },
     async close() {
       sweeping.end();
+      reporter?.close();
       agent.close();
       passingOn.close();
       await Promise.all([gateway.close(), alias?.close()]);

@@ -13,9 +13,10 @@ const ALLOWED = {
   'runtime/offload': ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session'],
   'runtime/handler': ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session', 'runtime/offload'],
   'runtime/telemetry': ['runtime/model', 'runtime/base'],
-  'runtime/gateway': ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session', 'runtime/offload', 'runtime/handler', 'runtime/telemetry'],
+  'runtime/report': ['runtime/model', 'runtime/base', 'runtime/store'],
+  'runtime/gateway': ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session', 'runtime/offload', 'runtime/handler', 'runtime/telemetry', 'runtime/report'],
   // node.ts and agent.ts: the only files that construct long-lived things.
-  runtime: ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session', 'runtime/offload', 'runtime/handler', 'runtime/telemetry', 'runtime/gateway'],
+  runtime: ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session', 'runtime/offload', 'runtime/handler', 'runtime/telemetry', 'runtime/report', 'runtime/gateway'],
   oracle: ['runtime/model', 'runtime/base'],
   cli: ['runtime/model', 'runtime/base'],
 };

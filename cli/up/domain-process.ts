@@ -116,6 +116,7 @@ export class DomainProcess {
     await writeConfig(state.oracleDir, {
       host, port: domain.oraclePort, domainId: domain.domainId, peerKeyFile: state.peerKeyFile, stateDir: state.oracleDir,
       adminUser: ADMIN_USER, adminPasswordFile: state.passwordFile, inventoryFile: join(dirname(file), 'inventory.yml'),
+      sessionStores: domain.nodes.map(({ store }) => store),
     });
     await Promise.all(this.configs.map((config) => writeConfig(config.stateDir, config)));
     const record: DomainRecord = {

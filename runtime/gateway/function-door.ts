@@ -11,6 +11,7 @@ import { asFault, Fault } from '../model/faults.js';
 import {
   MAX_IN_HAND_PER_FUNCTION, MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES, MAX_STATELESS_BODY_BYTES, MAX_WAIT_MS,
 } from '../model/limits.js';
+import type { Activity } from '../report/activity.js';
 import type { FunctionRequest, FunctionResponse, Worker } from '../session/call.js';
 import type { Invocation, Served, Sessions } from '../session/invoke.js';
 import { type RawHeaders, sendFault, sendFunctionResponse } from './answer.js';
@@ -28,6 +29,8 @@ export interface FunctionDoorParts {
   log: Log;
   /** Milliseconds that only ever grow. */
   monotonic: () => number;
+  /** Told of every stateful request that was served here or sent elsewhere. */
+  activity?: Pick<Activity, 'serve' | 'redirect'>;
   limits?: { statefulBodyBytes?: number; statelessBodyBytes?: number; inHand?: number };
 }
 
@@ -45,7 +48,7 @@ const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 type Watched = Socket & { functionCalls?: Set<FunctionCall> };
 
 export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
-  const { node, sessions, clock, log, monotonic } = parts;
+  const { node, sessions, clock, log, monotonic, activity } = parts;
   const statefulBytes = parts.limits?.statefulBodyBytes ?? MAX_STATEFUL_BODY_BYTES;
   const statelessBytes = parts.limits?.statelessBodyBytes ?? MAX_STATELESS_BODY_BYTES;
   const inHand = parts.limits?.inHand ?? MAX_IN_HAND_PER_FUNCTION;
@@ -172,8 +175,13 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       call.request = { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body };
       const served = await sessions.invoke(invocation);
       if (call.settled) return;
-      if (served.kind === 'moved') sendMoved(call, at, served);
-      else sendServed(call, served);
+      if (served.kind === 'moved') {
+        sendMoved(call, at, served);
+        activity?.redirect(invocation.session);
+      } else {
+        sendServed(call, served);
+        activity?.serve(invocation.session, monotonic() - call.startedMs);
+      }
       settle(call);
       count(call, call.response.statusCode);
     } catch (error) {

@@ -7,7 +7,7 @@ export class FunctionMetrics {
   started = 0;
   private readonly byStatus = new Float64Array(600);
   private readonly byBucket = new Float64Array(BUCKETS_S.length + 1);
-  private totalMs = 0;
+  totalMs = 0;
   private answered = 0;
 
   finish(status: number, tookMs: number): void {
@@ -56,6 +56,16 @@ export class MetricsBook {
     const fresh = new FunctionMetrics();
     this.books.set(name, fresh);
     return fresh;
+  }
+
+  /** Over all functions: requests answered, and the time that they took together. */
+  sum(): { requests: number; tookMs: number } {
+    let [requests, tookMs] = [0, 0];
+    for (const book of this.books.values()) {
+      requests += book.finished;
+      tookMs += book.totalMs;
+    }
+    return { requests, tookMs };
   }
 
   /** @param replicas whether each deployed function runs here. */

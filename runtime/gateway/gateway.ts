@@ -35,6 +35,7 @@ export interface GatewayParts {
   ids: Ids;
   log: Log;
   limits?: FunctionDoorParts['limits'];
+  activity?: FunctionDoorParts['activity'];
   monotonic?: () => number;
 }
 

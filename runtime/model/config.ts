@@ -1,3 +1,5 @@
+import type { NodeCapabilities } from './report.js';
+
 /** Version of this runtime, as `/system/info` and `--version` say it; a test holds it to package.json. */
 export const VERSION = '0.1.0';
 
@@ -45,6 +47,14 @@ export interface NodeConfig {
   peerKeyFile: string;
   /** Deployments that must be loaded before /healthz answers 200. */
   awaitFunctions?: string[];
+  /** Requests that the node can work on at once, as policies count its load; default 16 for each core. */
+  capacity?: number;
+  /** Bytes of sessions from which policies count the store as full; 0 or missing: without a limit. */
+  memoryLimitBytes?: number;
+  /** What an operator knows better than the operating system: cores, model of the processor, GPUs, … */
+  capabilities?: Partial<NodeCapabilities>;
+  /** Execution and transfer time of every stateful request go to the oracle; default false. */
+  performanceSamples?: boolean;
   workers?: {
     /** Worker processes kept warm. */
     spare?: number;

@@ -220,3 +220,27 @@ export const CHUNK_POINTS = 512;
 export const FAN_OUT_MS = 2_000;
 /** What the oracle knows of nodes, replicas and restarts is asked for this often. */
 export const LEARN_EVERY_MS = 2_000;
+/** Sessions that an oracle keeps in its books; the thousand nodes with a thousand each that it is made for, twice over. */
+export const MAX_SESSIONS_OF_DOMAIN = 2_000_000;
+/** Sessions of a failed node stay in the oracle's books for so long. */
+export const SESSION_FORGOTTEN_MS = 10 * 60_000;
+/** Intents that wait for their turn; a policy asks for fewer at a time, an operator's script is told when it asks for more. */
+export const MAX_OPEN_INTENTS = 10_000;
+/** Intents that ended and can still be read back. */
+export const MAX_ENDED_INTENTS = 1_000;
+/** Intents that the oracle carries out at the same time; each is a call to a node that may last as long as a move. */
+export const MAX_RUNNING_INTENTS = 16;
+/** A move that an intent asked for is given up by the oracle after this; the nodes end it by themselves. */
+export const INTENT_DEADLINE_MS = 60_000;
+/** Samples that a node keeps for its next report; older ones are dropped and counted. */
+export const MAX_SAMPLES_PER_REPORT = 10_000;
+/** Sessions in one report that is not full; the others follow in the next. */
+export const MAX_SESSIONS_PER_REPORT = 5_000;
+/** A full report of a node with many sessions. */
+export const MAX_REPORT_BYTES = 64 * 1024 * 1024;
+/** The oracle's policy looks at the domain this often; nodes report at the same pace. */
+export const ORACLE_TICK_MS = 2_000;
+/** Requests that a node works on at once for each core, where nothing else is said: most functions wait more than they compute. */
+export const DEFAULT_CAPACITY_PER_CORE = 16;
+/** A session that an operator moved is left there by the policy for so long. */
+export const PINNED_MS = 10 * 60_000;

@@ -1,0 +1,131 @@
+/** The oracle's API beyond the registry: reports of nodes, intents, and what the books say. */
+import { Fields } from '../runtime/base/fields.js';
+import { Fault } from '../runtime/model/faults.js';
+import { MAX_PAGE, MAX_REPORT_BYTES } from '../runtime/model/limits.js';
+import type { SessionEntry } from './domain.js';
+import type { Wish } from './intents.js';
+import type { Orchestration } from './orchestration.js';
+import type { Registry } from './registry.js';
+import { reportOf } from './report-check.js';
+
+export interface ApiRequest {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  /** Admits an administrator or a peer, reads the body (bounded) and answers who it was. Throws UNAUTHORIZED. */
+  admit(limitBytes: number): Promise<{ caller: 'admin' | { peer: string }; body: unknown }>;
+}
+
+export interface ApiParts {
+  orchestration: Orchestration;
+  registry: Registry;
+  domainId: string;
+}
+
+const PREFIX = '/api/v1';
+const INTENT_BYTES = 64 * 1024;
+const WAIT_MOST_MS = 60_000;
+
+/** Undefined when nothing of it is at the path. */
+export async function answerApi(parts: ApiParts, request: ApiRequest): Promise<unknown> {
+  const { method, path } = request;
+  if (!path.startsWith(`${PREFIX}/`)) return undefined;
+  const [noun, name, what] = path.slice(PREFIX.length + 1).split('/').map(decoded);
+  const isRead = method === 'GET' || method === 'HEAD';
+  if (noun === 'nodes' && name !== undefined && what === 'report' && method === 'POST') return takeReport(parts, request, name);
+  if (noun === 'nodes' && name !== undefined && isRead && (what === 'capabilities' || what === 'health' || what === 'load')) return nodePart(parts, name, what);
+  if (noun === 'intents' && name === undefined && method === 'POST') return submit(parts, request);
+  if ((noun === 'intents' || noun === 'sessions') && isRead) await request.admit(0);
+  if (noun === 'intents' && isRead) return name === undefined ? listIntents(parts, request) : showIntent(parts, name);
+  if (noun === 'sessions' && isRead) return name === undefined ? listSessions(parts, request) : showSession(parts, name);
+  if (noun === 'policy' && isRead && name === undefined) return { name: parts.orchestration.policy.name, about: parts.orchestration.policy.about };
+  return undefined;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** A node reports for itself alone. */
+async function takeReport({ orchestration, registry }: ApiParts, request: ApiRequest, name: string): Promise<unknown> {
+  const { caller, body } = await request.admit(MAX_REPORT_BYTES);
+  if (caller === 'admin' || caller.peer !== name) throw new Fault('FORBIDDEN', { reason: `only node ${name} reports for itself` });
+  const node = registry.find(name);
+  if (!node) throw new Fault('NODE_UNKNOWN', { name, known: registry.list().map((each) => each.name) });
+  return orchestration.report(node, reportOf(body));
+}
+
+function nodePart({ orchestration, registry }: ApiParts, name: string, what: 'capabilities' | 'health' | 'load'): unknown {
+  const node = registry.list().find((each) => each.name === name || each.id === name);
+  if (!node) throw new Fault('NODE_UNKNOWN', { name, known: registry.list().map((each) => each.name) });
+  return { node: node.name, id: node.id, [what]: orchestration.domain.nodes.get(node.name)?.[what] ?? null };
+}
+
+/** `?wait=SECONDS` answers when it has ended, or when the time is over. */
+async function submit({ orchestration, registry }: ApiParts, request: ApiRequest): Promise<unknown> {
+  const { body, caller } = await request.admit(INTENT_BYTES);
+  const fields = new Fields(body);
+  const wish = wishOf(fields);
+  const names = registry.list().map(({ name }) => name);
+  const node = wish.kind === 'migrate' ? wish.to : wish.node;
+  if (!names.includes(node)) throw new Fault('NODE_UNKNOWN', { name: node, known: names });
+  const reason = fields.maybeText('reason') ?? (caller === 'admin' ? 'asked for by an operator' : `asked for by ${caller.peer}`);
+  const intent = orchestration.submit(wish, 'operator', reason);
+  const seconds = Number(request.query.get('wait') ?? 0);
+  return seconds > 0 ? orchestration.settled(intent, Math.min(seconds * 1000, WAIT_MOST_MS)) : intent;
+}
+
+function wishOf(fields: Fields): Wish {
+  const kind = fields.text('kind');
+  if (kind === 'migrate') return { kind, session: fields.session(), to: fields.text('to'), ...(fields.flag('rehome') && { rehome: true }) };
+  if (kind === 'cordon' || kind === 'uncordon') return { kind, node: fields.text('node') };
+  throw new Fault('PARAMETER_INVALID', { name: 'kind', reason: 'use migrate, cordon or uncordon' });
+}
+
+function listIntents({ orchestration }: ApiParts, { query }: ApiRequest): unknown {
+  const state = query.get('state');
+  const intents = orchestration.intents.list().filter((intent) => state === null || intent.state === state);
+  return { intents: intents.slice(0, limitOf(query)) };
+}
+
+function showIntent({ orchestration }: ApiParts, id: string): unknown {
+  const intent = orchestration.intents.find(id);
+  if (!intent) throw new Fault('NOT_FOUND', { path: `${PREFIX}/intents/${id}` });
+  return intent;
+}
+
+/** What the books say; a node itself knows better, but only of its own. */
+function listSessions({ orchestration }: ApiParts, { query }: ApiRequest): unknown {
+  const limit = limitOf(query);
+  const node = query.get('node');
+  const sessions: object[] = [];
+  let total = 0;
+  for (const entry of orchestration.domain.all()) {
+    if (node !== null && entry.current !== node) continue;
+    total += 1;
+    if (sessions.length < limit) sessions.push(viewOf(entry));
+  }
+  return { total, sessions };
+}
+
+function showSession({ orchestration }: ApiParts, id: string): unknown {
+  const entry = orchestration.domain.session(id) ?? orchestration.domain.byLogicalId(id);
+  if (!entry) throw new Fault('NOT_FOUND', { path: `${PREFIX}/sessions/${id}` });
+  return viewOf(entry);
+}
+
+function viewOf({ arrivals, dependencies = {}, ...rest }: SessionEntry): object {
+  return { ...rest, dependencies, arrivals: Object.fromEntries(arrivals) };
+}
+
+function limitOf(query: URLSearchParams): number {
+  const text = query.get('limit');
+  if (text === null) return 100;
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_PAGE) return limit;
+  throw new Fault('PARAMETER_INVALID', { name: 'limit', reason: `it is a whole number from 1 to ${MAX_PAGE}` });
+}

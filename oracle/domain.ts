@@ -1,0 +1,236 @@
+/**
+ * The domain as the nodes report it: who is there, how each is, and where every session lives. One
+ * record a session, from whoever holds it with the highest epoch; bounded, and rebuilt from the reports
+ * after a restart.
+ */
+import { lidOf } from '../runtime/base/ids.js';
+import { MAX_SESSIONS_OF_DOMAIN, PINNED_MS, SESSION_FORGOTTEN_MS } from '../runtime/model/limits.js';
+import type { NodeCapabilities, NodeHealthStatus, NodeLoad, NodeReport, ReportReply, SessionReport } from '../runtime/model/report.js';
+import type { RegisteredNode } from './registry.js';
+import type { DomainView, NodeView, SessionView } from './view.js';
+
+export interface NodeState {
+  boot: string;
+  number: number;
+  accepting: boolean;
+  cordonedByOperator: boolean;
+  cordonedByPolicy: boolean;
+  reportedMs: number;
+  capabilities?: NodeCapabilities;
+  health?: NodeHealthStatus;
+  load: NodeLoad;
+}
+
+/** A session in the oracle's books. */
+export interface SessionEntry extends SessionView {
+  lid: string;
+  /** The move under way is the policy's own. */
+  byPolicy?: boolean;
+  epoch: number;
+  /** Output name → session that receives. */
+  dependencies?: Record<string, string>;
+  arrivals: Map<string, number>;
+}
+
+export type DomainChange =
+  | { kind: 'session'; session: SessionEntry }
+  | { kind: 'gone'; session: SessionEntry }
+  | { kind: 'dependency'; session: SessionEntry }
+  | { kind: 'node'; node: string };
+
+const IDLE: NodeLoad = { capacity: 1, busy: 0, waiting: 0, latencyMs: 0, memoryUsedBytes: 0, memoryLimitBytes: 0 };
+/** Below this an arrival elsewhere is forgotten. */
+const FAINT_PER_SECOND = 0.01;
+
+export class Domain {
+  readonly nodes = new Map<string, NodeState>();
+  private readonly sessions = new Map<string, SessionEntry>();
+  private readonly byLid = new Map<string, SessionEntry>();
+  private readonly at = new Map<string, Set<SessionEntry>>();
+  private readonly away = new Map<string, Set<SessionEntry>>();
+  private readonly roamers = new Set<SessionEntry>();
+  /** Holders that failed: their sessions are kept for a while, so that a return finds them. */
+  private readonly failedMs = new Map<string, number>();
+
+  constructor(private readonly parts: { namespace: string; now: () => number; onChange?(change: DomainChange): void }) {}
+
+  /** Takes a report in. Reports of one node come in order; one that does not follow the last asks for everything. */
+  report(node: string, report: NodeReport): ReportReply {
+    const now = this.parts.now();
+    const known = this.nodes.get(node);
+    const follows = known !== undefined && known.boot === report.boot && known.number + 1 === report.number;
+    const seconds = Math.max(0.1, known ? (now - known.reportedMs) / 1000 : 2);
+    const state: NodeState = {
+      boot: report.boot, number: report.number, accepting: report.accepting, reportedMs: now, load: report.load, health: report.health,
+      cordonedByOperator: known?.cordonedByOperator ?? false, cordonedByPolicy: known?.cordonedByPolicy ?? false,
+      ...((report.capabilities ?? known?.capabilities) && { capabilities: report.capabilities ?? known!.capabilities! }),
+    };
+    this.nodes.set(node, state);
+    this.failedMs.delete(node);
+    if (report.isFull) this.dropMissing(node, report.sessions);
+    for (const session of report.sessions) this.takeSession(node, session, seconds);
+    for (const { id, epoch } of report.gone) this.takeGone(node, id, epoch);
+    for (const { id, requests } of report.astray) this.takeArrival(node, id, requests / seconds);
+    for (const { id, outputs } of report.dependencies) this.takeDependency(id, outputs);
+    this.parts.onChange?.({ kind: 'node', node });
+    return { wantsAll: !follows && !report.isFull };
+  }
+
+  get size(): number {
+    return this.sessions.size;
+  }
+
+  session(id: string): SessionEntry | undefined {
+    return this.sessions.get(id);
+  }
+
+  byLogicalId(lid: string): SessionEntry | undefined {
+    return this.byLid.get(lid);
+  }
+
+  /** In no particular order. */
+  all(): Iterable<SessionEntry> {
+    return this.sessions.values();
+  }
+
+  /** Sessions of nodes that failed long ago are forgotten: whoever returns reports them again. */
+  forget(failed: Iterable<string>): void {
+    const now = this.parts.now();
+    for (const node of failed) {
+      const sinceMs = this.failedMs.get(node);
+      if (sinceMs === undefined) this.failedMs.set(node, now);
+      else if (now - sinceMs > SESSION_FORGOTTEN_MS) for (const entry of this.at.get(node) ?? []) this.remove(entry);
+    }
+  }
+
+  /** Who wanted the node's status to be what it is: a policy never opens what an operator closed. */
+  noteStatus(node: string, isCordoned: boolean, by: 'policy' | 'operator'): void {
+    const state = this.nodes.get(node);
+    if (state && by === 'operator') state.cordonedByOperator = isCordoned;
+    else if (state) state.cordonedByPolicy = isCordoned;
+  }
+
+  /** A move was asked for; until the next word of its holder it counts as under way. */
+  startMove(id: string, byPolicy: boolean): void {
+    const entry = this.sessions.get(id);
+    if (entry) Object.assign(entry, { moving: true, byPolicy });
+  }
+
+  endMove(id: string, done: boolean): void {
+    const entry = this.sessions.get(id);
+    if (!entry) return;
+    entry.moving = false;
+    if (done) entry.movedMs = this.parts.now();
+  }
+
+  /** What a policy sees now. `registered` are parents before children. */
+  view(registered: readonly RegisteredNode[]): DomainView {
+    const nodes = registered.map((each) => this.nodeView(each));
+    const byName = new Map(nodes.map((each) => [each.name, each]));
+    const functions = new Map(registered.map(({ name, functions: list }) => [name, new Set(list)]));
+    return {
+      atMs: this.parts.now(), nodes, node: (name) => byName.get(name),
+      sessionsAt: (name) => this.at.get(name) ?? [], awayFrom: (name) => this.away.get(name) ?? [], roaming: () => this.roamers,
+      canRun: (name, session) => session.functions.every((each) => functions.get(name)?.has(each)),
+    };
+  }
+
+  private nodeView({ name, parent, state }: RegisteredNode): NodeView {
+    const known = this.nodes.get(name);
+    return {
+      name, parent, alive: state === 'alive' && known !== undefined, accepting: known?.accepting ?? false,
+      cordonedByOperator: isByOperator(known), ...(known?.load ?? IDLE),
+    };
+  }
+
+  private takeSession(node: string, report: SessionReport, seconds: number): void {
+    const { id, home, epoch, bytes, functions, requests, busyMs, lastAccessMs, moving } = report;
+    const known = this.sessions.get(id);
+    // The higher epoch is the newer residency; of two with the same one, the word of whoever is still there stands.
+    if (known && (known.epoch > epoch || (known.epoch === epoch && known.current !== node && this.nodes.has(known.current)))) return;
+    if (!known && this.sessions.size >= MAX_SESSIONS_OF_DOMAIN) return;
+    const entry: SessionEntry = known ?? {
+      id, lid: lidOf(id, this.parts.namespace), home, current: node, epoch, bytes, functions, requestsPerSecond: 0, serviceMs: 0, arrivals: new Map(),
+      lastAccessMs, movedMs: undefined, moving,
+    };
+    if (known && (known.current !== node || known.home !== home)) {
+      this.unplace(known);
+      if (known.epoch !== epoch) {
+        known.movedMs = this.parts.now();
+        // What somebody else decided is not undone at the next opportunity.
+        if (!known.byPolicy) known.pinnedUntilMs = known.movedMs + PINNED_MS;
+        known.byPolicy = false;
+      }
+    }
+    const isNews = !known || known.epoch !== epoch || known.current !== node || known.home !== home || known.functions.length !== functions.length;
+    const requestsPerSecond = (entry.requestsPerSecond + requests / seconds) / 2;
+    Object.assign(entry, { home, current: node, epoch, bytes, functions, lastAccessMs, moving, requestsPerSecond });
+    if (requests > 0) entry.serviceMs = busyMs / requests;
+    this.takeArrivalOf(entry, node, requests / seconds);
+    this.sessions.set(id, entry);
+    this.byLid.set(entry.lid, entry);
+    this.place(entry);
+    if (isNews) this.parts.onChange?.({ kind: 'session', session: entry });
+  }
+
+  private takeGone(node: string, id: string, epoch: number): void {
+    const entry = this.sessions.get(id);
+    // Whoever took it over has reported it with a higher epoch, or will.
+    if (entry && entry.current === node && entry.epoch <= epoch) this.remove(entry);
+  }
+
+  private takeArrival(node: string, id: string, perSecond: number): void {
+    const entry = this.sessions.get(id);
+    if (entry) this.takeArrivalOf(entry, node, perSecond);
+  }
+
+  private takeArrivalOf(entry: SessionEntry, node: string, perSecond: number): void {
+    const rate = ((entry.arrivals.get(node) ?? 0) + perSecond) / 2;
+    if (rate < FAINT_PER_SECOND) entry.arrivals.delete(node);
+    else entry.arrivals.set(node, rate);
+    const isRoaming = [...entry.arrivals.keys()].some((name) => name !== entry.home);
+    if (isRoaming) this.roamers.add(entry);
+    else this.roamers.delete(entry);
+  }
+
+  private takeDependency(id: string, outputs: Record<string, string>): void {
+    const entry = this.sessions.get(id);
+    if (!entry || JSON.stringify(entry.dependencies ?? {}) === JSON.stringify(outputs)) return;
+    entry.dependencies = outputs;
+    this.parts.onChange?.({ kind: 'dependency', session: entry });
+  }
+
+  private dropMissing(node: string, reported: readonly SessionReport[]): void {
+    const ids = new Set(reported.map(({ id }) => id));
+    for (const entry of this.at.get(node) ?? []) if (!ids.has(entry.id)) this.remove(entry);
+  }
+
+  private place(entry: SessionEntry): void {
+    addTo(this.at, entry.current, entry);
+    if (entry.current !== entry.home) addTo(this.away, entry.home, entry);
+  }
+
+  private unplace(entry: SessionEntry): void {
+    this.at.get(entry.current)?.delete(entry);
+    this.away.get(entry.home)?.delete(entry);
+  }
+
+  private remove(entry: SessionEntry): void {
+    this.unplace(entry);
+    this.roamers.delete(entry);
+    this.sessions.delete(entry.id);
+    this.byLid.delete(entry.lid);
+    this.parts.onChange?.({ kind: 'gone', session: entry });
+  }
+}
+
+/** A node that rejects although no policy asked for it was told so by somebody, here or at the node itself. */
+function isByOperator(state: NodeState | undefined): boolean {
+  return state !== undefined && (state.cordonedByOperator || (!state.accepting && !state.cordonedByPolicy));
+}
+
+function addTo(sets: Map<string, Set<SessionEntry>>, name: string, entry: SessionEntry): void {
+  const set = sets.get(name);
+  if (set) set.add(entry);
+  else sets.set(name, new Set([entry]));
+}

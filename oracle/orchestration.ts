@@ -1,0 +1,212 @@
+/**
+ * Everything the oracle does beyond knowing who is there: its books, the policy's tick, the queue of
+ * intents and who carries them out, the mirror and the dataset. Nodes serve without any of it.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeAtomically } from '../runtime/base/atomic-file.js';
+import type { Clock, Timer } from '../runtime/base/clock.js';
+import type { PeerClient } from '../runtime/base/http-client.js';
+import { domainNamespace, type Ids, lidOf, pidOf } from '../runtime/base/ids.js';
+import type { Log } from '../runtime/base/log.js';
+import { ORACLE_TICK_MS } from '../runtime/model/limits.js';
+import type { NodeReport, ReportReply } from '../runtime/model/report.js';
+import { Dataset } from './dataset.js';
+import { decide } from './decide.js';
+import { Domain, type DomainChange } from './domain.js';
+import { Executor } from './executor.js';
+import { type Intent, type IntentOrigin, Intents, type Wish } from './intents.js';
+import type { IncomingIntent } from './mirror/keys.js';
+import { Mirror } from './mirror/mirror.js';
+import type { ProxySettings } from './mirror/settings.js';
+import { csvToParquet } from './parquet.js';
+import { policyNamed } from './policy/policies.js';
+import type { PolicySettings } from './policy/settings.js';
+import type { RegisteredNode, Registry } from './registry.js';
+import type { Policy } from './view.js';
+
+export interface OrchestrationParts {
+  domainId: string;
+  stateDir: string;
+  policy: string;
+  policySettings?: Partial<PolicySettings>;
+  proxy?: ProxySettings;
+  registry: Registry;
+  peers: PeerClient;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+}
+
+/** What survives a restart: open intents, and which nodes the policy closed. */
+interface Kept {
+  intents: Intent[];
+  cordonedByPolicy: string[];
+  cordonedByOperator: string[];
+}
+
+const RESTORE_FIRST_MS = 10_000;
+
+export class Orchestration {
+  readonly domain: Domain;
+  readonly intents: Intents;
+  readonly policy: Policy;
+  private readonly executor: Executor;
+  private readonly mirror: Mirror | undefined;
+  private readonly dataset: Dataset | undefined;
+  private readonly namespace: string;
+  private kept: Kept = { intents: [], cordonedByPolicy: [], cordonedByOperator: [] };
+  private saving: Promise<void> = Promise.resolve();
+  private savedText = '';
+  private timer: Timer;
+  private readonly startedMs: number;
+  private closed = false;
+
+  constructor(private readonly parts: OrchestrationParts) {
+    const { domainId, clock, ids, registry, peers, log, proxy } = parts;
+    this.startedMs = clock.now();
+    this.namespace = domainNamespace(domainId);
+    this.policy = policyNamed(parts.policy, parts.policySettings);
+    this.domain = new Domain({ namespace: this.namespace, now: () => clock.now(), onChange: (change) => this.onChange(change) });
+    this.intents = new Intents({ ids, now: () => clock.now(), onChange: () => this.save() });
+    this.executor = new Executor({ intents: this.intents, domain: this.domain, registry, peers, log });
+    if (proxy?.proxy_type === 'Redis') {
+      this.mirror = new Mirror({
+        settings: proxy, domainId, namespace: this.namespace, domain: this.domain, nodes: () => registry.list(), clock, log,
+        onIntent: (intent) => this.takeIncoming(intent),
+        onBadIntent: (key, reason) => log.warn({ intent: key.slice(0, 200), reason }, 'an intent in the mirror was removed'),
+      });
+    }
+    if (proxy?.dataset_settings) {
+      this.dataset = new Dataset({ settings: proxy.dataset_settings, namespace: this.namespace, now: () => clock.now(), log, toParquet: csvToParquet });
+    }
+  }
+
+  async start(): Promise<void> {
+    await this.restore();
+    await this.dataset?.open();
+    // The mirror may come later: who serves and who decides does not wait for it.
+    void this.mirror?.start().catch((error: unknown) => this.parts.log.warn({ reason: (error as Error).message }, 'the mirror could not be opened'));
+    this.tick();
+  }
+
+  /** From a node that is registered. */
+  report(node: RegisteredNode, report: NodeReport): ReportReply {
+    const isNew = !this.domain.nodes.has(node.name);
+    const reply = this.domain.report(node.name, report);
+    if (isNew) this.recall(node.name);
+    this.mirror?.noteReport(node, report);
+    this.dataset?.noteReport(node, report, (session, epoch) => pidOf(lidOf(session, this.namespace), node.id, epoch, this.namespace));
+    return reply;
+  }
+
+  /** A node failed, came back or moved in the tree. */
+  noteNode(node: string): void {
+    this.mirror?.note({ kind: 'node', node });
+  }
+
+  submit(wish: Wish, by: IntentOrigin, reason: string): Intent {
+    if (wish.kind !== 'migrate') this.domain.noteStatus(wish.node, wish.kind === 'cordon', 'operator');
+    const intent = this.intents.submit(wish, by, reason);
+    this.executor.go();
+    return intent;
+  }
+
+  /** Resolves when the intent has ended, or after `ms`. */
+  async settled(intent: Intent, ms: number): Promise<Intent> {
+    const untilMs = this.parts.clock.now() + ms;
+    while ((intent.state === 'waiting' || intent.state === 'running') && this.parts.clock.now() < untilMs) {
+      await new Promise<void>((resolve) => void this.parts.clock.setTimeout(resolve, 20));
+    }
+    return intent;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.parts.clock.clearTimeout(this.timer);
+    await this.mirror?.close();
+    await this.dataset?.close();
+    await this.saving;
+  }
+
+  private tick(): void {
+    const { clock, registry, log } = this.parts;
+    this.timer = clock.setTimeout(() => {
+      try {
+        // After a restart nobody is moved before the nodes have had time to say what they hold.
+        if (clock.now() - this.startedMs >= RESTORE_FIRST_MS) decide({ policy: this.policy, domain: this.domain, registry, intents: this.intents, log });
+        this.save();
+        this.executor.go();
+      } catch (error) {
+        log.error({ reason: String((error as Error)?.stack ?? error) }, 'the policy could not decide');
+      }
+      if (!this.closed) this.tick();
+    }, ORACLE_TICK_MS);
+  }
+
+  private onChange(change: DomainChange): void {
+    this.mirror?.note(change);
+    if (change.kind !== 'session') return;
+    const node = this.parts.registry.find(change.session.current);
+    if (node) this.dataset?.noteSession(change.session, node.id);
+  }
+
+  /** An intent that a tool left in the mirror: ids of its own kind become our names. */
+  private takeIncoming(intent: IncomingIntent): void {
+    const nodes = this.parts.registry.list();
+    const nameOf = (id: string) => nodes.find((node) => node.id === id)?.name;
+    if (intent.kind !== 'migrate') {
+      const node = nameOf(intent.node);
+      if (node === undefined) this.intents.refuse({ kind: intent.kind, node: intent.node }, 'mirror', 'asked for in the mirror', 'no node has this id');
+      else this.submit({ kind: intent.kind, node }, 'mirror', 'asked for in the mirror');
+      return;
+    }
+    const session = this.domain.byLogicalId(intent.lid);
+    const to = intent.nodes.map(nameOf).find((name) => name !== undefined && nodes.find((node) => node.name === name)?.state === 'alive');
+    const wish: Wish = { kind: 'migrate', session: session?.id ?? intent.lid, to: to ?? intent.nodes[0]! };
+    if (!session) this.intents.refuse(wish, 'mirror', 'asked for in the mirror', 'no session has this id');
+    else if (to === undefined) this.intents.refuse(wish, 'mirror', 'asked for in the mirror', 'none of the nodes asked for is there');
+    else this.submit({ ...wish, ...(!this.isOnPath(session.home, to) && { rehome: true }) }, 'mirror', 'asked for in the mirror');
+  }
+
+  /** EDGELESS knows no path: an intent for a node elsewhere in the tree is a re-home. */
+  private isOnPath(home: string, node: string): boolean {
+    for (let at = this.parts.registry.find(home); at; at = at.parent === null ? undefined : this.parts.registry.find(at.parent)) if (at.name === node) return true;
+    return false;
+  }
+
+  // ── What survives a restart ──────────────────────────────────────────────────────────────────
+
+  private get file(): string {
+    return join(this.parts.stateDir, 'intents.json');
+  }
+
+  private async restore(): Promise<void> {
+    try {
+      this.kept = JSON.parse(await readFile(this.file, 'utf8')) as Kept;
+      this.intents.restore(this.kept.intents);
+    } catch {
+      // The first start, or a torn file: whoever still wants something asks again.
+    }
+  }
+
+  /** A node's status from before the restart: who closed it is not what the node itself can say. */
+  private recall(node: string): void {
+    if (this.kept.cordonedByPolicy.includes(node)) this.domain.noteStatus(node, true, 'policy');
+    if (this.kept.cordonedByOperator.includes(node)) this.domain.noteStatus(node, true, 'operator');
+  }
+
+  private save(): void {
+    const cordoned = (pick: (name: string) => boolean | undefined) => [...this.domain.nodes.keys()].filter(pick);
+    const text = JSON.stringify({
+      intents: this.intents.snapshot(),
+      cordonedByPolicy: cordoned((name) => this.domain.nodes.get(name)?.cordonedByPolicy),
+      cordonedByOperator: cordoned((name) => this.domain.nodes.get(name)?.cordonedByOperator),
+    } satisfies Kept);
+    if (text === this.savedText) return;
+    this.savedText = text;
+    this.saving = this.saving.then(() => writeAtomically(this.file, text)).catch((error: unknown) => {
+      this.parts.log.warn({ reason: (error as Error).message }, 'the intents could not be kept');
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import type { Policy } from '../view.js';
+import { Plan } from './plan.js';
+import { bySettings, type PolicySettings } from './settings.js';
+import { busiestFirst, cheapestFirst, type Order, relieve } from './relief.js';
+import { bringHome } from './return.js';
+
+/** Load with hysteresis: up above `high`, back below `low`, and nothing between the two. */
+export function loadAware(given: Partial<PolicySettings> = {}): Policy {
+  return byLoad('load-aware', 'load with hysteresis: above the high mark the busiest sessions go up until the target, below the low mark they come back', busiestFirst, given);
+}
+
+/** The same marks; the victims are those that free most for the bytes they carry. */
+export function cheapestVictim(given: Partial<PolicySettings> = {}): Policy {
+  return byLoad('cheapest-victim', 'as load-aware, but first goes what frees most load for the bytes it carries', cheapestFirst, given);
+}
+
+function byLoad(name: string, about: string, order: Order, given: Partial<PolicySettings>): Policy {
+  const settings = bySettings(given);
+  const { high, target, low } = settings;
+  return {
+    name, about,
+    decide(view) {
+      const plan = new Plan(view, settings);
+      for (const node of view.nodes) {
+        if (node.alive) relieve(plan, node, { from: high, to: target, mark: high, order, reason: 'the node is above its load mark' });
+      }
+      for (const node of view.nodes) bringHome(plan, node, { below: low, mark: target, memoryMark: settings.memoryLow, reason: 'home has room' });
+      return plan.decisions;
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * What a policy gets to see of the domain at one moment: a plain value, or something that looks like
+ * one. The oracle makes it from the nodes' refreshes, the simulator from its own state.
+ */
+
+export interface NodeView {
+  name: string;
+  /** Name of the node above; null at the root. */
+  parent: string | null;
+  alive: boolean;
+  /** Takes sessions: its status is `accept`, and nobody cordoned it. */
+  accepting: boolean;
+  /** Set when an operator cordoned it: a policy leaves such a node's status alone. */
+  cordonedByOperator: boolean;
+  /** Requests it can work on at once. */
+  capacity: number;
+  /** Mean number of requests it worked on at once since the refresh before. */
+  busy: number;
+  /** Requests that were waiting at the last refresh. */
+  waiting: number;
+  /** Mean response time since the refresh before, milliseconds; 0 without requests. */
+  latencyMs: number;
+  memoryUsedBytes: number;
+  /** 0: without a limit. */
+  memoryLimitBytes: number;
+}
+
+export interface SessionView {
+  id: string;
+  home: string;
+  current: string;
+  bytes: number;
+  functions: readonly string[];
+  /** Requests served each second, of late. */
+  requestsPerSecond: number;
+  /** Mean time one of its requests keeps a place of the node's capacity, milliseconds. */
+  serviceMs: number;
+  /** Where its clients asked for it of late: node → requests each second. */
+  arrivals: ReadonlyMap<string, number>;
+  lastAccessMs: number;
+  /** End of its last move, milliseconds since the epoch; undefined when it never moved. */
+  movedMs: number | undefined;
+  /** A move is under way or asked for. */
+  moving: boolean;
+  /** Somebody other than the policy moved it: until then it stays where it was put. */
+  pinnedUntilMs?: number;
+}
+
+export interface DomainView {
+  atMs: number;
+  /** Parents before their children. */
+  nodes: readonly NodeView[];
+  node(name: string): NodeView | undefined;
+  /** Sessions that live there now. */
+  sessionsAt(node: string): Iterable<SessionView>;
+  /** Sessions whose home it is and that live above it: what could come back. */
+  awayFrom(node: string): Iterable<SessionView>;
+  /** Sessions that were asked for elsewhere than at home since the refresh before. */
+  roaming(): Iterable<SessionView>;
+  /** Has the node the functions of the session? */
+  canRun(node: string, session: SessionView): boolean;
+}
+
+/** A wish of a policy. `reason` is a sentence for whoever reads the list of intents. */
+export type Decision =
+  | { kind: 'migrate'; session: string; from: string; to: string; rehome?: boolean; reason: string }
+  | { kind: 'cordon' | 'uncordon'; node: string; reason: string };
+
+export interface Policy {
+  name: string;
+  /** One sentence: what it looks at, what it does. */
+  about: string;
+  /** Pure: the same view gives the same decisions, in order of urgency. */
+  decide(view: DomainView): Decision[];
+}
+
+/** The node and everything above it, the root last. */
+export function pathUp(view: DomainView, name: string): NodeView[] {
+  const path: NodeView[] = [];
+  for (let at = view.node(name); at; at = at.parent === null ? undefined : view.node(at.parent)) path.push(at);
+  return path;
+}
+
+/** Hops between a node and one of its ancestors (or the other way round); undefined when neither is above the other. */
+export function hopsBetween(view: DomainView, one: string, other: string): number | undefined {
+  const up = pathUp(view, one).findIndex(({ name }) => name === other);
+  if (up >= 0) return up;
+  const down = pathUp(view, other).findIndex(({ name }) => name === one);
+  return down >= 0 ? down : undefined;
+}
