@@ -244,3 +244,9 @@ export const ORACLE_TICK_MS = 2_000;
 export const DEFAULT_CAPACITY_PER_CORE = 16;
 /** A session that an operator moved is left there by the policy for so long. */
 export const PINNED_MS = 10 * 60_000;
+/** A log of points that has grown so far goes into the database: some 1.6 million points, a second or two of its work. */
+export const TELEMETRY_LOG_BYTES = 32 * 1024 * 1024;
+/** Points that are acknowledged from memory are written to the log this soon. */
+export const TELEMETRY_WRITE_MS = 20;
+/** Retention and compaction are looked after this often; their units are days. */
+export const TELEMETRY_TIDY_MS = 15 * 60_000;

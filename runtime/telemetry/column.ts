@@ -145,6 +145,10 @@ export class Column {
     return this.chunks.length === 0;
   }
 
+  get bytes(): number {
+    return this.chunks.reduce((bytes, chunk) => bytes + chunk.bytes, 0);
+  }
+
   /** @returns bytes by which the column grew */
   put(atMs: number, value: number): number {
     const last = this.chunks[this.chunks.length - 1];

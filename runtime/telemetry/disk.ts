@@ -26,11 +26,13 @@ export interface Deletion {
 
 export interface Disk {
   /** Undefined when nobody has to wait, because an acknowledgement needs no more than memory. */
-  points(batch: StoredBatch): Promise<void> | undefined;
+  stored(batch: StoredBatch): Promise<void> | undefined;
   analytics(points: readonly KeyedPoint[], storedMs: number): Promise<void> | undefined;
   /** Written after everything before it. */
   deletion(deletion: Deletion): Promise<void>;
   analyticsDeletion(keys: string[], range: Range | undefined): Promise<void>;
+  /** The floor of what is in memory rose. */
+  onFloorRaised(): void;
   /** False as long as nothing is on disk that is not in memory as well. */
   hasPoints(): boolean;
   range(ids: readonly number[], range: Range, limit: number): Promise<ColdPoints>;

@@ -13,6 +13,11 @@ export class NameFilter {
     this.patterns = stars.map(partsOf).filter((parts) => parts.length > 1);
   }
 
+  /** Exactly these names, whatever characters they have. */
+  static of(names: readonly string[]): NameFilter {
+    return new NameFilter(names.map((name) => name.replaceAll('*', '\\*')));
+  }
+
   /** True when only exact names can match, so that they may be looked up. */
   get isExact(): boolean {
     return this.patterns.length === 0;

@@ -52,6 +52,15 @@ export class Points {
     this.shelves.set(OWN, new Shelf(OWN));
   }
 
+  get lastId(): number {
+    return this.nextId - 1;
+  }
+
+  /** Ids up to this one are never given again: points of a series that is gone may still lie somewhere. */
+  reserve(id: number): void {
+    this.nextId = Math.max(this.nextId, id + 1);
+  }
+
   get own(): Shelf {
     return this.shelves.get(OWN)!;
   }

@@ -51,8 +51,8 @@ export class Storage {
   put(points: readonly Point[], owner = OWN): Promise<void> | undefined {
     const batch = this.points.put(points, owner, this.parts.clock.now());
     if (owner === OWN) this.parts.onStored?.(batch);
-    const kept = this.parts.disk?.points(batch);
-    this.points.makeRoom();
+    const kept = this.parts.disk?.stored(batch);
+    if (this.points.makeRoom()) this.parts.disk?.onFloorRaised();
     return kept;
   }
 

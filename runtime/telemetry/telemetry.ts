@@ -1,11 +1,14 @@
 /** A node's telemetry: made by `createTelemetry`, served by the gateway's door, fed by the node's own samples. */
+import { join } from 'node:path';
 import type { Clock, Timer } from '../base/clock.js';
 import type { Directory } from '../base/directory.js';
 import type { PeerClient } from '../base/http-client.js';
 import type { Log } from '../base/log.js';
 import { Asking } from './ask.js';
 import { Cluster } from './cluster.js';
+import { History } from './history.js';
 import { Knowledge } from './knowledge.js';
+import { TELEMETRY_TIDY_MS } from '../model/limits.js';
 import type { Point } from './read-put.js';
 import { peerRoutes, seedRoutes, type TelemetryRoute } from './routes.js';
 import type { TelemetrySettings } from './settings.js';
@@ -29,6 +32,10 @@ export interface Telemetry {
   put(points: readonly Point[]): Promise<void> | undefined;
   /** Forgets what has been in memory for longer than the eviction time. @returns latest values that went */
   evict(): number;
+  /** Everything that was stored before is in the database when it resolves. */
+  settle(): Promise<void>;
+  /** Looks after the age of the history at once. */
+  tidy(): Promise<void>;
   /** Takes up what a former life has kept. */
   start(): Promise<void>;
   close(): Promise<void>;
@@ -42,11 +49,12 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
   const storage = new Storage({ node, settings, clock });
   const knowledge = new Knowledge({ ...parts, isHead: settings.isHead, discovery: settings.discovery });
   const ask = async (url: string, path: string, body: unknown, timeoutMs: number) => (await parts.peers.call(url, 'POST', path, body, undefined, { timeoutMs })).body;
+  const history = settings.history ? new History({ node, folder: join(parts.stateDir, 'telemetry'), storage, settings, clock, log }) : undefined;
   const cluster = new Cluster({ self: node, nodes: () => knowledge.nodes(), replicas: () => knowledge.replicas, ask });
   const asking = new Asking({ storage, cluster, remembered: () => undefined });
   const routeParts = { node, storage, asking, cluster, appCache: settings.appCache, now: () => clock.now() };
   const timers = new Set<Timer>();
-  const every = (ms: number, work: () => void) => {
+  const every = (ms: number, work: () => unknown) => {
     const again = () => {
       const timer = clock.setTimeout(() => {
         timers.delete(timer);
@@ -60,15 +68,21 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
   return {
     routes: [...seedRoutes(routeParts), ...peerRoutes(routeParts)],
     put: (points) => storage.put(points),
+    settle: async () => history?.settle(),
+    tidy: async () => history?.tidy(),
     evict: () => storage.evict(),
     async start() {
       for (const warning of settings.warnings) log.warn({}, warning);
+      await history?.open();
+      storage.disk = history;
       every(EVICT_EVERY_MS, () => storage.evict());
+      if (history) every(TELEMETRY_TIDY_MS, () => history.tidy().catch((error: unknown) => log.warn({ reason: (error as Error).message }, 'the history could not be tidied')));
       knowledge.start();
     },
     async close() {
       for (const timer of timers) clock.clearTimeout(timer);
       knowledge.close();
+      await history?.close();
     },
   };
 }

@@ -1,0 +1,50 @@
+/** What goes between the node and the thread that has the database. */
+import type { ColdGroup, ColdPoints } from './disk.js';
+
+export interface HistoryOptions {
+  folder: string;
+  memoryMb: number;
+}
+
+export interface Applied {
+  /** Greatest time of any point in the database; -1 when it has none. */
+  maxMs: number;
+}
+
+export interface Dimensions {
+  points: number;
+  minMs: number;
+  maxMs: number;
+  /** Time from which on there are about as many points as were asked for. */
+  fromMs: number;
+  files: number;
+}
+
+export interface HistoryCalls {
+  apply: { ask: { segment: number; file: string }; answer: Applied };
+  range: { ask: { ids: Uint32Array; fromMs: number; toMs: number; limit: number }; answer: ColdPoints };
+  aggregate: { ask: { ids: Uint32Array; fromMs: number; toMs: number; bySeries: boolean; bucketMs?: number }; answer: ColdGroup[] };
+  dimensions: { ask: { points: number }; answer: Dimensions };
+  /** Answers in parts: each is a message of its own, the last has none. */
+  load: { ask: { fromMs: number; toMs: number }; answer: undefined };
+  compact: { ask: { minPoints: number }; answer: number };
+  retain: { ask: { beforeMs: number }; answer: number };
+  /** Writes the points to a file, which the asker reads and removes. */
+  export: { ask: { ids: Uint32Array; fromMs: number; toMs: number; format: 'csv' | 'parquet'; names: string; file: string; hot: string }; answer: undefined };
+  close: { ask: undefined; answer: undefined };
+}
+
+export type HistoryCall = keyof HistoryCalls;
+
+export interface CallMessage {
+  id: number;
+  call: HistoryCall;
+  ask: unknown;
+}
+
+export interface AnswerMessage {
+  id: number;
+  answer?: unknown;
+  part?: ColdPoints;
+  error?: string;
+}
