@@ -261,9 +261,9 @@ export function createSessions(options: SessionLayerOptions): Sessions {
 
   /** Commits what the handler came to, under a lease or on a basis. Undefined: refused, and nothing was changed. */
   async function commit(call: Invocation, known: Known, answer: WorkerAnswer, right: Right): Promise<Served | undefined> {
-    const { slot } = known;
+    const { slot, data: former } = known;
     const { writes, effects, response, ttlMs, telemetry } = answer;
-    const commitment: Commitment = { writes, effects };
+    const commitment: Commitment = { writes, former, effects };
     if (right.request) commitment.reply = storedReply(call, right.request, response);
     const dirty = writes.length > 0 || effects.length > 0;
     const { leaseId, basis } = right;

@@ -18,6 +18,8 @@ import {
   type SessionStore, type Snapshot,
 } from './store.js';
 
+type Refusal = (ReleaseReply & { kind: 'refused' })['reason'];
+
 export interface RedisStoreOptions {
   /** Name of the node whose store this is; its keys begin with it, so that nodes may share a Redis. */
   node: string;
@@ -71,11 +73,13 @@ export class RedisStore implements SessionStore {
 
   async release(command: Release, commitment: Commitment): Promise<ReleaseReply> {
     const { session, leaseId, epoch, dirty, ttlMs, basis } = command;
-    return decodeJson(await this.#releases.call([
+    const answer = await this.#releases.call([
       session, `{"id":${JSON.stringify(leaseId)},`, String(epoch), dirty ? '1' : '0', ttlMs === undefined ? '' : String(ttlMs),
       basis ? String(basis.version) : '', basis?.incarnation ?? '', commitment.reply?.key ?? '',
       ...new Changes().commitment(commitment).args,
-    ]) as Buffer);
+    ]) as number | Buffer;
+    if (typeof answer === 'number') return { kind: 'committed', version: answer, epoch };
+    return { kind: 'refused', reason: String(answer) as Refusal };
   }
 
   async depart(command: Depart): Promise<DepartReply & { items?: Item[] }> {

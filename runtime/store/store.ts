@@ -39,6 +39,8 @@ export interface Effect {
 /** Everything that one request commits together. */
 export interface Commitment {
   writes: Write[];
+  /** The data that the writes change, where the caller has it: a store need not look. Then each key is written once at most. */
+  former?: SessionData;
   reply?: StoredReply;
   effects?: Effect[];
 }

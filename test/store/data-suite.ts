@@ -12,12 +12,17 @@ const NASTY = [
 ];
 
 export function dataSuite(bench: Bench): void {
-  const written = async (session: string, ...rounds: Write[][]) => {
+  const write = async (session: string, rounds: Write[][], saysFormer: boolean) => {
     const c = commandsFor(session);
     for (const writes of rounds) {
-      await bench.store.acquire(c.create());
-      await bench.store.release(c.release(), { writes });
+      const { loaded } = await bench.store.acquire(c.create());
+      const isOnce = new Set(writes.map(({ key }) => key)).size === writes.length;
+      const former = saysFormer && isOnce && loaded?.kind === 'whole' ? loaded.data : undefined;
+      await bench.store.release(c.release(), { writes, former });
     }
+  };
+  const written = async (session: string, ...rounds: Write[][]) => {
+    await write(session, rounds, false);
     const slot = await bench.store.slot(session);
     const data = await dataOf(bench.store, session);
     expect(slot!.bytes).to.equal(sizeOf(data));
@@ -47,6 +52,12 @@ export function dataSuite(bench: Bench): void {
   describe('its data', () => {
     for (const [title, rounds, expected] of cases) {
       it(title, async () => { expect(await written(bench.fresh('data'), ...rounds)).to.deep.equal(expected); });
+
+      it(`${title}, and does no other when it is told what was there`, async () => {
+        const session = bench.fresh('data');
+        await write(session, rounds, true);
+        expect(await written(session)).to.deep.equal(expected);
+      });
     }
 
     it('keeps every byte of values, list values and keys', async () => {

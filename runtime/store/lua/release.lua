@@ -1,4 +1,5 @@
 -- Commit: still my lease and my epoch? Then writes, request id with its answer, effects and the lease in one. Takes several at once.
+-- Answers the version of each that is committed, else why it is refused.
 local P, now, at = ARGV[1], ARGV[3], 4
 local answers = {}
 while at <= #ARGV do
@@ -25,9 +26,9 @@ while at <= #ARGV do
     end
   end
   if refusal then
-    local width = {s = 3, d = 2, a = 4, l = 4, r = 4, e = 3, x = 2}
+    local width = {k = 4, s = 3, d = 2, a = 4, l = 4, r = 4, e = 3, x = 2}
     for _ = 1, count do at = at + width[ARGV[at]] end
-    answers[#answers + 1] = '{"kind":"refused","reason":"' .. refusal .. '"}'
+    answers[#answers + 1] = refusal
   else
     if dirty == '1' then version = string.format('%d', version + 1) end
     if newTtl ~= '' then redis.call('HSET', slotKey, 'ttlMs', newTtl) end
@@ -53,7 +54,7 @@ while at <= #ARGV do
       if nextEffect ~= tonumber(formerNext) then redis.call('HSET', slotKey, 'effects', effects, 'nextEffect', nextEffect) end
       if effects > 0 and formerEffects == '0' then redis.call('SADD', P .. 'unfinished', session) end
     end
-    answers[#answers + 1] = '{"kind":"committed","version":' .. version .. ',"epoch":' .. epoch .. '}'
+    answers[#answers + 1] = tonumber(version)
   end
 end
 return answers

@@ -7,7 +7,13 @@ local D, C = P .. 'd:' .. suffix, P .. 'c:' .. suffix
 local INLINE, CHUNK = 4096, 16384
 for _ = 1, count do
   local op, name = ARGV[at], ARGV[at + 1]
-  if op == 's' or op == 'a' or op == 'd' or op == 'l' then
+  if op == 'k' then
+    -- A value over nothing or another value, with the number of bytes by which the session grows.
+    redis.call('HSET', D, name, 'v' .. ARGV[at + 2])
+    bytes = bytes + ARGV[at + 3]
+    if isNoting then redis.call('ZADD', P .. 'nd:' .. session, 0, name) end
+    at = at + 4
+  elseif op == 's' or op == 'a' or op == 'd' or op == 'l' then
     -- What was there: kind, bytes of content, head. A long value is not read for it.
     local kind, size, head, length = nil, 0, nil, nil
     local stored = bytes > INLINE and redis.call('HSTRLEN', D, name) or -1

@@ -12,8 +12,12 @@ export class Changes {
   readonly args: Argument[] = ['0'];
   #count = 0;
 
-  commitment({ writes, reply, effects = [] }: Commitment): this {
-    for (const write of writes) this.write(write);
+  commitment({ writes, former, reply, effects = [] }: Commitment): this {
+    for (const write of writes) {
+      const there = former?.get(write.key);
+      if (former && write.op === 'set' && !Array.isArray(there)) this.#replace(write.key, write.value, there);
+      else this.write(write);
+    }
     if (reply) this.reply(reply);
     for (const { id, body } of effects) this.#add('e', id, body);
     return this;
@@ -42,6 +46,12 @@ export class Changes {
   reply(reply: StoredReply): void {
     const kept = reply.body && reply.body.length <= MAX_KEPT_RESPONSE_BYTES ? reply : { ...reply, body: undefined };
     this.#add('r', reply.key, String(reply.atMs), encodeReply(kept));
+  }
+
+  /** A value where nothing or another value was: by how many bytes the session grows is known here. */
+  #replace(key: string, value: Buffer, there: Buffer | undefined): void {
+    const grown = there ? value.length - there.length : value.length + Buffer.byteLength(key);
+    this.#add('k', key, value, String(grown));
   }
 
   #list(letter: string, key: string, values: Buffer[]): void {
