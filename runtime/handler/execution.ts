@@ -129,8 +129,15 @@ export function execute(target: Target, run: Run, place: Place): Promise<WorkerA
   try {
     const returned = target.invoke(new HandlerRequest(run.request), context);
     if (!isThenable(returned)) return context.answer(returned);
-    return Promise.resolve(returned).then((value) => context.answer(value))
-      .then(undefined, (error: unknown) => fail(context, error, place));
+    return Promise.resolve(returned).then((value) => answerOf(context, value, place), (error: unknown) => fail(context, error, place));
+  } catch (error) {
+    return fail(context, error, place);
+  }
+}
+
+function answerOf(context: ExecutionContext, returned: unknown, place: Place): WorkerAnswer {
+  try {
+    return context.answer(returned);
   } catch (error) {
     return fail(context, error, place);
   }

@@ -97,8 +97,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   changes.onAny((session) => void remembered.take(session));
 
   async function invoke(call: Invocation): Promise<Served> {
-    const isReader = call.worker.kind === 'read-only';
-    const served = (isReader ? undefined : await shortWay(call)) ?? (isReader ? await read(call) : await write(call));
+    const served = call.worker.kind === 'read-only' ? await read(call) : await shortWay(call) ?? await write(call);
     if (served.kind !== 'moved' || !(call.forward || served.hops > MAX_REDIRECTS - 1)) return served;
     return neighbourhood.forward(call, served.to, served.home);
   }
@@ -142,7 +141,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     };
     command.request = requestOf(call);
     if (call.redirectedHome) command.redirected = { home: call.redirectedHome };
-    const served = await fromMemory(call, command.request);
+    const served = await fromMemory(call);
     if (served) return served;
     for (;;) {
       const acquired = await orNewLife(store.acquire(command));
@@ -156,34 +155,31 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   }
 
   /** Nobody has the session, and this process remembers it: the most frequent case, so nothing more than needed is made for it. */
-  async function shortWay(call: Invocation): Promise<Served | undefined> {
+  function shortWay(call: Invocation): Promise<Served | undefined> | undefined {
     const leave = line.enterIfFree(call.session);
-    if (!leave) return undefined;
-    try {
-      return await fromMemory(call, requestOf(call));
-    } finally {
-      leave();
-    }
+    return leave && fromMemory(call, leave);
   }
 
   /**
    * The handler runs on what this process knows from its own last commit, and the store commits only if that is still the
    * present. If not, nothing has happened, and the request goes the long way (the handler runs again).
    */
-  function fromMemory(call: Invocation, request: Acquire['request']): Promise<Served | undefined> | undefined {
-    // Until the store has spoken, nobody knows; and whatever goes wrong, the next request asks it.
-    const known = remembered.take(call.session);
-    if (!known?.slot.functions.includes(call.function) || isGone(call)) return undefined;
-    return known.requests && request && known.requests.has(requestKey(call.function, request.id)) ? undefined : runOn(known, call, request);
-  }
-
-  async function runOn(known: Remembered, call: Invocation, request: Acquire['request']): Promise<Served | undefined> {
-    const { slot, data } = known;
-    const work = new Work(call, new StoredSession(store, slot, { kind: 'whole', data }, node));
-    const answer = await (call.worker.runNow ? call.worker.runNow(work) : call.worker.run(work));
-    checkAnswer(call, slot, answer);
-    const { version, incarnation } = slot;
-    return commit(call, known, answer, { leaseId: '', basis: { version, incarnation }, request });
+  async function fromMemory(call: Invocation, leave?: Leave): Promise<Served | undefined> {
+    try {
+      // Until the store has spoken, nobody knows; and whatever goes wrong, the next request asks it.
+      const known = remembered.take(call.session);
+      if (!known?.slot.functions.includes(call.function) || isGone(call)) return undefined;
+      const request = requestOf(call);
+      if (request && known.requests.has(requestKey(call.function, request.id))) return undefined;
+      const { slot, data } = known;
+      const work = new Work(call, new StoredSession(store, slot, { kind: 'whole', data }, node));
+      const answer = await (call.worker.runNow ? call.worker.runNow(work) : call.worker.run(work));
+      checkAnswer(call, slot, answer);
+      const { version, incarnation } = slot;
+      return await commit(call, known, answer, { leaseId: '', basis: { version, incarnation }, request });
+    } finally {
+      leave?.();
+    }
   }
 
   async function otherwise(call: Invocation, command: Acquire, acquired: Acquired): Promise<Next> {

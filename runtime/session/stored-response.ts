@@ -6,10 +6,13 @@ const PLAIN_DIGEST_CHARS = 128;
 const IS_ASCII = /^[\x20-\x7e]*$/;
 
 export function encodeResponse({ status, headers, body }: FunctionResponse): Buffer {
-  const head = Buffer.from(JSON.stringify({ status, headers }));
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(head.length);
-  return Buffer.concat([length, head, body]);
+  const head = JSON.stringify({ status, headers });
+  const headBytes = Buffer.byteLength(head);
+  const stored = Buffer.allocUnsafe(4 + headBytes + body.length);
+  stored.writeUInt32BE(headBytes, 0);
+  stored.write(head, 4);
+  body.copy(stored, 4 + headBytes);
+  return stored;
 }
 
 export function decodeResponse(stored: Buffer): FunctionResponse {

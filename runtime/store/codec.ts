@@ -27,12 +27,14 @@ export const decodeTally = (row: Buffer): Tally => JSON.parse(row.toString('utf8
 
 /** Layout: time (8 bytes), 1 when there is a body, length of the digest (2 bytes), digest, body. */
 export function encodeReply({ digest, atMs, body }: StoredReply): Buffer {
-  const head = Buffer.alloc(11);
-  const text = Buffer.from(digest, 'utf8');
-  head.writeDoubleBE(atMs, 0);
-  head.writeUInt8(body ? 1 : 0, 8);
-  head.writeUInt16BE(text.length, 9);
-  return Buffer.concat(body ? [head, text, body] : [head, text]);
+  const digestBytes = Buffer.byteLength(digest);
+  const row = Buffer.allocUnsafe(11 + digestBytes + (body ? body.length : 0));
+  row.writeDoubleBE(atMs, 0);
+  row[8] = body ? 1 : 0;
+  row.writeUInt16BE(digestBytes, 9);
+  row.write(digest, 11);
+  body?.copy(row, 11 + digestBytes);
+  return row;
 }
 
 export function decodeReply(key: string, row: Buffer): StoredReply {

@@ -51,35 +51,38 @@ export class RedisStore implements SessionStore {
 
   constructor(private readonly connection: RedisConnection, private readonly options: Pick<RedisStoreOptions, 'node' | 'clock'>) {
     this.#prefix = `${options.node}/`;
-    this.#acquires = new Batch((args) => connection.run('acquire', [...this.#here(), ...args]));
-    this.#releases = new Batch((args) => connection.run('release', [...this.#here(), ...args]));
+    this.#acquires = new Batch(() => this.#here(), (args) => connection.run('acquire', args));
+    this.#releases = new Batch(() => this.#here(), (args) => connection.run('release', args));
   }
 
   async acquire(command: Acquire, { known }: AcquireOptions = {}): Promise<Acquired> {
     const { session, function: name, leaseId, owner, boot, leaseMs, request, redirected, create } = command;
     const lease = { id: leaseId, owner, boot, untilMs: this.options.clock.now() + leaseMs };
     const key = request ? requestKey(name, request.id) : '';
-    const [text, more, cells, chunks] = await this.#acquires.call([
+    return this.#acquires.call((args) => args.push(
       session, name, JSON.stringify(name), JSON.stringify(lease),
       known ? String(known.version) : '', known ? String(known.epoch) : '', known?.incarnation ?? '',
       key, request?.digest ?? '', redirected ? `=${redirected.home}` : '',
       create ? JSON.stringify({ ...create, knownBy: JSON.stringify(create.knownBy), owed: JSON.stringify(create.owed) }) : '',
-    ]) as [Buffer, Buffer?, Buffer[]?, Buffer[]?];
-    const reply = decodeJson<Acquired>(text);
-    if (reply.kind === 'granted') reply.loaded = loadedOf(more!, cells, chunks);
-    if (reply.kind === 'replay') reply.reply = copyOfReply(key, more!);
-    return reply;
+    ), ([text, more, cells, chunks]: [Buffer, Buffer?, Buffer[]?, Buffer[]?]) => {
+      const reply = decodeJson<Acquired>(text);
+      if (reply.kind === 'granted') reply.loaded = loadedOf(more!, cells, chunks);
+      if (reply.kind === 'replay') reply.reply = copyOfReply(key, more!);
+      return reply;
+    });
   }
 
-  async release(command: Release, commitment: Commitment): Promise<ReleaseReply> {
-    const { session, leaseId, epoch, dirty, ttlMs, basis } = command;
-    const answer = await this.#releases.call([
-      session, `{"id":${JSON.stringify(leaseId)},`, String(epoch), dirty ? '1' : '0', ttlMs === undefined ? '' : String(ttlMs),
-      basis ? String(basis.version) : '', basis?.incarnation ?? '', commitment.reply?.key ?? '',
-      ...new Changes().commitment(commitment).args,
-    ]) as number | Buffer;
-    if (typeof answer === 'number') return { kind: 'committed', version: answer, epoch };
-    return { kind: 'refused', reason: String(answer) as Refusal };
+  release({ session, leaseId, epoch, dirty, ttlMs, basis }: Release, commitment: Commitment): Promise<ReleaseReply> {
+    return this.#releases.call((args) => {
+      args.push(
+        session, `{"id":${JSON.stringify(leaseId)},`, String(epoch), dirty ? '1' : '0', ttlMs === undefined ? '' : String(ttlMs),
+        basis ? String(basis.version) : '', basis ? basis.incarnation : '', commitment.reply ? commitment.reply.key : '',
+      );
+      new Changes(args).commitment(commitment);
+    }, (answer: number | Buffer): ReleaseReply => {
+      if (typeof answer === 'number') return { kind: 'committed', version: answer, epoch };
+      return { kind: 'refused', reason: answer.toString() as Refusal };
+    });
   }
 
   async depart(command: Depart): Promise<DepartReply & { items?: Item[] }> {

@@ -6,9 +6,9 @@ const MAX_CALLS = 16;
 const MAX_BYTES = 64 * 1024;
 
 interface Waiting {
-  args: Argument[];
-  resolve: (answer: unknown) => void;
+  resolve: (answer: never) => void;
   reject: (error: unknown) => void;
+  decode: (answer: never) => unknown;
 }
 
 /**
@@ -17,17 +17,28 @@ interface Waiting {
  */
 export class Batch {
   #waiting: Waiting[] = [];
+  #args: Argument[];
   #bytes = 0;
   #isScheduled = false;
   #inFlight = 0;
 
-  /** @param run sends the joined arguments of all calls and answers a list, one answer a call in the same order. */
-  constructor(private readonly run: (args: Argument[]) => Promise<unknown>) {}
+  /**
+   * @param head makes the arguments that come before those of all calls
+   * @param run sends the arguments and answers a list, one answer a call in the same order
+   */
+  constructor(private readonly head: () => Argument[], private readonly run: (args: Argument[]) => Promise<unknown>) {
+    this.#args = [];
+  }
 
-  call(args: Argument[]): Promise<unknown> {
+  /** @param add adds the call's arguments */
+  call<Answer, Result>(add: (args: Argument[]) => void, decode: (answer: Answer) => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#bytes += args.reduce((sum, arg) => sum + arg.length, 0);
-      this.#waiting.push({ args, resolve, reject });
+      if (this.#waiting.length === 0) this.#args = this.head();
+      const args = this.#args;
+      const from = args.length;
+      add(args);
+      for (let at = from; at < args.length; at += 1) this.#bytes += args[at]!.length;
+      this.#waiting.push({ resolve, reject, decode });
       // Nothing is under way, so there is nobody to wait for: the end of the turn would only be later.
       if (this.#inFlight === 0 || this.#waiting.length >= MAX_CALLS || this.#bytes >= MAX_BYTES) return this.#flush();
       if (this.#isScheduled) return undefined;
@@ -46,16 +57,21 @@ export class Batch {
     this.#waiting = [];
     this.#bytes = 0;
     this.#inFlight += 1;
-    const args = calls.length === 1 ? calls[0]!.args : calls.flatMap((call) => call.args);
-    this.run(args).then(
-      (answers) => {
-        this.#inFlight -= 1;
-        for (let index = 0; index < calls.length; index += 1) calls[index]!.resolve((answers as unknown[])[index]);
-      },
-      (error: unknown) => {
-        this.#inFlight -= 1;
-        for (const call of calls) call.reject(error);
-      },
-    );
+    this.run(this.#args).then((answers) => this.#answered(calls, answers as never[]), (error: unknown) => {
+      this.#inFlight -= 1;
+      for (const { reject } of calls) reject(error);
+    });
+  }
+
+  #answered(calls: Waiting[], answers: never[]): void {
+    this.#inFlight -= 1;
+    for (let index = 0; index < calls.length; index += 1) {
+      const { resolve, reject, decode } = calls[index]!;
+      try {
+        resolve(decode(answers[index]!) as never);
+      } catch (error) {
+        reject(error);
+      }
+    }
   }
 }

@@ -7,61 +7,66 @@ import type { Argument } from './connection.js';
 /** Letters by which the scripts know kinds: space.lua (changes), content.lua (names). */
 const LETTERS = { data: 'd', reply: 'r', effect: 'x' } as const;
 
-/** A list of changes: how many, then each with its letter. */
+/** A list of changes, added to arguments: how many, then each with its letter. */
 export class Changes {
-  readonly args: Argument[] = ['0'];
+  readonly #countAt: number;
   #count = 0;
 
-  commitment({ writes, former, reply, effects = [] }: Commitment): this {
+  constructor(readonly args: Argument[] = []) {
+    this.#countAt = args.length;
+    args.push('0');
+  }
+
+  commitment({ writes, former, reply, effects }: Commitment): this {
     for (const write of writes) {
       const there = former?.get(write.key);
       if (former && write.op === 'set' && !Array.isArray(there)) this.#replace(write.key, write.value, there);
       else this.write(write);
     }
     if (reply) this.reply(reply);
-    for (const { id, body } of effects) this.#add('e', id, body);
+    if (effects) for (const { id, body } of effects) this.#counted(this.args.push('e', id, body));
     return this;
   }
 
   item(item: Item): void {
     switch (item.kind) {
-      case 'value': return this.#add('s', item.key, item.value);
+      case 'value': return this.#counted(this.args.push('s', item.key, item.value));
       case 'list': return this.#list(item.more ? 'a' : 'l', item.key, item.values);
-      case 'deleted': return this.#add('d', item.key);
+      case 'deleted': return this.#counted(this.args.push('d', item.key));
       case 'reply': return this.reply(item.reply);
-      case 'effect': return this.#add('e', item.effect.id, item.effect.body);
-      case 'effect-done': return this.#add('x', item.id);
+      case 'effect': return this.#counted(this.args.push('e', item.effect.id, item.effect.body));
+      case 'effect-done': return this.#counted(this.args.push('x', item.id));
     }
   }
 
   write(write: Write): void {
     switch (write.op) {
-      case 'set': return this.#add('s', write.key, write.value);
-      case 'delete': return this.#add('d', write.key);
+      case 'set': return this.#counted(this.args.push('s', write.key, write.value));
+      case 'delete': return this.#counted(this.args.push('d', write.key));
       case 'append': return this.#list('a', write.key, write.values);
       case 'setList': return this.#list('l', write.key, write.values);
     }
   }
 
   reply(reply: StoredReply): void {
-    const kept = reply.body && reply.body.length <= MAX_KEPT_RESPONSE_BYTES ? reply : { ...reply, body: undefined };
-    this.#add('r', reply.key, String(reply.atMs), encodeReply(kept));
+    const kept = reply.body && reply.body.length > MAX_KEPT_RESPONSE_BYTES ? { ...reply, body: undefined } : reply;
+    this.#counted(this.args.push('r', reply.key, String(reply.atMs), encodeReply(kept)));
   }
 
   /** A value where nothing or another value was: by how many bytes the session grows is known here. */
   #replace(key: string, value: Buffer, there: Buffer | undefined): void {
     const grown = there ? value.length - there.length : value.length + Buffer.byteLength(key);
-    this.#add('k', key, value, String(grown));
+    this.#counted(this.args.push('k', key, value, String(grown)));
   }
 
   #list(letter: string, key: string, values: Buffer[]): void {
-    this.#add(letter, key, String(values.length), encodeList(values));
+    this.#counted(this.args.push(letter, key, String(values.length), encodeList(values)));
   }
 
-  #add(...args: Argument[]): void {
-    this.args.push(...args);
+  /** One change more, whose arguments have just been added. */
+  #counted(_length: number): void {
     this.#count += 1;
-    this.args[0] = String(this.#count);
+    this.args[this.#countAt] = String(this.#count);
   }
 }
 
