@@ -22,6 +22,7 @@ import { createPeerSigner, createPeerVerifier } from './base/peer-signature.js';
 import { createAccess } from './gateway/access.js';
 import { createAdmin } from './gateway/admin.js';
 import { createBundles } from './gateway/bundles.js';
+import { createCors } from './gateway/cors.js';
 import { Deployments } from './gateway/deployments.js';
 import { createGateway } from './gateway/gateway.js';
 import { createHealth } from './gateway/health.js';
@@ -149,6 +150,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
     node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access, telemetry: telemetryDoor,
     health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
     admin: () => createAdmin({ routes, access, clock, ids, log }), clock, ids, log, activity,
+    cors: config.cors && config.cors.origins.length > 0 ? createCors({ settings: config.cors, key: peerKey, clock }) : undefined,
   });
   const reporter = config.oracleUrl === undefined ? undefined : new Reporter({
     node: name, boot, oracleUrl: config.oracleUrl, peers: peerClient, store, activity, labels: { ...config.labels, level }, stateDir,

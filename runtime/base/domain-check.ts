@@ -1,4 +1,5 @@
 /** What the parts of a domain file must be together: names, levels, ports and stores. */
+import { corsProblem, type CorsSettings, LOOPBACK_ORIGINS } from '../model/cors.js';
 import type { DomainFile, DomainFileError, DomainNode, PortOptions } from './domain-file.js';
 import type { ReadDomain, ReadNode } from './domain-read.js';
 import type { At } from './domain-values.js';
@@ -40,6 +41,7 @@ class Checker {
     if (basePort) this.isPort(basePort.value, basePort, 'basePort');
     if (oraclePort && this.ports.oraclePort === undefined) this.isPort(oraclePort.value, oraclePort, 'oraclePort');
     if (store) this.checkStore(store);
+    this.checkCors(this.read.cors);
     const oracle = this.ports.oraclePort ?? oraclePort?.value ?? DEFAULT_ORACLE_PORT;
     this.owners.set(oracle, 'the oracle');
     const nodes = root ? this.nodes(root, 0) : [];
@@ -64,15 +66,17 @@ class Checker {
   }
 
   private nodes(node: ReadNode, depth: number, parent?: string): { node: DomainNode; given?: At<number>; at: Place }[] {
-    const { name, port, store, labels } = node;
+    const { name, port, store, labels, cors } = node;
     if (name) this.checkName(name);
     if (depth === this.levels.length) {
       this.fail(node.at, `${name?.value ?? 'this node'} is ${depth + 1} deep, but ${this.read.levelsKey} names only ${depth}: ${this.levels.join(', ')}`);
     }
     if (store) this.checkStore(store);
+    this.checkCors(cors);
     const made: DomainNode = {
       name: name?.value ?? '', level: this.levels[depth] ?? '', ...(parent !== undefined && { parent }), port: 0,
       store: store?.value ?? this.read.store?.value ?? 'auto', labels,
+      cors: cors?.value ?? this.read.cors?.value ?? { origins: [...LOOPBACK_ORIGINS] },
     };
     const below = node.children.flatMap((child) => this.nodes(child, depth + 1, made.name));
     return [{ node: made, given: port, at: port ?? name ?? node.at }, ...below];
@@ -98,6 +102,11 @@ class Checker {
     const first = this.names.get(name.value);
     if (first) this.fail(name, `there is a node ${name.value} already, at ${first.line}:${first.column}`);
     else this.names.set(name.value, name);
+  }
+
+  private checkCors(cors: At<CorsSettings> | undefined): void {
+    const problem = cors && corsProblem(cors.value);
+    if (problem !== undefined) this.fail(cors!, problem);
   }
 
   private checkStore(store: At<string>): void {

@@ -3,6 +3,7 @@
  * Everything that is wrong is found in one reading, each with the line and column where it stands.
  */
 import type { FoundServer, NodeConfig } from '../model/config.js';
+import type { CorsSettings } from '../model/cors.js';
 import { checkTree } from './domain-check.js';
 import { readTree } from './domain-read.js';
 
@@ -15,6 +16,7 @@ export interface DomainNode {
   port: number;
   store: string;
   labels: Record<string, string>;
+  cors: CorsSettings;
 }
 
 export interface DomainFile {
@@ -85,9 +87,9 @@ export interface NodePlaces {
 export function nodeConfigs(domain: DomainFile, places: NodePlaces): NodeConfig[] {
   const { stateDirOf, aliasBasePort: aliasBase, ...shared } = places;
   const urlOf = new Map(domain.nodes.map(({ name, port }) => [name, `http://${places.host}:${port}`]));
-  return domain.nodes.map(({ name, level, parent, port, store, labels }, index) => ({
+  return domain.nodes.map(({ name, level, parent, port, store, labels, cors }, index) => ({
     ...shared, name, level, port, url: urlOf.get(name)!, ...(parent !== undefined && { parentUrl: urlOf.get(parent)! }),
-    domainId: domain.domainId, labels, store, stateDir: stateDirOf(name),
+    domainId: domain.domainId, labels, store, cors, stateDir: stateDirOf(name),
     telemetry: { aliasPort: aliasPortOf(domain, index, aliasBase) },
   }));
 }

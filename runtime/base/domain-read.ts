@@ -3,6 +3,7 @@
  * the tree of nodes below `root`, and the hierarchy of areas as the offloading thesis writes it. YAML and JSON are both read.
  */
 import { isMap, LineCounter, type Node, parseDocument } from 'yaml';
+import type { CorsSettings } from '../model/cors.js';
 import { MAX_TREE_DEPTH } from '../model/limits.js';
 import type { DomainFileError } from './domain-file.js';
 import { HIERARCHY_KEYS, HierarchyReader } from './domain-hierarchy.js';
@@ -15,6 +16,7 @@ export interface ReadNode {
   port?: At<number>;
   store?: At<string>;
   labels: Record<string, string>;
+  cors?: At<CorsSettings>;
   children: ReadNode[];
 }
 
@@ -26,13 +28,14 @@ export interface ReadDomain {
   store?: At<string>;
   basePort?: At<number>;
   oraclePort?: At<number>;
+  cors?: At<CorsSettings>;
   root?: ReadNode;
   /** What stands in the file and is not taken. */
   remarks: DomainFileError[];
 }
 
-const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'root'];
-const NODE_KEYS = ['name', 'port', 'store', 'labels', 'children'];
+const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'root'];
+const NODE_KEYS = ['name', 'port', 'store', 'labels', 'cors', 'children'];
 
 export function readTree(text: string): { read: ReadDomain; errors: DomainFileError[] } {
   const lines = new LineCounter();
@@ -57,7 +60,7 @@ class TreeReader extends ValueReader {
       domain: this.text(values, 'domain'), levelsKey: 'levels',
       levels: this.texts(values, 'levels', 'a level', 'levels is a list of names, the root\'s first: [cloud, city, edge]'),
       store: this.text(values, 'store'), basePort: this.whole(values, 'basePort'), oraclePort: this.whole(values, 'oraclePort'),
-      root: values.has('root') ? this.node(values.get('root')!, 1) : undefined, remarks: [],
+      cors: this.cors(values), root: values.has('root') ? this.node(values.get('root')!, 1) : undefined, remarks: [],
     };
   }
 
@@ -72,7 +75,7 @@ class TreeReader extends ValueReader {
     const children = this.items(values, 'children', 'children is a list of nodes, each with "- name: …"');
     return {
       at: this.at(node, undefined), name: this.text(values, 'name'), port: this.whole(values, 'port'), store: this.text(values, 'store'),
-      labels: this.labels(values), children: children.map((child) => this.node(child, depth + 1)).filter((child) => child !== undefined),
+      labels: this.labels(values), cors: this.cors(values), children: children.map((child) => this.node(child, depth + 1)).filter((child) => child !== undefined),
     };
   }
 }

@@ -1,5 +1,6 @@
 /** The parts of a YAML or JSON document, each with its place; whatever is of another shape or type is refused there. */
 import { isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type YAMLMap } from 'yaml';
+import type { CorsSettings } from '../model/cors.js';
 import type { DomainFileError } from './domain-file.js';
 
 /** A value and where it stands. */
@@ -12,6 +13,8 @@ export interface At<T> {
 /** What a map has, by key. */
 export type Values = Map<string, Node | null>;
 
+const CORS_KEYS = ['origins', 'credentials', 'headers', 'maxAge'];
+const TYPES = { string: 'a text', number: 'a number', boolean: 'true or false' };
 const LABEL = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/;
 const MAX_LABEL_VALUE = 256;
 
@@ -91,6 +94,21 @@ export class ValueReader {
     return undefined;
   }
 
+  /** As it stands; whether its origins are any is checked later. */
+  protected cors(values: Values): At<CorsSettings> | undefined {
+    const node = values.get('cors');
+    const given = node ? this.values(node, CORS_KEYS, 'cors') : undefined;
+    if (!given) return undefined;
+    const list = (key: string) => this.texts(given, key, `one of ${key}`, `${key} is a list of texts`)?.value.map(({ value }) => value);
+    const maxAgeS = this.whole(given, 'maxAge')?.value;
+    const flag = given.get('credentials');
+    const credentials = flag ? this.scalar<boolean>(flag, 'credentials', 'boolean')?.value : undefined;
+    const headers = list('headers');
+    return this.at(node!, {
+      origins: list('origins') ?? [], ...(credentials !== undefined && { credentials }), ...(headers && { headers }), ...(maxAgeS !== undefined && { maxAgeS }),
+    });
+  }
+
   private label(key: Node, value: Node | null): [string, string][] {
     const name = isScalar(key) ? String(key.value) : '';
     if (!LABEL.test(name)) {
@@ -106,11 +124,11 @@ export class ValueReader {
     return [[name, text]];
   }
 
-  private scalar<T extends string | number = string>(node: Node, what: string, type: 'string' | 'number'): At<T> | undefined {
+  private scalar<T extends string | number | boolean = string>(node: Node, what: string, type: keyof typeof TYPES): At<T> | undefined {
     if (this.isAlias(node)) return undefined;
     if (isScalar(node) && typeof node.value === type) return this.at(node, node.value as T);
     const given = isScalar(node) ? ` and not ${JSON.stringify(node.value)}` : '';
-    this.fail(node, `${what} is a ${type === 'string' ? 'text' : 'number'}${given}${type === 'string' && given ? '; put it in quotes' : ''}`);
+    this.fail(node, `${what} is ${TYPES[type]}${given}${type === 'string' && given ? '; put it in quotes' : ''}`);
     return undefined;
   }
 

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Reply } from '../base/reply.js';
+import { breakOff } from '../handler/http-body.js';
 import { Fault } from '../model/faults.js';
 import type { FunctionResponse } from '../session/call.js';
 
@@ -21,26 +22,40 @@ const OWN_HEADERS = new Set([
  * @param raw headers of the gateway, extended by those of the function
  * Throws HANDLER_FAILED, with nothing sent, when the function's status or headers cannot be sent.
  */
-export function sendFunctionResponse(response: ServerResponse, answer: FunctionResponse, raw: RawHeaders, call: { callId: string }): void {
-  const { status, headers, body } = answer;
+export function sendFunctionResponse(
+  response: ServerResponse, answer: FunctionResponse, raw: RawHeaders, call: { callId: string }, hasCors: boolean,
+): void {
+  const { body } = answer;
+  writeFunctionHead(response, answer, raw, call, hasCors);
+  // As a Latin-1 string, byte for byte, a small body leaves in one write with the head; as a buffer it costs a second one.
+  if (body.length <= ONE_WRITE_BYTES) response.end(body.toString('latin1'), 'latin1');
+  else response.end(body);
+}
+
+/** @param hasCors the gateway speaks to browsers for its functions, so what they say themselves about other origins is left out */
+export function writeFunctionHead(
+  response: ServerResponse, answer: FunctionResponse, raw: RawHeaders, call: { callId: string }, hasCors: boolean,
+): void {
+  const { status, headers, body, stream } = answer;
+  let vary = hasCors ? 'Origin' : '';
   const isHead = response.req.method === 'HEAD';
   let length = String(body.length);
   for (const name in headers) {
     const lower = name.toLowerCase();
-    if (!OWN_HEADERS.has(lower)) raw.push(name, headers[name]!);
+    if (hasCors && (lower === 'vary' || lower.startsWith('access-control-'))) {
+      if (lower === 'vary') vary = `${String(headers[name])}, ${vary}`;
+    } else if (!OWN_HEADERS.has(lower)) raw.push(name, headers[name]!);
     // The answer to HEAD may announce the length that GET would have.
     else if (isHead && lower === 'content-length' && body.length === 0) length = String(headers[name]);
   }
-  if (status !== 204 && status !== 304) raw.push('content-length', length);
+  if (hasCors) raw.push('vary', vary);
+  if (status !== 204 && status !== 304 && stream === undefined) raw.push('content-length', length);
   try {
     if (status < 200) throw new RangeError(`The status ${status} is no final answer.`);
     response.writeHead(status, raw as never);
   } catch (cause) {
     throw new Fault('HANDLER_FAILED', { call: call.callId }, { cause });
   }
-  // As a Latin-1 string, byte for byte, a small body leaves in one write with the head; as a buffer it costs a second one.
-  if (body.length <= ONE_WRITE_BYTES) response.end(body.toString('latin1'), 'latin1');
-  else response.end(body);
 }
 
 export type FaultForm = 'json' | 'text';
@@ -55,7 +70,7 @@ export interface FaultOptions {
 
 export function sendFault(response: ServerResponse, fault: Fault, options: FaultOptions = {}): void {
   if (response.headersSent) {
-    response.destroy();
+    breakOff(response);
     return;
   }
   const { form = 'json', layer = 'gateway', extra } = options;
@@ -69,7 +84,7 @@ export function sendFault(response: ServerResponse, fault: Fault, options: Fault
   if (fault.code === 'METHOD_NOT_ALLOWED') raw.push('allow', String(fault.details['allowed']).replaceAll(' or ', ', '));
   const { req } = response;
   // A client that waits for `100 Continue` sends no body any more, so the connection cannot be used for another request.
-  if (!req.complete && req.headers.expect !== undefined) raw.push('connection', 'close');
+  if (!req.complete && (req.headers.expect !== undefined || fault.status === 408)) raw.push('connection', 'close');
   response.writeHead(fault.status, raw as never);
   response.end(body);
 }

@@ -3,11 +3,18 @@ import { ANNOTATIONS, type Deployment } from '../model/config.js';
 import { HANDLER_TIMEOUT_MS } from '../model/limits.js';
 import type { Worker } from '../session/call.js';
 import type { FunctionMetrics } from './function-metrics.js';
+import { timeoutsOf } from './timeouts.js';
 
 export class Deployed {
   readonly name: string;
   readonly isStateful: boolean;
+  /** The request's body goes to the function as it comes. */
+  readonly streams: boolean;
+  /** Of the handler: 0 for ever, which only a stateless one may take. */
   readonly timeoutMs: number;
+  /** Of the client, 0 for ever. */
+  readonly readMs: number;
+  readonly writeMs: number;
   /** Idle time to live of sessions born by this function; 0 for ever. */
   readonly ttlMs: number;
   /** Calls that have not been answered yet. */
@@ -17,7 +24,13 @@ export class Deployed {
   constructor(readonly deployment: Deployment, readonly worker: Worker, readonly metrics: FunctionMetrics) {
     this.name = deployment.service;
     this.isStateful = worker.kind !== 'stateless';
-    this.timeoutMs = numberOf(deployment, ANNOTATIONS.timeoutMs) ?? HANDLER_TIMEOUT_MS;
+    this.streams = worker.streams === true;
+    const { execMs, readMs, writeMs } = timeoutsOf(deployment);
+    const askedMs = numberOf(deployment, ANNOTATIONS.timeoutMs) ?? execMs;
+    // A session cannot be held for ever.
+    this.timeoutMs = askedMs === 0 && this.isStateful ? HANDLER_TIMEOUT_MS : askedMs;
+    this.readMs = readMs;
+    this.writeMs = writeMs;
     this.ttlMs = (numberOf(deployment, ANNOTATIONS.sessionTtl) ?? 0) * 1000;
   }
 

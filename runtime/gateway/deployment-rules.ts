@@ -2,6 +2,7 @@
 import { CONSTRAINT_FORM, isConstraint } from '../base/constraints.js';
 import type { Deployment } from '../model/config.js';
 import { Fault } from '../model/faults.js';
+import { checkTimeouts } from './timeouts.js';
 
 /** A removed function; remembered so that an older deployment does not come back with a node that was down. */
 export interface Removal {
@@ -61,6 +62,7 @@ function deploymentOf(given: Partial<Record<keyof Deployment, unknown>>, service
   for (const field of ['envVars', 'labels', 'annotations'] as const) {
     if (given[field] !== undefined && given[field] !== null) deployment[field] = textsOf(given[field], field);
   }
+  checkTimeouts(deployment);
   for (const field of ['constraints', 'secrets'] as const) {
     if (given[field] !== undefined && given[field] !== null) deployment[field] = listOf(given[field], field);
   }

@@ -1,5 +1,6 @@
 /** One request for a function while it is in hand. Whatever most handlers never look at is made at its first use. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestStream } from '../handler/http-body.js';
 import { Fault } from '../model/faults.js';
 import type { FunctionRequest, WorkerCall } from '../session/call.js';
 import type { Deployed } from './deployed.js';
@@ -9,6 +10,14 @@ export class FunctionCall implements WorkerCall {
   request!: FunctionRequest;
   /** The answer is on its way, or nobody waits for it any more. */
   settled = false;
+  /** Its whole body is awaited. */
+  isReading = false;
+  /** Its body, when it goes to the function as it comes. */
+  body: RequestStream | undefined;
+  /** Since when the client does not take the answer. */
+  stalledSinceMs: number | undefined;
+  /** Since when the handler has it; of the monotonic clock, as all times here. */
+  ranMs: number;
   private control: AbortController | undefined;
   private ended: Fault | undefined;
 
@@ -20,7 +29,9 @@ export class FunctionCall implements WorkerCall {
     readonly startedMs: number,
     private readonly life: string,
     private readonly count: number,
-  ) {}
+  ) {
+    this.ranMs = startedMs;
+  }
 
   get callId(): string {
     return `${this.life}-${this.count.toString(36)}`;
@@ -44,9 +55,24 @@ export class FunctionCall implements WorkerCall {
     return this.control.signal;
   }
 
+  /** What has taken too long, if anything has. */
+  overdue(nowMs: number, overtimeMs: number): Fault | undefined {
+    const { readMs, writeMs } = this.deployed;
+    const readSinceMs = this.isReading ? this.startedMs : this.body?.waitingSinceMs;
+    if (readMs > 0 && readSinceMs !== undefined && nowMs - readSinceMs >= readMs) {
+      return new Fault('REQUEST_TIMEOUT', { limit: readMs, setting: 'read_timeout', layer: 'gateway' });
+    }
+    if (writeMs > 0 && this.stalledSinceMs !== undefined && nowMs - this.stalledSinceMs >= writeMs) {
+      return new Fault('ANSWER_TIMEOUT', { limit: writeMs, setting: 'write_timeout', layer: 'gateway' });
+    }
+    if (this.isReading || this.timeoutMs === 0 || nowMs - this.ranMs < this.timeoutMs + overtimeMs) return undefined;
+    return new Fault('HANDLER_TIMEOUT', { limit: this.timeoutMs, setting: 'exec_timeout', layer: 'gateway' });
+  }
+
   /** Tells the handler to stop; whoever waits for it answers. */
   abort(fault: Fault): void {
     this.ended ??= fault;
+    this.body?.stop(fault);
     this.control?.abort(this.ended);
   }
 }
@@ -56,7 +82,7 @@ export class LazyRequest implements FunctionRequest {
   readonly path: string;
   readonly query: string;
 
-  constructor(private readonly incoming: IncomingMessage, at: FunctionPath, readonly body: Buffer) {
+  constructor(private readonly incoming: IncomingMessage, at: FunctionPath, readonly body: Buffer, readonly stream?: AsyncIterable<Buffer>) {
     this.path = at.path;
     this.query = at.query;
   }

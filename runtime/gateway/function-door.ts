@@ -7,15 +7,18 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
 import { isUuid, type Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
+import { breakOff, leave, mayHaveBody, pour, RequestStream } from '../handler/http-body.js';
 import { asFault, Fault } from '../model/faults.js';
 import {
   MAX_IN_HAND_PER_FUNCTION, MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES, MAX_STATELESS_BODY_BYTES, MAX_WAIT_MS,
+  STREAM_PIECE_BYTES, STREAM_WINDOW_BYTES,
 } from '../model/limits.js';
 import type { Activity } from '../report/activity.js';
 import type { FunctionRequest, FunctionResponse, Worker } from '../session/call.js';
 import type { Invocation, Served, Sessions } from '../session/invoke.js';
-import { type RawHeaders, sendFault, sendFunctionResponse } from './answer.js';
+import { type RawHeaders, sendFault, sendFunctionResponse, writeFunctionHead } from './answer.js';
 import { hasBody, linger, readBody } from './body.js';
+import type { Cors } from './cors.js';
 import type { Deployed } from './deployed.js';
 import { FunctionCall, LazyRequest } from './function-call.js';
 import { type FunctionPath, redirectTo } from './function-path.js';
@@ -27,6 +30,8 @@ export interface FunctionDoorParts {
   clock: Clock;
   ids: Ids;
   log: Log;
+  /** Missing: functions see to it themselves. */
+  cors?: Cors;
   /** Milliseconds that only ever grow. */
   monotonic: () => number;
   /** Told of every stateful request that was served here or sent elsewhere. */
@@ -48,7 +53,7 @@ const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 type Watched = Socket & { functionCalls?: Set<FunctionCall> };
 
 export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
-  const { node, sessions, clock, log, monotonic, activity } = parts;
+  const { node, sessions, clock, log, monotonic, activity, cors } = parts;
   const statefulBytes = parts.limits?.statefulBodyBytes ?? MAX_STATEFUL_BODY_BYTES;
   const statelessBytes = parts.limits?.statelessBodyBytes ?? MAX_STATELESS_BODY_BYTES;
   const inHand = parts.limits?.inHand ?? MAX_IN_HAND_PER_FUNCTION;
@@ -61,8 +66,10 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     calls += 1;
     const call = new FunctionCall(incoming, response, deployed, monotonic(), life, calls);
     begin(call);
+    if (cors !== undefined) cors.admit(incoming, response, at);
     if (deployed.inHand > inHand) refuse(call, new Fault('OVERLOADED', { function: deployed.name, limit: inHand }));
     else if (deployed.isStateful) void stateful(call, at, expects);
+    else if (deployed.streams) streaming(call, at, expects);
     else if (expects || hasBody(incoming)) void statelessWithBody(call, at, expects);
     else stateless(call, new LazyRequest(incoming, at, EMPTY));
   }
@@ -110,11 +117,12 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     const now = monotonic();
     for (const call of running) {
       const { isStateful } = call.deployed;
-      if (now - call.startedMs < call.timeoutMs + OVERTIME_MS + (isStateful ? 2 * MAX_WAIT_MS : 0)) continue;
-      const fault = new Fault('HANDLER_TIMEOUT', { limit: call.timeoutMs });
+      const fault = call.overdue(now, OVERTIME_MS + (isStateful ? 2 * MAX_WAIT_MS : 0));
+      if (fault === undefined) continue;
+      const isInDoubt = isStateful && fault.code === 'HANDLER_TIMEOUT';
       call.abort(fault);
       // Nothing of a stateless call can be in doubt. Of a stateful one only the session layer knows, so its word is awaited.
-      if (!isStateful) refuse(call, fault);
+      if (!isInDoubt) refuse(call, fault);
     }
     sweeping = running.size > 0 ? clock.setTimeout(sweep, SWEEP_MS) : undefined;
   }
@@ -127,8 +135,10 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       log.error({ code, call: call.callId, function: call.function, node, reason: reasonOf(cause ?? error) }, 'a request failed');
     }
     count(call, fault.status);
+    call.body?.stop(fault);
     if (call.response.destroyed) return;
-    sendFault(call.response, fault);
+    if (call.response.headersSent) breakOff(call.response);
+    else sendFault(call.response, fault);
     linger(call.incoming, clock);
   }
 
@@ -148,16 +158,62 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
   }
 
   function finish(call: FunctionCall, response: FunctionResponse): void {
-    if (call.settled) return;
-    sendFunctionResponse(call.response, response, [], call);
+    if (!call.settled) reply(call, response, []);
+  }
+
+  /** The function takes the body as it comes, or leaves it. */
+  function streaming(call: FunctionCall, at: FunctionPath, expects: boolean): void {
+    const { incoming, response } = call;
+    call.body = new RequestStream(incoming, { now: monotonic, begin: () => { if (expects && !response.headersSent) response.writeContinue(); } });
+    stateless(call, new LazyRequest(incoming, at, EMPTY, call.body));
+  }
+
+  // ── Answers ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Throws HANDLER_FAILED, with nothing sent, when it cannot be sent. */
+  function reply(call: FunctionCall, answer: FunctionResponse, raw: RawHeaders): void {
+    if (answer.stream !== undefined || answer.body.length > STREAM_WINDOW_BYTES || call.body !== undefined) {
+      void replyInPieces(call, answer, raw);
+      return;
+    }
+    sendFunctionResponse(call.response, answer, raw, call, cors !== undefined);
     settle(call);
-    count(call, response.status);
+    count(call, answer.status);
+  }
+
+  /** In hand until the client has taken it. */
+  async function replyInPieces(call: FunctionCall, answer: FunctionResponse, raw: RawHeaders): Promise<void> {
+    const { response } = call;
+    const { status, stream = piecesOf(answer.body) } = answer;
+    try {
+      const hasBody = mayHaveBody(response, status);
+      if (!hasBody) leave(stream);
+      writeFunctionHead(response, answer, raw, call, cors !== undefined);
+      if (answer.stream !== undefined) response.flushHeaders();
+      if (hasBody) await pour(response, stream, { stalled: (is) => { call.stalledSinceMs = is ? monotonic() : undefined; } });
+      else response.end();
+      call.body?.stop();
+      if (!settle(call)) return;
+      count(call, status);
+      linger(call.incoming, clock);
+    } catch (error) {
+      leave(stream);
+      refuse(call, error);
+    }
+  }
+
+  async function read(call: FunctionCall, limit: number, expects: boolean): Promise<Buffer> {
+    call.isReading = true;
+    const body = await readBody(call.incoming, call.response, limit, expects);
+    call.isReading = false;
+    call.ranMs = monotonic();
+    return body;
   }
 
   async function statelessWithBody(call: FunctionCall, at: FunctionPath, expects: boolean): Promise<void> {
     let body: Buffer;
     try {
-      body = await readBody(call.incoming, call.response, statelessBytes, expects);
+      body = await read(call, statelessBytes, expects);
     } catch (error) {
       return refuse(call, error);
     }
@@ -170,20 +226,20 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     try {
       if (call.incoming.method === 'OPTIONS' && call.incoming.headers['x-session'] === undefined) return sendOptions(call);
       const invocation = invocationOf(call, at);
-      const { incoming, response } = call;
-      const body = expects || hasBody(incoming) ? await readBody(incoming, response, statefulBytes, expects) : EMPTY;
+      const { incoming } = call;
+      const body = expects || hasBody(incoming) ? await read(call, statefulBytes, expects) : EMPTY;
       call.request = { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body };
       const served = await sessions.invoke(invocation);
       if (call.settled) return;
-      if (served.kind === 'moved') {
-        sendMoved(call, at, served);
-        activity?.redirect(invocation.session);
-      } else {
-        sendServed(call, served);
+      if (served.kind === 'answer') {
+        reply(call, served.response, headersOf(call, served));
         activity?.serve(invocation.session, monotonic() - call.startedMs);
+        return;
       }
+      sendMoved(call, at, served);
+      activity?.redirect(invocation.session);
       settle(call);
-      count(call, call.response.statusCode);
+      count(call, 307);
     } catch (error) {
       refuse(call, error);
     }
@@ -196,23 +252,28 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     count(call, 204);
   }
 
+  function sendMoved({ incoming, response }: FunctionCall, at: FunctionPath, { to, epoch, url, home, hops }: Served & { kind: 'moved' }): void {
+    response.writeHead(307, {
+      location: redirectTo(url, at, home, hops, cors?.markOf(incoming, at)), 'x-session-location': headerText(to), 'x-session-epoch': epoch, 'content-length': 0,
+    });
+    response.end();
+  }
+
   return { serve };
 }
 
-function sendMoved({ response }: FunctionCall, at: FunctionPath, { to, epoch, url, home, hops }: Served & { kind: 'moved' }): void {
-  response.writeHead(307, {
-    location: redirectTo(url, at, home, hops), 'x-session-location': headerText(to), 'x-session-epoch': epoch, 'content-length': 0,
-  });
-  response.end();
-}
-
-function sendServed(call: FunctionCall, served: Served & { kind: 'answer' }): void {
+function headersOf(call: FunctionCall, served: Served & { kind: 'answer' }): RawHeaders {
   const raw: RawHeaders = [
     'x-call-id', call.callId, 'x-session-location', headerText(served.node),
     'x-session-epoch', String(served.epoch), 'x-session-version', String(served.version),
   ];
   if (served.replayed) raw.push('x-session-replayed', 'true');
-  sendFunctionResponse(call.response, served.response, raw, call);
+  return raw;
+}
+
+/** A large body in pieces, so that it shows whether the client takes it. */
+async function* piecesOf(body: Buffer): AsyncIterable<Buffer> {
+  for (let at = 0; at < body.length; at += STREAM_PIECE_BYTES) yield body.subarray(at, at + STREAM_PIECE_BYTES);
 }
 
 /** Names of nodes may have characters that no header can carry. */

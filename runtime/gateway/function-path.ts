@@ -3,6 +3,8 @@
 /** Marks of a redirect of ours, never shown to a function. */
 export const HOME_MARK = 'session-home';
 export const HOPS_MARK = 'session-hops';
+export const ORIGIN_MARK = 'session-origin';
+const ANY_MARK = /session-(?:home|hops|origin)=/;
 export const FUNCTION_PREFIX = '/function/';
 
 export interface FunctionPath {
@@ -13,6 +15,8 @@ export interface FunctionPath {
   query: string;
   redirectedHome?: string;
   hops?: number;
+  /** The page's origin, vouched for by the node that redirected; see cors.ts. */
+  origin?: string;
 }
 
 /** @param url request target that starts with FUNCTION_PREFIX. Never throws. */
@@ -28,12 +32,14 @@ export function parseFunctionPath(url: string): FunctionPath {
     path: url.slice(nameEnd, end),
     query: mark === -1 ? '' : url.slice(mark + 1),
   };
-  return parsed.query.includes('session-ho') ? withoutMarks(parsed) : parsed;
+  return parsed.query !== '' && ANY_MARK.test(parsed.query) ? withoutMarks(parsed) : parsed;
 }
 
 /** Location of the same request at another node, marked as redirected. */
-export function redirectTo(url: string, at: { name: string; path: string; query: string }, home: string, hops: number): string {
-  const marks = `${HOME_MARK}=${encodeURIComponent(home)}&${HOPS_MARK}=${hops}`;
+export function redirectTo(
+  url: string, at: { name: string; path: string; query: string }, home: string, hops: number, origin?: string,
+): string {
+  const marks = `${HOME_MARK}=${encodeURIComponent(home)}&${HOPS_MARK}=${hops}${origin === undefined ? '' : `&${ORIGIN_MARK}=${origin}`}`;
   const query = at.query === '' ? marks : `${at.query}&${marks}`;
   return `${url.replace(/\/+$/, '')}${FUNCTION_PREFIX}${encodeURIComponent(at.name)}${at.path}?${query}`;
 }
@@ -43,6 +49,7 @@ function withoutMarks(parsed: FunctionPath): FunctionPath {
   for (const part of parsed.query.split('&')) {
     if (part.startsWith(`${HOME_MARK}=`)) parsed.redirectedHome = decoded(part.slice(HOME_MARK.length + 1)) || undefined;
     else if (part.startsWith(`${HOPS_MARK}=`)) parsed.hops = hopsOf(part.slice(HOPS_MARK.length + 1));
+    else if (part.startsWith(`${ORIGIN_MARK}=`)) parsed.origin = part.slice(ORIGIN_MARK.length + 1);
     else kept.push(part);
   }
   parsed.query = kept.join('&');

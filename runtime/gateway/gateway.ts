@@ -1,17 +1,18 @@
 /** The node's front: functions and commands straight from node:http, the rest through Express, loaded at its first use. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { Commands } from '../base/reply.js';
 import { asFault, Fault } from '../model/faults.js';
-import { CLOSE_GRACE_MS, MAX_HEADER_BYTES } from '../model/limits.js';
+import { CLOSE_GRACE_MS, HEADERS_CHECK_MS, HEADERS_TIMEOUT_MS, MAX_HEADER_BYTES } from '../model/limits.js';
 import type { Sessions } from '../session/invoke.js';
 import type { Access } from './access.js';
 import { sendFault, sendReply } from './answer.js';
 import { linger } from './body.js';
 import { createCommandDoor } from './command-door.js';
+import type { Cors } from './cors.js';
 import type { Deployments } from './deployments.js';
 import { createFunctionDoor, type FunctionDoorParts } from './function-door.js';
 import { FUNCTION_PREFIX, parseFunctionPath } from './function-path.js';
@@ -34,8 +35,11 @@ export interface GatewayParts {
   clock: Clock;
   ids: Ids;
   log: Log;
+  cors?: Cors;
   limits?: FunctionDoorParts['limits'];
   activity?: FunctionDoorParts['activity'];
+  /** Time for the head of a request, and between two looks for those that do not come. */
+  headers?: { timeoutMs: number; checkMs: number };
   monotonic?: () => number;
 }
 
@@ -51,7 +55,7 @@ export interface Gateway {
 const SWEEP_MS = 20;
 
 export function createGateway(parts: GatewayParts): Gateway {
-  const { node, deployments, clock, log, monotonic = () => performance.now() } = parts;
+  const { node, deployments, clock, log, cors, monotonic = () => performance.now() } = parts;
   const functions = createFunctionDoor({ ...parts, monotonic });
   const commands = createCommandDoor(parts.commands, parts.access);
   let admin: ReturnType<GatewayParts['admin']> | undefined;
@@ -61,6 +65,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   function handle(request: IncomingMessage, response: ServerResponse, expects: boolean): void {
     if (request.url!.startsWith(FUNCTION_PREFIX) && !draining) {
       const at = parseFunctionPath(request.url!);
+      if (cors !== undefined && request.method === 'OPTIONS' && cors.preflight(request, response, at)) return;
       const deployed = deployments.find(at.name);
       if (deployed !== undefined && !commands.has(at.name)) {
         functions.serve(deployed, at, request, response, expects);
@@ -71,10 +76,12 @@ export function createGateway(parts: GatewayParts): Gateway {
   }
 
   async function otherwise(request: IncomingMessage, response: ServerResponse, expects: boolean): Promise<void> {
-    if (draining) throw new Fault('DRAINING', { node });
     request.url = originForm(request.url!);
-    if (request.url.startsWith(FUNCTION_PREFIX)) {
-      const at = parseFunctionPath(request.url);
+    const isFunction = request.url.startsWith(FUNCTION_PREFIX);
+    const at = parseFunctionPath(isFunction ? request.url : FUNCTION_PREFIX);
+    if (isFunction && cors !== undefined) cors.admit(request, response, at);
+    if (draining) throw new Fault('DRAINING', { node });
+    if (isFunction) {
       if (commands.has(at.name)) return commands.serve(at, request, response, expects);
       const deployed = deployments.find(at.name);
       if (deployed) return functions.serve(deployed, at, request, response, expects);
@@ -102,9 +109,12 @@ export function createGateway(parts: GatewayParts): Gateway {
   }
 
   // Keep-alive of node:http as it is (5 s): peers close their idle connections earlier.
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => handle(request, response, false));
+  const { timeoutMs: headersTimeout, checkMs } = parts.headers ?? { timeoutMs: HEADERS_TIMEOUT_MS, checkMs: HEADERS_CHECK_MS };
+  // How long a body may take is its function's business.
+  const times = { headersTimeout, requestTimeout: 0, connectionsCheckingInterval: checkMs };
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, ...times }, (request, response) => handle(request, response, false));
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => handle(request, response, true));
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerMalformed(error, socket));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerMalformed(error, socket, headersTimeout));
 
   return {
     get url() { return url; },
@@ -150,17 +160,23 @@ function listening(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerMalformed(error: NodeJS.ErrnoException, socket: Socket, headersTimeout: number): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const fault = error.code === 'HPE_HEADER_OVERFLOW'
-    ? new Fault('HEADERS_TOO_LARGE', { limit: MAX_HEADER_BYTES })
-    : new Fault('PARAMETER_INVALID', { name: 'request', reason: 'it is not well-formed HTTP/1.1' });
+  const fault = malformation(error.code, headersTimeout);
   const body = JSON.stringify(fault);
   socket.end([
-    `HTTP/1.1 ${fault.status} ${fault.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request'}`,
+    `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status]}`,
     'Connection: close', 'Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`, '', body,
   ].join('\r\n'));
+}
+
+function malformation(code: string | undefined, headersTimeout: number): Fault {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW': return new Fault('HEADERS_TOO_LARGE', { limit: MAX_HEADER_BYTES });
+    case 'ERR_HTTP_REQUEST_TIMEOUT': return new Fault('REQUEST_TIMEOUT', { limit: headersTimeout, setting: 'headers', layer: 'gateway' });
+    default: return new Fault('PARAMETER_INVALID', { name: 'request', reason: 'it is not well-formed HTTP/1.1' });
+  }
 }

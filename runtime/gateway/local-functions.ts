@@ -1,5 +1,6 @@
 /** The functions deployed here as the offload layer calls them: like a client's call, without a socket. */
 import type { Ids } from '../base/ids.js';
+import { leave } from '../handler/http-body.js';
 import { ANNOTATIONS } from '../model/config.js';
 import { Fault } from '../model/faults.js';
 import { DELIVERY_MS } from '../model/limits.js';
@@ -34,6 +35,7 @@ export function createLocalFunctions({ node, deployments, sessions, ids }: Local
     const callId = ids.uuid();
     if (!isStateful || session === undefined) {
       const { response, telemetry } = await worker.run({ function: name, callId, request, signal, timeoutMs });
+      if (response.stream !== undefined) leave(response.stream);
       return { kind: 'answer', response, node, epoch: 0, version: 0, replayed: false, telemetry };
     }
     return sessions().invoke({

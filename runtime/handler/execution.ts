@@ -2,10 +2,11 @@
 import { Fault } from '../model/faults.js';
 import { MAX_TELEMETRY_PER_CALL } from '../model/limits.js';
 import type { FunctionKind, FunctionRequest, SessionAccess, SessionInfo, TelemetryEntry, WorkerAnswer } from '../session/call.js';
+import { AnswerStream } from './answer-stream.js';
 import type { EffectRequest, HandlerContext, LogLevel, Logger } from './context.js';
 import { SessionEdgeDB } from './edgedb.js';
 import { Outbox } from './outbox.js';
-import { HandlerRequest } from './request.js';
+import { HandlerRequest, StreamingRequest } from './request.js';
 import { toResponse } from './response.js';
 
 /** What the run needs from where it runs. */
@@ -21,7 +22,9 @@ export interface Place {
 /** A function as its module exports it, ready to be called. */
 export interface Target {
   readonly kind: FunctionKind;
-  invoke(request: HandlerRequest, context: HandlerContext): unknown;
+  /** It takes a StreamingRequest; missing or false: a HandlerRequest. */
+  readonly streams?: boolean;
+  invoke(request: HandlerRequest & StreamingRequest, context: HandlerContext): unknown;
 }
 
 export interface Run {
@@ -99,12 +102,26 @@ export class ExecutionContext implements HandlerContext {
   /** The answer for what the handler returned. Throws what makes it unsendable. */
   answer(returned: unknown): WorkerAnswer {
     const response = toResponse(returned);
+    if (response.stream !== undefined) this.#stream(response.stream as AnswerStream);
     const writes = this.#db ? this.#db.finish() : NONE as never[];
     // An answer made without data that could not be read must not be committed, even when the handler hid the error.
     if (this.#db?.failure !== undefined) throw this.#db.failure;
     const answer: WorkerAnswer = { response, writes, effects: this.#outbox?.rows ?? NONE as never[], telemetry: this.#telemetry ?? NONE as never[] };
     if (this.#db?.ttlMs !== undefined) answer.ttlMs = this.#db.ttlMs;
     return answer;
+  }
+
+  #stream(stream: AnswerStream): void {
+    if (this.#run.session) {
+      void stream.return().catch(() => undefined);
+      throw new TypeError('A function with a session answers a whole body: what it answers is committed with what it wrote');
+    }
+    stream.onFailure = (error) => this.#failure(error);
+  }
+
+  #failure(error: unknown): Fault {
+    this.#place.log('error', this.callId, 'The function failed while it streamed its answer', { reason: describe(error) });
+    return error instanceof Fault ? error : new Fault('HANDLER_FAILED', { call: this.callId }, { cause: error });
   }
 
   /** Ends the run without an answer; gives what reading the session failed with, if it did: that outweighs what the handler made of it. */
@@ -127,7 +144,8 @@ function loggerOf(place: Place, callId: string): Logger {
 export function execute(target: Target, run: Run, place: Place): Promise<WorkerAnswer> | WorkerAnswer {
   const context = new ExecutionContext(run, place, target.kind === 'read-only');
   try {
-    const returned = target.invoke(new HandlerRequest(run.request), context);
+    const request = target.streams === true ? new StreamingRequest(run.request) : new HandlerRequest(run.request);
+    const returned = target.invoke(request as HandlerRequest & StreamingRequest, context);
     if (!isThenable(returned)) return context.answer(returned);
     return Promise.resolve(returned).then((value) => answerOf(context, value, place), (error: unknown) => fail(context, error, place));
   } catch (error) {

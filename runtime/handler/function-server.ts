@@ -7,6 +7,7 @@ import { asFault, Fault } from '../model/faults.js';
 import { MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES } from '../model/limits.js';
 import type { FunctionRequest, FunctionResponse, Worker } from '../session/call.js';
 import type { Invocation, Sessions } from '../session/invoke.js';
+import { breakOff, leave, mayHaveBody, pour, RequestStream } from './http-body.js';
 
 export interface FunctionServerParts {
   name: string;
@@ -43,8 +44,10 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
       if (request.url === '/_/ready') return await ready(response);
       const client = new AbortController();
       response.once('close', () => client.abort());
-      const { response: answer, headers } = await answerTo(await requestOf(request), callId, client.signal);
-      send(response, answer, { 'x-call-id': callId, ...headers, ...(draining ? { connection: 'close' } : {}) });
+      const { response: answer, headers } = await answerTo(await requestOf(request, worker.streams === true), callId, client.signal);
+      const own = { 'x-call-id': callId, ...headers, ...(draining ? { connection: 'close' } : {}) };
+      if (answer.stream) await sendStream(response, answer, answer.stream, own);
+      else send(response, answer, own);
     } catch (error) {
       refuse(response, asFault(error, callId), callId);
     }
@@ -75,6 +78,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
   function refuse(response: ServerResponse, fault: Fault, callId: string): void {
     const { code, cause = '' } = fault;
     if (fault.status >= 500) log.error({ code, call: callId, function: name, reason: String(cause) }, 'a request failed');
+    if (response.headersSent) breakOff(response);
     if (response.headersSent || response.destroyed) return;
     const headers: Record<string, string> = { 'content-type': 'application/json' };
     if (fault.status === 503) headers['retry-after'] = '1';
@@ -104,13 +108,25 @@ function send(response: ServerResponse, { status, headers, body }: FunctionRespo
   response.end(body);
 }
 
-async function requestOf(incoming: IncomingMessage): Promise<FunctionRequest> {
+async function sendStream(
+  response: ServerResponse, { status, headers }: FunctionResponse, stream: AsyncIterable<Buffer>, own: Record<string, string>,
+): Promise<void> {
+  response.writeHead(status, { ...headers, ...own });
+  response.flushHeaders();
+  if (mayHaveBody(response, status)) return pour(response, stream);
+  leave(stream);
+  response.end();
+}
+
+async function requestOf(incoming: IncomingMessage, streams: boolean): Promise<FunctionRequest> {
   const url = incoming.url ?? '/';
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);
   return {
     method: incoming.method ?? 'GET', path: path === '/' ? '' : path, query: mark < 0 ? '' : url.slice(mark + 1),
-    headers: incoming.headers, body: await bodyOf(incoming),
+    headers: incoming.headers, ...(streams
+      ? { body: Buffer.alloc(0), stream: new RequestStream(incoming, { now: () => performance.now() }) }
+      : { body: await bodyOf(incoming) }),
   };
 }
 

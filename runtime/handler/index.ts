@@ -4,8 +4,8 @@
  */
 export type { EffectRequest, HandlerContext, Logger, LogLevel, ReadOnlyContext, StatelessContext } from './context.js';
 export type { EdgeDB, ReadOnlyEdgeDB } from './edgedb.js';
-export { Offloadable, ReadOnlyOffloadable } from './offloadable.js';
-export type { HandlerRequest } from './request.js';
+export { Offloadable, ReadOnlyOffloadable, Streaming } from './offloadable.js';
+export type { HandlerRequest, StreamingRequest } from './request.js';
 export type { HandlerResponse } from './response.js';
-export { testContext, testRequest, type TestContextOptions, type TestRequestOptions } from './testing/context.js';
+export { testContext, testRequest, testStreamingRequest, type TestContextOptions, type TestRequestOptions } from './testing/context.js';
 export type { Value } from './value.js';

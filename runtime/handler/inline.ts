@@ -40,9 +40,11 @@ async function loadTarget({ service, bundlePath, log }: InlineOptions): Promise<
 
 class InlineWorker implements Worker {
   readonly kind: FunctionKind;
+  readonly streams: boolean;
 
   constructor(private readonly target: Target, private readonly place: Place, private readonly watch: Watch) {
     this.kind = target.kind;
+    this.streams = target.streams === true;
   }
 
   async run(call: WorkerCall): Promise<WorkerAnswer> {
@@ -52,7 +54,8 @@ class InlineWorker implements Worker {
   runNow(call: WorkerCall): Promise<WorkerAnswer> | WorkerAnswer {
     const run = new InlineRun(call);
     const answer = execute(this.target, run, this.place);
-    return isThenable(answer) ? this.watch.over(answer, call, () => run.stop()) : answer;
+    if (isThenable(answer)) return this.watch.over(answer, call, () => run.stop());
+    return answer.response.stream === undefined ? answer : this.watch.stream(answer, call, () => run.stop());
   }
 
   async close(): Promise<void> {}

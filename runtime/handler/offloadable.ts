@@ -2,10 +2,10 @@
  * What a function's module exports. A bundle carries its own copy of these classes, so the runtime
  * recognises them by a brand under a global symbol and never by `instanceof`.
  */
-import type { HandlerContext, ReadOnlyContext } from './context.js';
-import type { HandlerRequest } from './request.js';
+import type { HandlerContext, ReadOnlyContext, StatelessContext } from './context.js';
+import type { HandlerRequest, StreamingRequest } from './request.js';
 
-/** Global symbol of the brand; its value on a class is a FunctionKind. */
+/** Global symbol of the brand; its value on a class is a FunctionKind, or `streaming` for a stateless one that streams. */
 export const KIND = Symbol.for('handler.kind');
 
 /**
@@ -15,7 +15,7 @@ export const KIND = Symbol.for('handler.kind');
  */
 export abstract class Offloadable {
   static readonly [KIND]: string = 'offloadable';
-  /** Returns the answer: see `Answerable` in response.ts for what it may be. */
+  /** Returns the answer: see `toResponse` in response.ts for what it may be. */
   abstract handleOffload(request: HandlerRequest, context: HandlerContext): unknown;
 }
 
@@ -23,4 +23,14 @@ export abstract class Offloadable {
 export abstract class ReadOnlyOffloadable {
   static readonly [KIND]: string = 'read-only';
   abstract handleOffload(request: HandlerRequest, context: ReadOnlyContext): unknown;
+}
+
+/**
+ * A stateless function that takes the body of its request piece by piece, whatever its size. (Every stateless function may
+ * answer with a stream; this is about what comes in.)
+ */
+export abstract class Streaming {
+  static readonly [KIND]: string = 'streaming';
+  /** Returns the answer: see `toResponse` in response.ts for what it may be. `async *handle` streams what it yields. */
+  abstract handle(request: StreamingRequest, context: StatelessContext): unknown;
 }

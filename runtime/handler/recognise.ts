@@ -4,9 +4,9 @@ import type { FunctionKind } from '../session/call.js';
 import type { HandlerContext } from './context.js';
 import type { Target } from './execution.js';
 import { KIND } from './offloadable.js';
-import type { HandlerRequest } from './request.js';
+import type { HandlerRequest, StreamingRequest } from './request.js';
 
-type Method = (request: HandlerRequest, context: HandlerContext) => unknown;
+type Method = (request: HandlerRequest & StreamingRequest, context: HandlerContext) => unknown;
 type Handler = Partial<Record<'handle' | 'handleOffload', Method>> & { constructor?: unknown };
 
 /** Imports a bundle (a file ending in .mjs); two functions of one bundle share no module state. Rejects with whatever is wrong with it. */
@@ -17,8 +17,8 @@ export async function importTarget(path: string, service: string): Promise<Targe
 }
 
 /**
- * The default export (or the export `handler`) is a class that extends Offloadable or ReadOnlyOffloadable, a class with the
- * method `handle`, an instance of one of these, or a plain function. Throws a TypeError saying what is missing.
+ * The default export (or the export `handler`) is a class that extends Offloadable, ReadOnlyOffloadable or Streaming, a class with
+ * the method `handle`, an instance of one of these, or a plain function. Throws a TypeError saying what is missing.
  */
 export function recognise(module: Record<string, unknown>): Target {
   const exported = module['default'] ?? module['handler'];
@@ -42,9 +42,9 @@ function fromFunction(handler: Method): Target {
 
 function fromInstance(handler: Handler): Target {
   const kind = kindOf(handler);
-  if (kind === 'stateless') {
+  if (kind === 'stateless' || kind === 'streaming') {
     if (typeof handler.handle !== 'function') throw new TypeError('the exported handler has no method handle(request, context)');
-    return { kind, invoke: (request, context) => handler.handle!(request, context) };
+    return { kind: 'stateless', streams: kind === 'streaming', invoke: (request, context) => handler.handle!(request, context) };
   }
   if (typeof handler.handleOffload !== 'function') {
     throw new TypeError('the exported class has no method handleOffload(request, context)');
@@ -52,7 +52,7 @@ function fromInstance(handler: Handler): Target {
   return { kind, invoke: (request, context) => handler.handleOffload!(request, context) };
 }
 
-function kindOf(handler: Handler): FunctionKind {
+function kindOf(handler: Handler): FunctionKind | 'streaming' {
   const brand = (handler.constructor as Record<symbol, unknown> | undefined)?.[KIND];
   if (brand === undefined) {
     if (typeof handler.handleOffload === 'function' && typeof handler.handle !== 'function') {
@@ -60,6 +60,6 @@ function kindOf(handler: Handler): FunctionKind {
     }
     return 'stateless';
   }
-  if (brand === 'offloadable' || brand === 'read-only') return brand;
+  if (brand === 'offloadable' || brand === 'read-only' || brand === 'streaming') return brand;
   throw new TypeError(`the class is of an unknown kind ${String(brand)}: it was built with a newer library`);
 }

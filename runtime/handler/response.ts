@@ -1,7 +1,8 @@
 /** Turns what a handler returned into the response of the call. */
 import type { FunctionResponse } from '../session/call.js';
+import { AnswerStream, sourceOf } from './answer-stream.js';
 
-/** A whole answer; `body` may be anything that may be returned by itself. */
+/** A whole answer; `body` may be anything that may be returned by itself, a stream too. */
 export interface HandlerResponse {
   status: number;
   headers?: Record<string, string | number | readonly string[] | undefined>;
@@ -23,12 +24,15 @@ const PARTS = new Set(['status', 'headers', 'body']);
 
 /**
  * undefined and null: 204 without a body. string: 200, text/plain. Buffer, Uint8Array, ArrayBuffer: 200, application/octet-stream.
+ * An async iterable, a generator, a Web or node stream of texts and bytes: 200, application/octet-stream, piece by piece.
  * An object with a numeric `status` and nothing beside `status`, `headers`, `body`: just that answer. Anything else: 200, JSON.
  * Throws a TypeError for what cannot be sent (a status outside 200–599, an invalid header, a value JSON cannot express).
  */
 export function toResponse(value: unknown): FunctionResponse {
   if (value === undefined || value === null) return { status: 204, headers: {}, body: NOTHING };
   if (isResponse(value)) return wholeResponse(value);
+  const source = sourceOf(value);
+  if (source) return { status: 200, headers: { 'content-type': BYTES }, body: NOTHING, stream: new AnswerStream(source) };
   const { body, type } = encodeBody(value);
   return { status: 200, headers: { 'content-type': type }, body };
 }
@@ -46,6 +50,11 @@ function wholeResponse(value: HandlerResponse): FunctionResponse {
   }
   const headers = value.headers === undefined ? {} : cleanHeaders(value.headers);
   if (value.body === undefined || value.body === null) return { status, headers, body: NOTHING };
+  const source = sourceOf(value.body);
+  if (source) {
+    headers['content-type'] ??= BYTES;
+    return { status, headers, body: NOTHING, stream: new AnswerStream(source) };
+  }
   const { body, type } = encodeBody(value.body);
   headers['content-type'] ??= type;
   return { status, headers, body };

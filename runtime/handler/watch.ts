@@ -1,23 +1,33 @@
 /** Ends a run that takes too long, or whose client has gone, without costing the runs that end at once anything. */
 import type { Clock, Timer } from '../base/clock.js';
 import { Fault } from '../model/faults.js';
+import type { WorkerAnswer } from '../session/call.js';
+import { WatchedStream } from './watched-stream.js';
 
 export interface Watched {
   readonly signal: AbortSignal;
+  /** 0 for ever. */
   readonly timeoutMs: number;
 }
 
 interface Guard {
   readonly call: Watched;
   settled: boolean;
+  /** An answer that streams is watched to its end. */
+  stream?: WatchedStream;
   timer?: Timer;
   onAbort?: () => void;
   give(fault: Fault): void;
 }
 
 export interface Watch {
-  /** Settles as `running` does, or earlier with HANDLER_TIMEOUT or CLIENT_GONE; then `stopped` is called. */
-  over<T>(running: Promise<T>, call: Watched, stopped: () => void): Promise<T>;
+  /**
+   * Settles as `running` does, or earlier with HANDLER_TIMEOUT or CLIENT_GONE; then `stopped` is called. An answer that streams is
+   * watched further: `stopped` is also called when its reader leaves.
+   */
+  over(running: Promise<WorkerAnswer>, call: Watched, stopped: () => void): Promise<WorkerAnswer>;
+  /** For an answer that streams and came at once. */
+  stream(answer: WorkerAnswer, call: Watched, stopped: () => void): WorkerAnswer;
 }
 
 /** Runs shorter than this are never watched: making a signal and a timer costs more than many a call. */
@@ -26,6 +36,10 @@ const WATCHED_AFTER_MS = 5;
 /** Timers and abort listeners of all runs that began together are armed together, a little later: most have ended by then. */
 export function createWatch(clock: Clock): Watch {
   let fresh: Guard[] = [];
+
+  function add(guard: Guard): void {
+    if (fresh.push(guard) === 1) clock.setTimeout(armAll, WATCHED_AFTER_MS);
+  }
 
   function armAll(): void {
     const guards = fresh;
@@ -38,8 +52,9 @@ export function createWatch(clock: Clock): Watch {
     if (signal.aborted) return guard.give(new Fault('CLIENT_GONE'));
     guard.onAbort = () => guard.give(new Fault('CLIENT_GONE'));
     signal.addEventListener('abort', guard.onAbort, { once: true });
+    if (timeoutMs === 0) return;
     const leftMs = Math.max(timeoutMs - WATCHED_AFTER_MS, 0);
-    guard.timer = clock.setTimeout(() => guard.give(new Fault('HANDLER_TIMEOUT', { limit: timeoutMs })), leftMs);
+    guard.timer = clock.setTimeout(() => guard.give(new Fault('HANDLER_TIMEOUT', { limit: timeoutMs, setting: 'exec_timeout', layer: 'worker' })), leftMs);
   }
 
   function settle(guard: Guard): boolean {
@@ -52,23 +67,50 @@ export function createWatch(clock: Clock): Watch {
     return true;
   }
 
-  function over<T>(running: Promise<T>, call: Watched, stopped: () => void): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+  function over(running: Promise<WorkerAnswer>, call: Watched, stopped: () => void): Promise<WorkerAnswer> {
+    return new Promise<WorkerAnswer>((resolve, reject) => {
       const guard: Guard = {
         call, settled: false,
         give(fault) {
           if (!settle(guard)) return;
-          reject(fault);
+          if (guard.stream) guard.stream.fail(fault);
+          else reject(fault);
           stopped();
         },
       };
       running.then(
-        (value) => { if (settle(guard)) resolve(value); },
+        (answer) => {
+          if (answer.response.stream !== undefined) {
+            if (guard.settled) void answer.response.stream[Symbol.asyncIterator]().return?.();
+            else resolve(further(guard, answer, stopped));
+          } else if (settle(guard)) resolve(answer);
+        },
         (error: unknown) => { if (settle(guard)) reject(error as Error); },
       );
-      if (fresh.push(guard) === 1) clock.setTimeout(armAll, WATCHED_AFTER_MS);
+      add(guard);
     });
   }
 
-  return { over };
+  function stream(answer: WorkerAnswer, call: Watched, stopped: () => void): WorkerAnswer {
+    const guard: Guard = {
+      call, settled: false,
+      give(fault) {
+        if (!settle(guard)) return;
+        guard.stream!.fail(fault);
+        stopped();
+      },
+    };
+    add(guard);
+    return further(guard, answer, stopped);
+  }
+
+  function further(guard: Guard, answer: WorkerAnswer, stopped: () => void): WorkerAnswer {
+    const { response } = answer;
+    guard.stream = new WatchedStream(response.stream!, (hasLeft) => {
+      if (settle(guard) && hasLeft) stopped();
+    });
+    return { ...answer, response: { ...response, stream: guard.stream } };
+  }
+
+  return { over, stream };
 }

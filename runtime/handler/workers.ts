@@ -55,13 +55,13 @@ export function createWorkers(options: WorkersOptions): Workers {
   }
 
   async function loadTeam(pool: Pool, wanted: Load): Promise<Worker> {
-    const kind = await pool.inspect(wanted).catch((error: unknown) => {
+    const loaded = await pool.inspect(wanted).catch((error: unknown) => {
       throw refusal(wanted.service, error);
     });
-    const team = new Team({ clock, log, pool, most: perFunction, load: wanted, kind });
+    const team = new Team({ clock, log, pool, most: perFunction, load: wanted, loaded });
     teams.add(team);
     return {
-      kind,
+      kind: team.kind, streams: team.streams,
       run: (call) => team.run(call),
       close: async () => {
         await team.close();

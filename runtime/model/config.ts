@@ -1,3 +1,4 @@
+import type { CorsSettings } from './cors.js';
 import type { NodeCapabilities } from './report.js';
 
 /** Version of this runtime, as `/system/info` and `--version` say it; a test holds it to package.json. */
@@ -45,6 +46,8 @@ export interface NodeConfig {
   adminUser: string;
   adminPasswordFile: string;
   peerKeyFile: string;
+  /** None unless given. */
+  cors?: CorsSettings;
   /** Deployments that must be loaded before /healthz answers 200. */
   awaitFunctions?: string[];
   /** Requests that the node can work on at once, as policies count its load; default 16 for each core. */

@@ -1,8 +1,9 @@
 import type { NodeConfig } from './config.js';
+import { corsProblem, type CorsSettings } from './cors.js';
 
 /**
  * A node's configuration from the environment of a container or of a machine of its own: NODE_NAME
- * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID, and secret files
+ * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID CORS_ORIGINS, and secret files
  * `admin-password` and `peer-key` in SECRETS_DIR. Passwords are never read from the environment.
  */
 export function configFromEnvironment(env: Record<string, string | undefined>): NodeConfig {
@@ -15,5 +16,17 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     parentUrl: env.PARENT_URL, oracleUrl: env.ORACLE_URL, domainId: env.DOMAIN_ID ?? 'local', labels: {},
     store: env.STORE_URL ?? 'auto', stateDir, adminUser: 'admin',
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
+    cors: corsOf(env),
   };
+}
+
+function corsOf(env: Record<string, string | undefined>): CorsSettings | undefined {
+  const words = (text = '') => text.split(/[\s,]+/).filter((word) => word !== '');
+  const origins = words(env.CORS_ORIGINS);
+  if (origins.length === 0) return undefined;
+  const settings: CorsSettings = { origins, credentials: env.CORS_CREDENTIALS === 'true', headers: words(env.CORS_HEADERS) };
+  if (env.CORS_MAX_AGE !== undefined) settings.maxAgeS = Number(env.CORS_MAX_AGE);
+  const problem = corsProblem(settings);
+  if (problem !== undefined) throw new Error(`CORS_ORIGINS: ${problem}.`);
+  return settings;
 }

@@ -32,6 +32,7 @@ export const FAULTS = {
   APP_CACHE_OFF: row(404, false, 'Node {node} keeps no application data: start it with APP_CACHE=true.'),
   NOT_FOUND: row(404, false, 'There is nothing at {path}.'),
   METHOD_NOT_ALLOWED: row(405, false, 'Use {allowed} here.'),
+  REQUEST_TIMEOUT: row(408, true, 'The request did not arrive within {limit} ms ({setting}): the {layer} stopped waiting for it.'),
   NODE_REFUSED: row(409, true, 'Node {name} cannot be registered: {reason}.'),
   NO_PARENT: row(409, false, 'Node {node} is the root: it has no parent to offload to.'),
   NOT_ON_PATH: row(409, false, 'Node {node} is not on the path from the session\'s home {home} to the root; a re-home has to be asked for.'),
@@ -64,6 +65,7 @@ export const FAULTS = {
   OVERLOADED: row(503, true, 'Function {function} has {limit} requests in hand already. Try again in a moment.'),
   HISTORY_UNAVAILABLE: row(503, true, 'The history of node {node} does not answer: {reason}.'),
   HANDLER_TIMEOUT: row(504, false, 'The function took longer than {limit} ms and was stopped; nothing was changed.'),
+  HANDLER_TIMEOUT: row(504, false, 'The function took longer than {limit} ms ({setting}) and was stopped by the {layer}; nothing was changed.'),
   NO_CAPACITY: row(507, true, 'No node up to the root takes the session: {reason}.'),
   TELEMETRY_FULL: row(507, false, 'Node {node} has room for {limit} {what}, and no more: delete some, or give it more memory with SIZE.'),
   DEPLOY_FAILED: row(400, false, 'The function {function} could not be loaded: {reason}.'),
@@ -79,6 +81,7 @@ export const FAULTS = {
   SNAPSHOT_DAMAGED: row(409, false, 'The snapshot {name} is damaged: {reason}.'),
   INVENTORY_UNAVAILABLE: row(503, true, 'The inventory cannot do this now: {reason}.'),
   INVENTORY_NOT_WRITTEN: row(507, true, 'The change could not be written to the disk, and nothing was changed: {reason}.'),
+  ANSWER_TIMEOUT: row(499, false, 'The client left the answer waiting for {limit} ms ({setting}): the {layer} broke it off.'),
   CLIENT_GONE: row(499, false, 'The client closed its connection before the answer.'),
 } as const satisfies Record<string, FaultRow>;
 

@@ -30,6 +30,18 @@ export const MAX_WAIT_MS = 10_000;
 export const LEASE_MS = 30_000;
 /** Time a handler has unless its function says otherwise. */
 export const HANDLER_TIMEOUT_MS = 20_000;
+/** A client may keep a node waiting so long for a body, or for the next piece of one that streams, unless the function says otherwise. */
+export const READ_TIMEOUT_MS = 60_000;
+/** A client may leave the bytes of an answer waiting so long, unless the function says otherwise. */
+export const WRITE_TIMEOUT_MS = 60_000;
+/** How long a browser may remember what it was told about other origins. */
+export const CORS_MAX_AGE_S = 600;
+/** A page's request that was redirected has to reach the other node by then, its preflight first. */
+export const CORS_MARK_MS = 60_000;
+/** The head of a request has to be here by then: whoever sends a header a second only wants to hold the connection. */
+export const HEADERS_TIMEOUT_MS = 10_000;
+/** How often connections are looked over for heads that do not come. */
+export const HEADERS_CHECK_MS = 1_000;
 /** A reservation that has not committed by then is given up. */
 export const RESERVATION_MS = 30_000;
 /** The source asks its target this long after a departure that nobody confirmed. */
@@ -60,7 +72,7 @@ export const MAX_PEER_CONNECTIONS = 64;
 export const PEER_IDLE_MS = 4_000;
 /** JSON answers of peers are held in memory; whole sessions come as streams, or as one packet in seed 003's form. */
 export const MAX_PEER_REPLY_BYTES = 512 * 1024 * 1024;
-/** Bodies of stateless functions while they are buffered. */
+/** Body of a stateless function that takes it whole; one that streams has no limit. */
 export const MAX_STATELESS_BODY_BYTES = 64 * 1024 * 1024;
 /** Bodies of commands and of the administration: the largest is a propagated value in base64. */
 export const MAX_COMMAND_BODY_BYTES = 16 * 1024 * 1024;
@@ -89,6 +101,10 @@ export const SUBTREE_WAIT_MS = 30_000;
 export const MAX_TELEMETRY_PER_CALL = 1_000;
 /** One frame between node and worker process: more than any request or answer may hold. */
 export const MAX_FRAME_BYTES = 512 * 1024 * 1024;
+/** Bytes of one stream on their way between node and worker: enough to keep both busy, little enough for thousands of streams. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
+/** One frame of a stream: other calls on the same wire wait no longer than for this. */
+export const STREAM_PIECE_BYTES = 64 * 1024;
 /** A line that a function logs or prints; the rest of it is cut. */
 export const MAX_LOG_LINE_CHARS = 8 * 1024;
 /** Calls of one function in hand at one node; beyond, 503 at once is kinder than a late time-out. */

@@ -12,13 +12,22 @@ export interface FunctionRequest {
   query: string;
   /** Lower-case names, as node:http gives them. */
   headers: Record<string, string | string[] | undefined>;
+  /** Empty when the body comes as a stream. */
   body: Buffer;
+  /** The body as it comes, for a function that streams; to be read once. */
+  stream?: AsyncIterable<Buffer>;
 }
 
 export interface FunctionResponse {
   status: number;
   headers: Record<string, string | string[]>;
+  /** Empty when the body comes as a stream. */
   body: Buffer;
+  /**
+   * The body of a stateless function as it comes; to be read once, or left by its iterator's `return`. It rejects with a fault
+   * as `Worker.run` does; the call's deadline and signal hold until its end.
+   */
+  stream?: AsyncIterable<Buffer>;
 }
 
 /** What a handler may know about its session. */
@@ -76,6 +85,8 @@ export interface WorkerAnswer {
  */
 export interface Worker {
   readonly kind: FunctionKind;
+  /** It takes the body of a request as a stream. */
+  readonly streams?: boolean;
   run(call: WorkerCall): Promise<WorkerAnswer>;
   /** The same, without a promise where the handler needed none: for a small request that is a tenth of its cost. It may throw, too. */
   runNow?(call: WorkerCall): Promise<WorkerAnswer> | WorkerAnswer;

@@ -227,7 +227,7 @@ for (const kind of ['inline', 'thread', 'process']) {
       const worker = await plain(WAITS_FOR_ABORT);
       await answerOf(worker, { path: '/warm' });
       const fault = await faultOf(worker.run(call({ timeoutMs: 20, request: request({ path: '/late' }) })));
-      expect(fault).to.deep.include({ code: 'HANDLER_TIMEOUT', details: { limit: 20 } });
+      expect(fault).to.deep.include({ code: 'HANDLER_TIMEOUT', details: { limit: 20, setting: 'exec_timeout', layer: 'worker' } });
       await lines.having('it was told /late');
       const gone = worker.run(call({ request: request({ path: '/x' }), signal: AbortSignal.abort() }));
       expect(await faultOf(gone)).to.include({ code: 'CLIENT_GONE' });

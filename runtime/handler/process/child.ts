@@ -4,14 +4,15 @@
  * ends when that wire does.
  */
 import { Fault } from '../../model/faults.js';
-import { MAX_LOG_LINE_CHARS } from '../../model/limits.js';
+import { MAX_LOG_LINE_CHARS, STREAM_WINDOW_BYTES } from '../../model/limits.js';
 import type { FunctionRequest, SessionAccess, WorkerAnswer } from '../../session/call.js';
 import type { Stored } from '../edgedb.js';
 import { describe, execute, isThenable, type Place, type Run, type Target } from '../execution.js';
 import { importTarget } from '../recognise.js';
 import { Channel } from './channel.js';
+import { Inflow, Outflow } from './flow.js';
 import {
-  packAnswer, TO_CHILD, TO_NODE, unpackCall, unpackFetched,
+  packAnswer, packBegun, TO_CHILD, TO_NODE, unpackCall, unpackFetched,
   type CallMessage, type Failed, type Fetch, type Fetched, type Line, type Load, type Loaded, type Refused,
 } from './messages.js';
 import type { Unpacker } from './packing.js';
@@ -22,17 +23,30 @@ class Unread extends Error {
   override readonly message = 'The session could not be read';
 }
 
+/** What reading the body of a request fails with when its client has gone. */
+class BodyBroken extends Error {
+  override readonly message = 'The body of the request ended before its end';
+}
+
 class ChildRun implements Run {
   readonly callId: string;
   readonly request: FunctionRequest;
   readonly session: SessionAccess | undefined;
+  /** The request's body, when it comes in pieces. */
+  readonly body: Inflow | undefined;
+  /** The answer's, once it has begun. */
+  stream: Outflow | undefined;
   #abort: AbortController | undefined;
   #questions: Map<number, (fetched: Fetched) => void> | undefined;
   #asked = 0;
 
   constructor(private readonly channel: Channel, private readonly id: number, message: CallMessage) {
     this.callId = message.callId;
-    this.request = message.request;
+    if (message.isStreamed) {
+      const grant = (bytes: number): void => this.channel.send(TO_NODE.grant, this.id, (packer) => packer.u32(bytes));
+      this.body = new Inflow(false, grant, () => undefined);
+    }
+    this.request = this.body ? { ...message.request, stream: this.body } : message.request;
     this.session = message.session && {
       ...message.session,
       fetch: async (key) => (await this.#ask({ key }) as { stored: Stored }).stored,
@@ -46,6 +60,12 @@ class ChildRun implements Run {
 
   abort(): void {
     (this.#abort ??= new AbortController()).abort();
+    this.breakBody();
+    this.stream?.stop();
+  }
+
+  breakBody(): void {
+    this.body?.fail(new BodyBroken());
   }
 
   fetched(fetched: Fetched): void {
@@ -108,6 +128,10 @@ export class Child {
       case TO_CHILD.call: return this.#call(id, unpackCall(payload));
       case TO_CHILD.abort: return this.#runs.get(id)?.abort();
       case TO_CHILD.fetched: return this.#runs.get(id)?.fetched(unpackFetched(payload));
+      case TO_CHILD.grant: return this.#runs.get(id)?.stream?.grant(payload.u32());
+      case TO_CHILD.piece: return this.#runs.get(id)?.body?.push(payload.bytes());
+      case TO_CHILD.ended: return this.#runs.get(id)?.body?.end();
+      case TO_CHILD.broken: return this.#runs.get(id)?.breakBody();
       case TO_CHILD.ping: return this.#channel.send(TO_NODE.pong, id, (packer) => packer.u32(Math.ceil(this.memory() / 1024)));
       case TO_CHILD.load: return void this.#load(id, payload.json<Load>(), true);
       case TO_CHILD.inspect: return void this.#load(id, payload.json<Load>(), false);
@@ -122,7 +146,7 @@ export class Child {
         this.#target = target;
         this.#place = this.#placeWith(service, env);
       }
-      this.#channel.send(TO_NODE.loaded, id, (packer) => packer.json({ kind: target.kind } satisfies Loaded));
+      this.#channel.send(TO_NODE.loaded, id, (packer) => packer.json({ kind: target.kind, streams: target.streams === true } satisfies Loaded));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#channel.send(TO_NODE.refused, id, (packer) => packer.json({ reason, stack: describe(error) } satisfies Refused));
@@ -143,8 +167,23 @@ export class Child {
   }
 
   #answer(id: number, answer: WorkerAnswer): void {
+    if (answer.response.stream !== undefined) return this.#stream(id, answer, answer.response.stream);
     this.#channel.send(TO_NODE.answer, id, (packer) => packAnswer(packer, answer));
     this.#runs.delete(id);
+  }
+
+  #stream(id: number, answer: WorkerAnswer, stream: AsyncIterable<Buffer>): void {
+    const run = this.#runs.get(id)!;
+    this.#channel.send(TO_NODE.begun, id, (packer) => packBegun(packer, answer));
+    run.stream = new Outflow(stream, STREAM_WINDOW_BYTES, {
+      piece: (bytes) => this.#channel.send(TO_NODE.piece, id, (packer) => packer.bytes(bytes)),
+      ended: () => {
+        this.#runs.delete(id);
+        this.#channel.send(TO_NODE.ended, id);
+      },
+      failed: (error) => this.#fail(id, error),
+    });
+    if (run.signal.aborted) run.stream.stop();
   }
 
   #fail(id: number, error: unknown): void {

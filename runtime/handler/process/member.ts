@@ -1,7 +1,6 @@
 /** One worker process or thread as its node sees it. */
 import type { Clock } from '../../base/clock.js';
 import { LOAD_TIMEOUT_MS, WORKER_MEMORY_BESIDE_MB } from '../../model/limits.js';
-import type { FunctionKind } from '../../session/call.js';
 import type { FunctionLine } from '../log.js';
 import { Channel } from './channel.js';
 import type { Host, StartHost } from './host.js';
@@ -59,7 +58,7 @@ export class Member {
   listener: Listener | undefined;
   readonly #host: Host;
   readonly #channel: Channel;
-  #loading: { resolve(kind: FunctionKind): void; reject(error: Error): void } | undefined;
+  #loading: { resolve(loaded: Loaded): void; reject(error: Error): void } | undefined;
   #dead = false;
   #halves = 0;
   #reason: string | undefined;
@@ -105,14 +104,14 @@ export class Member {
   }
 
   /** Dedicates the process to a function. Rejects with LoadRefused, or another error when it died over it. */
-  async dedicate(load: Load): Promise<FunctionKind> {
-    const kind = await this.#loadAs(TO_CHILD.load, load);
+  async dedicate(load: Load): Promise<Loaded> {
+    const loaded = await this.#loadAs(TO_CHILD.load, load);
     this.loadedAtMs = this.options.clock.now();
-    return kind;
+    return loaded;
   }
 
   /** Finds out what a function's module exports, without running calls. */
-  inspect(load: Load): Promise<FunctionKind> {
+  inspect(load: Load): Promise<Loaded> {
     return this.#loadAs(TO_CHILD.inspect, load);
   }
 
@@ -149,11 +148,11 @@ export class Member {
     return this.#gone;
   }
 
-  async #loadAs(type: number, load: Load): Promise<FunctionKind> {
+  async #loadAs(type: number, load: Load): Promise<Loaded> {
     const { clock } = this.options;
     const timer = clock.setTimeout(() => this.kill(`it did not finish loading within ${LOAD_TIMEOUT_MS} ms`), LOAD_TIMEOUT_MS);
     try {
-      return await new Promise<FunctionKind>((resolve, reject) => {
+      return await new Promise<Loaded>((resolve, reject) => {
         if (this.#dead) return reject(new Error('it had died'));
         this.#loading = { resolve, reject };
         this.send(type, 0, (packer) => packer.json(load));
@@ -168,7 +167,7 @@ export class Member {
     this.pingedAtMs = undefined;
     this.stalled = false;
     switch (type) {
-      case TO_NODE.loaded: return this.#loading?.resolve(payload.json<Loaded>().kind);
+      case TO_NODE.loaded: return this.#loading?.resolve(payload.json<Loaded>());
       case TO_NODE.refused: return this.#loading?.reject(new LoadRefused(payload.json<Refused>()));
       case TO_NODE.log: return this.options.log(cleanLine(payload.json<Line>()));
       case TO_NODE.pong:

@@ -7,8 +7,12 @@ import type { Effect, SessionData, Write } from '../../store/store.js';
 import type { FunctionLine } from '../log.js';
 import type { Packer, Unpacker } from './packing.js';
 
-export const TO_CHILD = { load: 1, inspect: 2, call: 3, abort: 4, fetched: 5, ping: 6 } as const;
-export const TO_NODE = { loaded: 17, refused: 18, answer: 19, failed: 20, fetch: 21, log: 22, pong: 23 } as const;
+/** The last four carry a request's body, or grant room for an answer's. */
+export const TO_CHILD = { load: 1, inspect: 2, call: 3, abort: 4, fetched: 5, ping: 6, grant: 7, piece: 8, ended: 9, broken: 10 } as const;
+/** After `begun` an answer goes on in pieces until `ended`, or `failed`; `grant` gives room for a request's body. */
+export const TO_NODE = {
+  loaded: 17, refused: 18, answer: 19, failed: 20, fetch: 21, log: 22, pong: 23, grant: 24, begun: 25, piece: 26, ended: 27,
+} as const;
 
 export interface Load {
   service: string;
@@ -18,6 +22,7 @@ export interface Load {
 
 export interface Loaded {
   kind: FunctionKind;
+  streams: boolean;
 }
 
 export interface Refused {
@@ -46,6 +51,8 @@ const LIST = 2;
 const NO_SESSION = 0;
 const WHOLE = 1;
 const LARGE = 2;
+/** No session, and the body in frames of its own. */
+const STREAMED = 3;
 const OPS = ['set', 'delete', 'append', 'setList'] as const;
 /** Values up to this size are copied out of the frame they came in, so that keeping one does not keep the frame. */
 const COPY_BYTES = 4 * 1024;
@@ -79,12 +86,14 @@ export interface CallMessage {
   callId: string;
   request: FunctionRequest;
   session?: { info: SessionInfo; data?: SessionData };
+  /** The request's body follows. */
+  isStreamed?: boolean;
 }
 
 export function packCall(packer: Packer, { callId, request, session }: WorkerCall): void {
-  const { method, path, query, headers, body } = request;
+  const { method, path, query, headers, body, stream } = request;
   packer.json([callId, method, path, query, headers, session?.info]).bytes(body);
-  if (!session) packer.u8(NO_SESSION);
+  if (!session) packer.u8(stream === undefined ? NO_SESSION : STREAMED);
   else if (!session.data) packer.u8(LARGE);
   else {
     packer.u8(WHOLE).u32(session.data.size);
@@ -98,6 +107,7 @@ export function unpackCall(frame: Unpacker): CallMessage {
   const request: FunctionRequest = { method, path, query, headers, body: frame.bytes() };
   const extent = frame.u8();
   if (extent === NO_SESSION) return { callId, request };
+  if (extent === STREAMED) return { callId, request, isStreamed: true };
   if (extent === LARGE) return { callId, request, session: { info } };
   const data: SessionData = new Map();
   for (let left = frame.u32(); left > 0; left -= 1) data.set(frame.text(), unpackStored(frame) ?? []);
@@ -127,6 +137,16 @@ export function unpackAnswer(frame: Unpacker): WorkerAnswer {
   const answer: WorkerAnswer = { response, writes, effects, telemetry };
   if (ttlMs >= 0) answer.ttlMs = ttlMs;
   return answer;
+}
+
+/** The answer's head; its body follows. */
+export function packBegun(packer: Packer, { response, telemetry }: WorkerAnswer): void {
+  packer.json([response.status, response.headers, telemetry]);
+}
+
+export function unpackBegun(frame: Unpacker, stream: AsyncIterable<Buffer>): WorkerAnswer {
+  const [status, headers, telemetry] = frame.json<[number, FunctionResponse['headers'], TelemetryEntry[]]>();
+  return { response: { status, headers, body: Buffer.alloc(0), stream }, writes: [], effects: [], telemetry };
 }
 
 function unpackWrite(frame: Unpacker): Write {

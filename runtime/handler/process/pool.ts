@@ -3,11 +3,10 @@
  * whoever needs a process takes it and another is started in its place.
  */
 import type { Clock, Timer } from '../../base/clock.js';
-import type { FunctionKind } from '../../session/call.js';
 import type { FunctionLog } from '../log.js';
 import type { StartHost } from './host.js';
 import { Member } from './member.js';
-import type { Line, Load } from './messages.js';
+import type { Line, Load, Loaded } from './messages.js';
 import { createReaper, type Reaper } from './reaper.js';
 
 export interface PoolOptions {
@@ -53,7 +52,7 @@ export class Pool {
   }
 
   /** Finds out a function's kind in a process that never runs calls. Rejects as `Member.inspect` does. */
-  inspect(load: Load): Promise<FunctionKind> {
+  inspect(load: Load): Promise<Loaded> {
     const inspection = this.#inspections.then(() => this.#inspect(load));
     this.#inspections = inspection.catch(() => undefined);
     return inspection;
@@ -76,7 +75,7 @@ export class Pool {
     this.#reaper?.close();
   }
 
-  async #inspect(load: Load): Promise<FunctionKind> {
+  async #inspect(load: Load): Promise<Loaded> {
     const { clock } = this.options;
     clock.clearTimeout(this.#inspectorEnd);
     const tenant: Tenant = { service: load.service, died: (member) => this.#forgetInspector(member) };

@@ -9,9 +9,12 @@ import { CALLS_PER_PROCESS_TO_GROW, MAX_CALLS_PER_FUNCTION, MAX_CALLS_PER_PROCES
 import type { FunctionKind, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
 import type { FunctionLog } from '../log.js';
 import { createWatch, type Watch } from '../watch.js';
+import { Inflow, Outflow } from './flow.js';
 import { Job } from './job.js';
 import type { Member } from './member.js';
-import { packCall, packFetched, TO_CHILD, TO_NODE, unpackAnswer, type Failed, type Fetch, type Load } from './messages.js';
+import {
+  packCall, packFetched, TO_CHILD, TO_NODE, unpackAnswer, unpackBegun, type Failed, type Fetch, type Load, type Loaded,
+} from './messages.js';
 import type { Unpacker } from './packing.js';
 import { Pulse } from './pulse.js';
 import type { Pool } from './pool.js';
@@ -24,11 +27,12 @@ export interface TeamOptions {
   /** Most processes at once; one that is stalled does not count. */
   most: number;
   load: Load;
-  kind: FunctionKind;
+  loaded: Loaded;
 }
 
 export class Team implements Worker {
   readonly kind: FunctionKind;
+  readonly streams: boolean;
   readonly #members = new Set<Member>();
   readonly #jobs = new Map<number, Job>();
   readonly #waiting: Job[] = [];
@@ -39,7 +43,8 @@ export class Team implements Worker {
   #closing: (() => void) | undefined;
 
   constructor(private readonly options: TeamOptions) {
-    this.kind = options.kind;
+    this.kind = options.loaded.kind;
+    this.streams = options.loaded.streams;
     this.#watch = createWatch(options.clock);
     this.#pulse = new Pulse(options.clock, this.#members, {
       stalled: (member) => this.#stalled(member),
@@ -79,7 +84,7 @@ export class Team implements Worker {
     this.#closing ??= () => undefined;
     this.#pulse.stop();
     this.#starter.stop();
-    for (const job of this.#jobs.values()) this.#finish(job, () => job.reject(this.#lost()));
+    for (const job of this.#jobs.values()) this.#finish(job, () => job.fail(this.#lost()));
   }
 
   // ── Placing ──────────────────────────────────────────────────────────────────────────────────
@@ -117,7 +122,18 @@ export class Team implements Worker {
     member.used = true;
     member.calls.add(job.id);
     member.send(TO_CHILD.call, job.id, (packer) => packCall(packer, job.call));
+    const { stream } = job.call.request;
+    if (stream !== undefined) job.body = this.#bodyTo(member, job.id, stream);
     this.#pulse.beat();
+  }
+
+  /** Nothing of the body leaves before the function asks for it. */
+  #bodyTo(member: Member, id: number, stream: AsyncIterable<Buffer>): Outflow {
+    return new Outflow(stream, 0, {
+      piece: (bytes) => member.send(TO_CHILD.piece, id, (packer) => packer.bytes(bytes)),
+      ended: () => member.send(TO_CHILD.ended, id),
+      failed: () => member.send(TO_CHILD.broken, id),
+    });
   }
 
   #ready(member: Member): void {
@@ -144,15 +160,29 @@ export class Team implements Worker {
         if (current) void this.#fetch(member, current, payload.json<Fetch>());
         return;
       case TO_NODE.answer: {
+        if (current?.stream) throw new RangeError('an answer after one that has begun');
         const answer = current && unpackAnswer(payload);
         return this.#leave(member, id, current, () => current!.resolve(answer!));
       }
       case TO_NODE.failed: {
         const failed = payload.json<Failed>();
-        return this.#leave(member, id, current, () => current!.reject(this.#faultOf(failed, current!)));
+        return this.#leave(member, id, current, () => current!.fail(this.#faultOf(failed, current!)));
       }
+      case TO_NODE.begun: return current && this.#begin(member, current, payload);
+      case TO_NODE.piece: return current?.stream?.push(payload.bytes());
+      case TO_NODE.ended:
+        if (current && !current.stream) throw new RangeError('the end of an answer that has not begun');
+        return this.#leave(member, id, current, () => current!.stream!.end());
+      case TO_NODE.grant: return current?.body?.grant(payload.u32());
       default: throw new RangeError(`a frame of unknown type ${type}`);
     }
+  }
+
+  #begin(member: Member, job: Job, head: Unpacker): void {
+    if (job.stream) throw new RangeError('an answer that begins twice');
+    const grant = (bytes: number): void => member.send(TO_CHILD.grant, job.id, (packer) => packer.u32(bytes));
+    job.stream = new Inflow(true, grant, () => this.#end(job));
+    job.resolve(unpackBegun(head, job.stream));
   }
 
   #leave(member: Member, id: number, job: Job | undefined, settle: () => void): void {
@@ -165,6 +195,7 @@ export class Team implements Worker {
 
   #finish(job: Job, settle?: () => void): void {
     this.#jobs.delete(job.id);
+    job.body?.stop();
     settle?.();
     if (this.#jobs.size === 0) this.#closing?.();
   }
@@ -193,6 +224,7 @@ export class Team implements Worker {
 
   /** The time is up, or the client gone: the handler is told, and nobody waits for what it does. */
   #end(job: Job): void {
+    if (!this.#jobs.has(job.id)) return;
     const { member } = job;
     this.#finish(job);
     if (member) {
@@ -233,7 +265,7 @@ export class Team implements Worker {
 
   #again(job: Job): void {
     job.member = undefined;
-    if (job.suspect) return this.#finish(job, () => job.reject(this.#lost()));
+    if (job.suspect || job.isBegun) return this.#finish(job, () => job.fail(this.#lost()));
     job.suspect = true;
     this.#waiting.unshift(job);
   }

@@ -2,7 +2,7 @@
 import type { SessionInfo, TelemetryEntry } from '../../session/call.js';
 import type { EffectRequest, HandlerContext, LogLevel } from '../context.js';
 import { ExecutionContext } from '../execution.js';
-import { HandlerRequest } from '../request.js';
+import { HandlerRequest, StreamingRequest } from '../request.js';
 import { encodeValue, type Value } from '../value.js';
 
 export interface TestRequestOptions {
@@ -17,6 +17,15 @@ export interface TestRequestOptions {
 export function testRequest(options: TestRequestOptions = {}): HandlerRequest {
   const { method = 'GET', path = '', query = '', headers = {} } = options;
   return new HandlerRequest({ method, path, query: new URLSearchParams(query).toString(), headers, body: bodyOf(options.body) });
+}
+
+/** For a handler that extends Streaming: the body's pieces come one by one. */
+export function testStreamingRequest(options: Omit<TestRequestOptions, 'body'> & { body?: Iterable<string | Uint8Array> } = {}): StreamingRequest {
+  const { method = 'POST', path = '', query = '', headers = {}, body = [] } = options;
+  const stream = (async function* () {
+    for (const piece of body) yield Buffer.from(piece as Uint8Array);
+  })();
+  return new StreamingRequest({ method, path, query: new URLSearchParams(query).toString(), headers, body: Buffer.alloc(0), stream });
 }
 
 /** The bytes of a request's body as a test gives it. */
