@@ -14,6 +14,7 @@ import type { CommandMeta, Commands, Reply } from '../../runtime/base/reply.js';
 import { createAccess } from '../../runtime/gateway/access.js';
 import { createAdmin } from '../../runtime/gateway/admin.js';
 import { createBundles, type Bundles } from '../../runtime/gateway/bundles.js';
+import { createCors } from '../../runtime/gateway/cors.js';
 import { Deployments } from '../../runtime/gateway/deployments.js';
 import { createGateway, type Gateway } from '../../runtime/gateway/gateway.js';
 import { createHealth } from '../../runtime/gateway/health.js';
@@ -21,6 +22,7 @@ import { nodeRoutes } from '../../runtime/gateway/node-routes.js';
 import { type Child, PassingOn } from '../../runtime/gateway/passing-on.js';
 import { systemRoutes } from '../../runtime/gateway/system-routes.js';
 import type { Deployment } from '../../runtime/model/config.js';
+import type { CorsSettings } from '../../runtime/model/cors.js';
 import { Fault } from '../../runtime/model/faults.js';
 import type { FunctionKind, FunctionResponse, Worker, WorkerCall } from '../../runtime/session/call.js';
 import type { Invocation, Served } from '../../runtime/session/invoke.js';
@@ -35,11 +37,20 @@ export type Handle = (call: WorkerCall) => Promise<FunctionResponse> | FunctionR
 export const respond = (body: string | Buffer = '', options: Partial<FunctionResponse> = {}): FunctionResponse =>
   ({ status: 200, headers: {}, body: Buffer.from(body as string), ...options });
 
+/** `streaming`: stateless, and it takes the body as a stream. */
+export type FakeKind = FunctionKind | 'streaming';
+
 /** A worker whose handler is a plain function; it notes whether it was closed. */
 export class FakeWorker implements Worker {
   closed = false;
 
-  constructor(readonly kind: FunctionKind, private readonly handle: Handle) {}
+  readonly kind: FunctionKind;
+  readonly streams: boolean;
+
+  constructor(kind: FakeKind, private readonly handle: Handle) {
+    this.streams = kind === 'streaming';
+    this.kind = kind === 'streaming' ? 'stateless' : kind;
+  }
 
   async run(call: WorkerCall) {
     return { response: await this.handle(call), writes: [], effects: [], telemetry: [] };
@@ -63,7 +74,9 @@ export interface NodeOptions {
   awaitFunctions?: string[];
   limits?: { statefulBodyBytes?: number; statelessBodyBytes?: number; inHand?: number };
   /** What a bundle does, by its content. */
-  behaviours?: Record<string, { kind: FunctionKind; handle: Handle }>;
+  behaviours?: Record<string, { kind: FakeKind; handle: Handle }>;
+  cors?: CorsSettings;
+  headers?: { timeoutMs: number; checkMs: number };
 }
 
 export interface TestNode {
@@ -76,7 +89,7 @@ export interface TestNode {
   stateDir: string;
   workers: FakeWorker[];
   /** Runs `handle` as function `name`, without HTTP. */
-  serve(name: string, handle: Handle, kind?: FunctionKind, options?: Partial<Deployment>): Promise<void>;
+  serve(name: string, handle: Handle, kind?: FakeKind, options?: Partial<Deployment>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -115,7 +128,8 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     }),
   ];
   const gateway = createGateway({
-    ...base, node: name, host: '127.0.0.1', port: 0, deployments, commands, access, health, limits: options.limits,
+    ...base, node: name, host: '127.0.0.1', port: 0, deployments, commands, access, health, limits: options.limits, headers: options.headers,
+    cors: options.cors && createCors({ settings: options.cors, key: KEY, clock: systemClock }),
     sessions: { invoke: options.invoke ?? (async () => { throw new Fault('BUSY', { waiting: 1 }); }) },
     admin: () => createAdmin({ ...base, routes: routes(), access }),
   });
