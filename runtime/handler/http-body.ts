@@ -94,9 +94,16 @@ export async function pour(response: ServerResponse, stream: AsyncIterable<Buffe
 
 /** The answer breaks off, visibly: what ends a body of HTTP/1.0 properly is the end of the connection, so that has to be a reset. */
 export function breakOff(response: ServerResponse): void {
-  if (response.req.httpVersion === '1.0') response.socket?.resetAndDestroy();
+  const { socket } = response;
   // What was written last goes out at the end of this turn.
-  setImmediate(() => response.destroy());
+  setImmediate(() => {
+    if (socket && response.req.httpVersion === '1.0') {
+      // A reset would wait for a proper end first.
+      socket.destroySoon = () => socket.destroy();
+      socket.resetAndDestroy();
+    }
+    response.destroy();
+  });
 }
 
 /** Lets go of a stream that nobody will read. */
