@@ -92,18 +92,10 @@ export async function pour(response: ServerResponse, stream: AsyncIterable<Buffe
   response.end();
 }
 
-/** The answer breaks off, visibly: what ends a body of HTTP/1.0 properly is the end of the connection, so that has to be a reset. */
+/** The answer breaks off: without the last chunk of HTTP/1.1 it shows that it is not whole. (HTTP/1.0 has no way to tell.) */
 export function breakOff(response: ServerResponse): void {
-  const { socket } = response;
   // What was written last goes out at the end of this turn.
-  setImmediate(() => {
-    if (socket && response.req.httpVersion === '1.0') {
-      // A reset would wait for a proper end first.
-      socket.destroySoon = () => socket.destroy();
-      socket.resetAndDestroy();
-    }
-    response.destroy();
-  });
+  setImmediate(() => response.destroy());
 }
 
 /** Lets go of a stream that nobody will read. */
