@@ -64,7 +64,6 @@ export const FAULTS = {
   DRAINING: row(503, true, 'Node {node} is shutting down.'),
   OVERLOADED: row(503, true, 'Function {function} has {limit} requests in hand already. Try again in a moment.'),
   HISTORY_UNAVAILABLE: row(503, true, 'The history of node {node} does not answer: {reason}.'),
-  HANDLER_TIMEOUT: row(504, false, 'The function took longer than {limit} ms and was stopped; nothing was changed.'),
   HANDLER_TIMEOUT: row(504, false, 'The function took longer than {limit} ms ({setting}) and was stopped by the {layer}; nothing was changed.'),
   NO_CAPACITY: row(507, true, 'No node up to the root takes the session: {reason}.'),
   TELEMETRY_FULL: row(507, false, 'Node {node} has room for {limit} {what}, and no more: delete some, or give it more memory with SIZE.'),
