@@ -4,6 +4,8 @@ import { Drivers } from './drivers.js';
 import { Column, Fingerprints, Mixer } from './fingerprints.js';
 import { isSplitExcused, judge, judgeQuiet } from './invariants.js';
 import type { Setting } from './machine.js';
+import { Level, rowOf } from './rows.js';
+import { Symmetry } from './symmetry.js';
 import type { World } from './world.js';
 
 export interface Found {
@@ -16,6 +18,10 @@ export interface Explored {
   states: number;
   transitions: number;
   depth: number;
+  /** All worlds up to this depth have been expanded. */
+  completeDepth: number;
+  /** Worlds that a search without symmetry has told apart up to naming; with it the same as `states`. */
+  classes: number;
   quiet: number;
   /** False when `maxStates` ended the search. */
   isComplete: boolean;
@@ -26,6 +32,10 @@ export interface Bounds {
   maxStates: number;
   /** Look, too, for states from which nothing quiet can be reached. */
   liveness: boolean;
+  /** Moment, by performance.now(), after which no further world is expanded. */
+  untilMs?: number;
+  /** Worlds that differ in names alone count as one (default). */
+  symmetry?: boolean;
 }
 
 const START = 0xffffffff;
@@ -45,59 +55,76 @@ class Explorer {
   readonly #from = new Column();
   readonly #to = new Column();
   readonly #quiet: number[] = [];
-  #next: World[] = [];
-  #nextNumbers: number[] = [];
+  readonly #symmetry: Symmetry;
+  /** Without symmetry: fingerprints of the classes that were met. */
+  readonly #classes = new Fingerprints();
+  #next: Level;
   #transitions = 0;
   #found: Found | undefined;
 
   constructor(setting: Setting, readonly starts: readonly World[], readonly wishes: Wishes, readonly bounds: Bounds) {
     this.#drivers = new Drivers(setting);
     this.#actions = new Actions(this.#drivers, wishes);
+    this.#symmetry = new Symmetry(setting.interner, wishes.entries);
+    this.#next = this.#level();
+  }
+
+  #level(): Level {
+    return new Level(this.#drivers.setting.interner, this.#drivers.setting.tree.names.length, this.starts[0]!.clients.length);
   }
 
   run(): Explored {
     this.starts.forEach((world, i) => this.#visit(world, START, i));
-    let depth = 0;
-    while (this.#next.length > 0 && !this.#found && this.#known.size < this.bounds.maxStates) {
-      const [worlds, numbers] = [this.#next, this.#nextNumbers];
-      [this.#next, this.#nextNumbers] = [[], []];
-      for (let i = 0; i < worlds.length && !this.#found && this.#known.size < this.bounds.maxStates; i++) this.#expand(worlds[i]!, numbers[i]!);
+    let [depth, completeDepth] = [0, 0];
+    while (this.#next.length > 0 && !this.#isOver()) {
+      const worlds = this.#next;
+      this.#next = this.#level();
+      let i = 0;
+      for (; i < worlds.length && !this.#isOver(); i++) this.#expand(worlds.worldAt(i), worlds.numberAt(i));
+      if (i < worlds.length) break;
+      completeDepth = depth;
       if (this.#next.length > 0) depth += 1;
     }
-    const isComplete = this.#next.length === 0 && !this.#found;
+    const isComplete = this.#next.length === 0 && completeDepth === depth && !this.#found;
     if (isComplete && this.bounds.liveness) this.#judgeLiveness();
-    return { states: this.#known.size, transitions: this.#transitions, depth, quiet: this.#quiet.length, isComplete, found: this.#found };
+    return {
+      states: this.#known.size, transitions: this.#transitions, depth, completeDepth, classes: this.#classes.size || this.#known.size, quiet: this.#quiet.length, isComplete, found: this.#found,
+    };
+  }
+
+  #isOver(): boolean {
+    const { maxStates, untilMs = Infinity } = this.bounds;
+    return this.#found !== undefined || this.#known.size >= maxStates || performance.now() > untilMs;
   }
 
   /** Number of the world, whether new or not. */
   #visit(world: World, parent: number, ordinal: number): number {
     const settled = this.#drivers.settled(world);
-    this.#fingerprint(settled);
-    const number = this.#known.add(this.#mixer.low, this.#mixer.high);
+    const row = rowOf(settled, this.#drivers.setting.interner);
+    const number = this.#numberOf(settled, row);
     if (number >= 0) return number;
     this.#parents.push(parent);
     this.#ordinals.push(ordinal);
-    this.#next.push(settled);
-    this.#nextNumbers.push(-1 - number);
+    this.#next.push(row, -1 - number);
     return -1 - number;
   }
 
-  #fingerprint(world: World): void {
-    const { interner } = this.#drivers.setting;
+  /** As of `Fingerprints.add`. */
+  #numberOf(world: World, row: readonly number[]): number {
+    if (this.bounds.symmetry !== false) return this.#addClass(this.#known, world, row);
+    this.#addClass(this.#classes, world, row);
+    this.#mixer.mix(row);
+    return this.#known.add(this.#mixer.low, this.#mixer.high);
+  }
+
+  #addClass(set: Fingerprints, world: World, row: readonly number[]): number {
     const mixer = this.#mixer;
-    mixer.start();
-    for (const { slot, store, life, processes } of world.nodes) {
-      mixer.add(interner.number(slot));
-      mixer.add(interner.number(store));
-      mixer.add(interner.number(life));
-      mixer.add(processes.length);
-      for (const process of processes) mixer.add(interner.number(process));
-    }
-    for (const client of world.clients) mixer.add(interner.number(client));
-    mixer.add(interner.number(world.left));
-    mixer.add(interner.number(world.ghost));
-    for (const message of world.messages) mixer.add(interner.number(message));
-    mixer.end();
+    let [low, high] = [0xffffffff, 0xffffffff];
+    this.#symmetry.each(world, row, (image) => {
+      mixer.mix(image);
+      if (mixer.high < high || mixer.high === high && mixer.low < low) [low, high] = [mixer.low, mixer.high];
+    });
+    return set.add(low, high);
   }
 
   #expand(world: World, number: number): void {

@@ -52,23 +52,26 @@ export class Mixer {
   low = 0;
   high = 0;
 
-  start(): void {
+  /** Leaves the mix of the whole row in `low` and `high`. */
+  mix(row: readonly number[]): void {
+    this.#start();
+    for (const value of row) this.#add(value);
+    this.low = finish(this.low);
+    this.high = finish(this.high);
+  }
+
+  #start(): void {
     this.low = 0x9e3779b9;
     this.high = 0x85ebca6b;
   }
 
-  add(value: number): void {
+  #add(value: number): void {
     let a = Math.imul(this.low ^ value, 0xcc9e2d51);
     a = (a << 15) | (a >>> 17);
     this.low = (Math.imul(a, 0x1b873593) + 0x2545f491) | 0;
     let b = Math.imul(this.high + value + 0x7f4a7c15, 0xff51afd7);
     b ^= b >>> 16;
     this.high = (Math.imul(b, 0xc4ceb9fe) ^ (b >>> 13)) | 0;
-  }
-
-  end(): void {
-    this.low = finish(this.low);
-    this.high = finish(this.high);
   }
 }
 

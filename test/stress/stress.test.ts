@@ -52,10 +52,10 @@ describe('stress', () => {
   });
 
   for (const store of ['embedded', 'redis']) {
-    it(`every cart is exact on ${store} stores although nodes and stores are killed`, async function killed() {
+    it(`every cart and counter is exact on ${store} stores although nodes and stores are killed`, async function killed() {
       this.timeout(LIMIT_MS);
       const { violations, tally, trouble } = await runStress({
-        sessions: 8, adds: 25, kill: true, seed: 2, store, thinkMs: 400, killEveryMs: 900, counters: false,
+        sessions: 8, adds: 25, kill: true, seed: 2, store, thinkMs: 400, killEveryMs: 900,
       });
       expect(violations).to.deep.equal([]);
       expect(tally.acknowledged).to.equal(8 * 25 + 25);
