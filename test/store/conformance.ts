@@ -7,6 +7,7 @@ import { dataSuite } from './data-suite.js';
 import { moveSuite } from './move-suite.js';
 import { randomSuite } from './random-suite.js';
 import { requestSuite } from './request-suite.js';
+import { sizeSuite } from './size-suite.js';
 import { tableSuite } from './table-suite.js';
 import { ManualClock, START_MS, type StoreUnderTest } from './support.js';
 
@@ -45,6 +46,7 @@ export function storeConformance(name: string, makeStore: () => Promise<StoreUnd
     dataSuite(bench);
     requestSuite(bench);
     moveSuite(bench);
+    sizeSuite(bench);
     randomSuite(bench);
   });
 }

@@ -1,0 +1,95 @@
+/**
+ * Last part of `npm run mutate`: writes docs/mutation.md from the reports of the runs. Ends with 1 when a mutant survived
+ * that explained.json has no reason for, or when a reason is there for one that no longer does.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+
+interface Mutant {
+  status: string;
+  mutatorName: string;
+  replacement?: string;
+  location: { start: { line: number; column: number }; end: { line: number; column: number } };
+}
+interface MutationReport {
+  files: Record<string, { source: string; mutants: Mutant[] }>;
+}
+interface Survivor {
+  file: string;
+  line: number;
+  /** What it says, and what the mutant says instead. */
+  change: string;
+  reason: string | undefined;
+}
+
+const ROOT = new URL('../../../', import.meta.url);
+const RUNS = ['step', 'store'];
+const COUNTED = ['Killed', 'Timeout', 'Survived', 'NoCoverage'];
+
+const read = (path: string) => readFile(new URL(path, ROOT), 'utf8');
+const explained = JSON.parse(await read('test/mutate/explained.json')) as Record<string, string>;
+const used = new Set<string>();
+
+async function reportOf(run: string): Promise<MutationReport | undefined> {
+  const text = await read(`.stryker-tmp/${run}.json`).catch(() => undefined);
+  return text === undefined ? undefined : JSON.parse(text) as MutationReport;
+}
+
+function survivorOf(file: string, source: string, { location: { start, end }, replacement = '' }: Mutant): Survivor {
+  const lines = source.split('\n').slice(start.line - 1, end.line);
+  lines[lines.length - 1] = lines.at(-1)!.slice(0, end.column - 1);
+  lines[0] = lines[0]!.slice(start.column - 1);
+  const change = `${short(lines.join('\n'))} → ${short(replacement)}`;
+  const key = [`${file}: ${change}`, `${file}:${start.line}: ${change}`].find((one) => one in explained);
+  if (key) used.add(key);
+  return { file, line: start.line, change, reason: key && explained[key] };
+}
+
+function short(code: string): string {
+  const line = code.replace(/\s+/g, ' ').trim();
+  return line.length > 90 ? `${line.slice(0, 60)} … ${line.slice(-25)}` : line;
+}
+
+const rows: string[] = [];
+const survivors: Survivor[] = [];
+let [killed, counted] = [0, 0];
+for (const run of RUNS) {
+  const report = await reportOf(run);
+  if (!report) continue;
+  for (const [file, { source, mutants }] of Object.entries(report.files)) {
+    const mine = mutants.filter(({ status }) => COUNTED.includes(status));
+    const alive = mine.filter(({ status }) => status === 'Survived' || status === 'NoCoverage').map((mutant) => survivorOf(file, source, mutant));
+    const dead = mine.length - alive.length;
+    [killed, counted] = [killed + dead, counted + mine.length];
+    survivors.push(...alive);
+    rows.push(`| \`${file}\` | ${mine.length} | ${dead} | ${alive.length} | ${(100 * dead / Math.max(mine.length, 1)).toFixed(1)} % |`);
+  }
+}
+
+const cell = (text: string) => text.replaceAll('|', '\\|');
+const code = (text: string) => `\`${cell(text.replaceAll('`', 'ˋ'))}\``;
+const text = `# Mutation testing
+
+Stryker changes the protocol core and the code that talks to the Lua scripts in one place at a time, and the tests have to notice.
+\`npm run mutate\` does it again and writes this page; it fails when a mutant survives that is not explained below.
+The step function meets the tests of the rules and [the table of every cell](../test/model/table.txt); the store meets the
+conformance suite on a real Redis. Mutants of types and of what only loads are not counted.
+
+**Score: ${(100 * killed / Math.max(counted, 1)).toFixed(1)} %** (${killed} of ${counted} mutants noticed).
+
+| file | mutants | noticed | survived | score |
+| --- | --- | --- | --- | --- |
+${rows.join('\n')}
+
+## Survivors, and why
+
+${survivors.length === 0 ? 'None.' : `| where | change | why nothing notices |\n| --- | --- | --- |\n${survivors.map(({ file, line, change, reason }) =>
+    `| \`${file}\`:${line} | ${code(change)} | ${cell(reason ?? 'NOT EXPLAINED')} |`).join('\n')}`}
+`;
+await writeFile(new URL('docs/mutation.md', ROOT), text);
+
+const open = survivors.filter(({ reason }) => reason === undefined);
+for (const { file, line, change } of open) console.log(`survived, not explained: ${file}:${line}: ${change}`);
+const idle = Object.keys(explained).filter((key) => !used.has(key));
+for (const key of idle) console.log(`explained, but it did not survive: ${key}`);
+console.log(`${killed} of ${counted} mutants noticed`);
+process.exitCode = open.length > 0 || idle.length > 0 ? 1 : 0;
