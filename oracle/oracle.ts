@@ -16,6 +16,7 @@ import { createPeerSigner, createPeerVerifier } from '../runtime/base/peer-signa
 import { ANNOUNCE_EVERY_MS } from '../runtime/model/limits.js';
 import { createInventory } from './inventory/create-inventory.js';
 import { readSettings } from './inventory/settings.js';
+import { Movement } from './movement-service.js';
 import { assertOwnDatabase } from './mirror/database.js';
 import { proxySettings, readProxyFile } from './mirror/settings.js';
 import { Orchestration } from './orchestration.js';
@@ -67,10 +68,12 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
     onEvent({ kind, node }) {
       log.info({ node }, `a node ${kind}`);
       orchestration.noteNode(node);
+      movement.note(kind, node);
     },
   });
   const proxy = config.proxyFile === undefined ? proxySettings(config.proxy ?? {}) : await readProxyFile(config.proxyFile);
   assertOwnDatabase(proxy.redis_url, config.sessionStores ?? []);
+  const movement: Movement = new Movement({ stateDir, registry, clock, log, environment: process.env });
   const peers = createPeerClient({ signer: createPeerSigner({ node: ORACLE_NAME, key, clock, ids: systemIds }) });
   const orchestration = new Orchestration({
     domainId, stateDir, policy: config.policy ?? DEFAULT_POLICY, ...(config.policySettings && { policySettings: config.policySettings }), proxy,
@@ -82,8 +85,9 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
     folder: join(stateDir, 'inventory'), settings: await readSettings(config.inventoryFile), clock, ids: systemIds, log, ...(credentials && { credentials }),
   });
   const server = createOracleServer({
-    host, port, domainId, registry, verifier, orchestration, ...(credentials && { admin: credentials }), ids: systemIds, log, inventory,
+    host, port, domainId, registry, verifier, orchestration, ...(credentials && { admin: credentials }), ids: systemIds, log, inventory, movement,
   });
+  await movement.start();
   await orchestration.start();
   const url = await server.listen();
   let timer: Timer;
@@ -100,6 +104,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
       await server.close();
       await inventory.close();
       await orchestration.close();
+      await movement.close();
       await peers.close();
     },
   };

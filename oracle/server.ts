@@ -9,6 +9,7 @@ import { MAX_HEADER_BYTES, MAX_REGISTRATION_BYTES } from '../runtime/model/limit
 import { acceptsBasic, type Credentials } from '../runtime/base/credentials.js';
 import { answerApi } from './api.js';
 import type { Orchestration } from './orchestration.js';
+import type { Movement } from './movement-service.js';
 import { registrationOf, type Registry } from './registry.js';
 
 export interface OracleServerParts {
@@ -23,6 +24,7 @@ export interface OracleServerParts {
   admin?: Credentials;
   ids: Ids;
   log: Log;
+  movement?: Movement;
   /** Answers the paths that it owns. */
   inventory?: { owns(path: string): boolean; serve(request: IncomingMessage, response: ServerResponse): void };
 }
@@ -60,6 +62,8 @@ async function answer(parts: OracleServerParts, request: IncomingMessage): Promi
   const answered = await answerApi(parts, {
     method: request.method!, path, query: new URL(request.url!, 'http://oracle').searchParams, admit: (limitBytes) => admit(parts, request, limitBytes),
   });
+  const moved = await parts.movement?.answer({ method: request.method!, path, admit: (limitBytes) => admit(parts, request, limitBytes) });
+  if (moved !== undefined) return moved;
   if (answered !== undefined) return answered;
   if (path !== '/healthz' && path !== '/api/v1/domain' && path !== NODES && !path.startsWith(`${NODES}/`)) throw new Fault('NOT_FOUND', { path });
   if (request.method !== 'GET' && request.method !== 'HEAD') throw new Fault('METHOD_NOT_ALLOWED', { allowed: path === NODES ? 'GET or POST' : 'GET' });

@@ -266,3 +266,9 @@ export const TELEMETRY_LOG_BYTES = 32 * 1024 * 1024;
 export const TELEMETRY_WRITE_MS = 20;
 /** Retention and compaction are looked after this often; their units are days. */
 export const TELEMETRY_TIDY_MS = 15 * 60_000;
+/** Restarts and failures that the oracle remembers, of all nodes together. */
+export const MAX_FALL_EVENTS = 10_000;
+/** Points that go to a replica in one call. */
+export const REPLICATE_POINTS = 20_000;
+/** Points that wait for a replica; beyond, it is brought up to date from the history instead. */
+export const MAX_REPLICA_QUEUE_POINTS = 2_000_000;

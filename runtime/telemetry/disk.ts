@@ -18,7 +18,6 @@ export interface ColdGroup {
 }
 
 export interface Deletion {
-  owner: string;
   ids: number[];
   /** Missing: the series themselves go. */
   range?: Range;

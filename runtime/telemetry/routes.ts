@@ -7,6 +7,7 @@ import { AGG_WRONG, DONE, done, failed, json, KEYS_EMPTY, SCHEMA_WRONG, type Tel
 import type { Cluster } from './cluster.js';
 import { invalid, itemsOf, parseJson, type ReadBatch, readKeyed, readPoints } from './read-put.js';
 import { bodyOf, FILTERS, readAggregate, readKeyQuestion, readQuestion } from './read-query.js';
+import { PEER_REPLICATE, takeReplica, unpackMessage } from './replicate.js';
 import type { Storage } from './storage.js';
 
 export interface TelemetryCall {
@@ -32,6 +33,7 @@ export interface RouteParts {
   storage: Storage;
   asking: Asking;
   cluster: Cluster;
+  isHead(): boolean;
   appCache: boolean;
   now(): number;
 }
@@ -102,6 +104,14 @@ export function peerRoutes(parts: RouteParts): TelemetryRoute[] {
     { ...peer, path: PEER_LIST, run: about((body, owner) => json(asking.series(readQuestion(body), owner))) },
     { ...peer, path: PEER_ANALYTICS, run: about((body) => json(asking.keyed('analytics', readKeyQuestion(body)))) },
     { ...peer, path: PEER_APP, run: about((body) => json(parts.appCache ? asking.keyed('app', readKeyQuestion(body)) : [])) },
+    { ...peer, path: '/peer/telemetry/who', run: () => json({ name: parts.node, head: parts.isHead() }) },
+    {
+      ...peer, path: PEER_REPLICATE, wrong: WENT_WRONG.put,
+      run: async ({ body }) => {
+        await takeReplica(storage, unpackMessage(body));
+        return json({});
+      },
+    },
     {
       ...peer, path: PEER_DELETE, wrong: WENT_WRONG.delete,
       run: about(async (body) => {

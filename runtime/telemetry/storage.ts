@@ -68,11 +68,15 @@ export class Storage {
 
   /** @returns series that had or lost something */
   async delete(selection: Selection, range: Range | undefined, owner = OWN): Promise<number> {
-    const series = this.points.select(owner, selection);
+    return this.deleteSeries(this.points.select(owner, selection), range);
+  }
+
+  async deleteSeries(series: readonly Series[], range: Range | undefined): Promise<number> {
     if (series.length === 0) return 0;
     this.points.delete(series, range);
-    if (owner === OWN) this.parts.onDeleted?.(series, range);
-    await this.parts.disk?.deletion({ owner, ids: series.map(({ id }) => id), ...(range && { range }) });
+    const own = series.filter(({ owner }) => owner === OWN);
+    if (own.length > 0) this.parts.onDeleted?.(own, range);
+    await this.parts.disk?.deletion({ ids: series.map(({ id }) => id), ...(range && { range }) });
     return series.length;
   }
 
@@ -94,6 +98,7 @@ export class Storage {
     const cold = this.coldPart(range);
     if (!cold) return this.hotRange(series, range);
     const older = await this.parts.disk!.range(series.map(({ id }) => id), cold, MAX_POINTS_PER_ANSWER);
+    if (older.series.length > MAX_POINTS_PER_ANSWER) throw new Fault('ANSWER_TOO_LARGE', { limit: MAX_POINTS_PER_ANSWER, what: 'points' });
     const parts = new Map<number, number[]>();
     for (let at = 0; at < older.series.length; at += 1) {
       const pairs = parts.get(older.series[at]!);
@@ -101,6 +106,23 @@ export class Storage {
       else parts.set(older.series[at]!, [older.times[at]!, older.values[at]!]);
     }
     return this.hotRange(series, { fromMs: cold.toMs + 1, toMs: range.toMs }, parts, older.series.length);
+  }
+
+  /** The first points of one series in the range, at most so many. */
+  async rangePart(series: Series, range: Range, most: number): Promise<SeriesValues[]> {
+    const cold = this.coldPart(range);
+    const older = cold && await this.parts.disk!.range([series.id], cold, most);
+    const count = Math.min(older?.series.length ?? 0, most);
+    const pairs = new Float64Array(most * 2);
+    for (let at = 0; at < count; at += 1) pairs.set([older!.times[at]!, older!.values[at]!], at * 2);
+    let filled = count;
+    series.column.eachPart(cold ? cold.toMs + 1 : range.fromMs, range.toMs, (chunk, from, to) => {
+      const end = Math.min(to, from + most - filled);
+      if (end <= from) return;
+      pairs.set(chunk.data.subarray(from * 2, end * 2), filled * 2);
+      filled += end - from;
+    });
+    return filled === 0 ? [] : [{ series, pairs: pairs.subarray(0, filled * 2) }];
   }
 
   private hotRange(series: readonly Series[], { fromMs, toMs }: Range, before = new Map<number, number[]>(), counted = 0): SeriesValues[] {

@@ -11,6 +11,7 @@ import { Knowledge } from './knowledge.js';
 import { TELEMETRY_TIDY_MS } from '../model/limits.js';
 import type { Point } from './read-put.js';
 import { peerRoutes, seedRoutes, type TelemetryRoute } from './routes.js';
+import { Replicas } from './replicas.js';
 import type { TelemetrySettings } from './settings.js';
 import { Storage } from './storage.js';
 
@@ -46,13 +47,16 @@ const EVICT_EVERY_MS = 60_000;
 
 export function createTelemetry(parts: TelemetryParts): Telemetry {
   const { node, settings, clock, log } = parts;
-  const storage = new Storage({ node, settings, clock });
-  const knowledge = new Knowledge({ ...parts, isHead: settings.isHead, discovery: settings.discovery });
+  const storage: Storage = new Storage({
+    node, settings, clock, onStored: (batch) => replicas.stored(batch), onDeleted: (series, range) => replicas.deleted(series, range),
+  });
+  const knowledge = new Knowledge({ ...parts, isHead: settings.isHead, discovery: settings.discovery, onLearnt: () => replicas.reconcile() });
+  const replicas: Replicas = new Replicas({ ...parts, storage, knowledge, now: () => clock.now() });
   const ask = async (url: string, path: string, body: unknown, timeoutMs: number) => (await parts.peers.call(url, 'POST', path, body, undefined, { timeoutMs })).body;
   const history = settings.history ? new History({ node, folder: join(parts.stateDir, 'telemetry'), storage, settings, clock, log }) : undefined;
   const cluster = new Cluster({ self: node, nodes: () => knowledge.nodes(), replicas: () => knowledge.replicas, ask });
   const asking = new Asking({ storage, cluster, remembered: () => undefined });
-  const routeParts = { node, storage, asking, cluster, appCache: settings.appCache, now: () => clock.now() };
+  const routeParts = { node, storage, asking, cluster, isHead: () => knowledge.nodes().find(({ name }) => name === node)?.isHead ?? false, appCache: settings.appCache, now: () => clock.now() };
   const timers = new Set<Timer>();
   const every = (ms: number, work: () => unknown) => {
     const again = () => {
@@ -75,6 +79,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
       for (const warning of settings.warnings) log.warn({}, warning);
       await history?.open();
       storage.disk = history;
+      await replicas.start();
       every(EVICT_EVERY_MS, () => storage.evict());
       if (history) every(TELEMETRY_TIDY_MS, () => history.tidy().catch((error: unknown) => log.warn({ reason: (error as Error).message }, 'the history could not be tidied')));
       knowledge.start();
@@ -82,6 +87,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
     async close() {
       for (const timer of timers) clock.clearTimeout(timer);
       knowledge.close();
+      await replicas.close();
       await history?.close();
     },
   };
