@@ -19,6 +19,7 @@ import { systemIds } from './base/ids.js';
 import { createLog, type Log } from './base/log.js';
 import { releaseMemory } from './base/memory.js';
 import { createPeerSigner, createPeerVerifier } from './base/peer-signature.js';
+import { repeat } from './base/repeat.js';
 import { createAccess } from './gateway/access.js';
 import { createAdmin } from './gateway/admin.js';
 import { createBundles } from './gateway/bundles.js';
@@ -170,7 +171,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const url = await gateway.listen();
   if (config.url === undefined) self.url = url;
   const aliasUrl = await alias?.listen();
-  const sweeping = repeat(() => offload.sweep(), log);
+  const sweeping = repeat(() => offload.sweep(), { clock, log, everyMs: SWEEP_EVERY_MS });
   await agent.start();
   reporter?.start();
   void passingOn.catchUp();
@@ -201,26 +202,6 @@ function tidyAfter(deployments: Deployments): void {
     systemClock.clearTimeout(timer);
     timer = systemClock.setTimeout(releaseMemory, TIDY_AFTER_MS);
   });
-}
-
-/** Runs the work again and again; one that fails is logged and tried the next time. */
-function repeat(work: () => Promise<void>, log: Log): { end(): void } {
-  let timer: Timer;
-  let ended = false;
-  const again = () => {
-    timer = systemClock.setTimeout(() => {
-      work()
-        .catch((error: unknown) => log.warn({ reason: (error as Error).message }, 'a sweep failed'))
-        .finally(() => ended || again());
-    }, SWEEP_EVERY_MS);
-  };
-  again();
-  return {
-    end() {
-      ended = true;
-      systemClock.clearTimeout(timer);
-    },
-  };
 }
 
 // ── As a process ───────────────────────────────────────────────────────────────────────────────

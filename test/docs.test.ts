@@ -124,7 +124,8 @@ describe('docs/config.md', () => {
   });
 
   it('has every variable that functions by themselves and the command line read', async () => {
-    const standalone = /const \{ (.*?) \} = environment;/.exec(await read('runtime/handler/standalone.ts'))![1]!.matchAll(/([A-Z_]+)/g);
+    const destructured = [...(await read('runtime/handler/standalone.ts')).matchAll(/const \{ (.*?) \} = environment;/g)];
+    const standalone = destructured.flatMap(([, list]) => [...list!.matchAll(/([A-Z_]+)/g)]);
     const sources = (await Promise.all((await filesBelow(['cli', 'runtime', 'oracle'])).map(read))).join('\n');
     const spelledOut = sources.matchAll(/process\.env\.([A-Z_]+)|\{ ([A-Z_]+): \w+, ([A-Z_]+): \w+ \} = env/g);
     const names = [...standalone, ...spelledOut].flatMap((match) => match.slice(1)).filter((name) => name !== undefined && name !== 'PATH');

@@ -1,15 +1,13 @@
 /** The protocol's commands over HTTP, in their two spellings: `/function/<command>` and `?command=<command>` of the manager. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FunctionPath } from '../base/function-path.js';
+import { MANAGER } from '../base/manager-url.js';
 import type { Commands } from '../base/reply.js';
 import { Fault } from '../model/faults.js';
 import type { Access } from './access.js';
 import { sendReply } from './answer.js';
-import type { FunctionPath } from './function-path.js';
 import { textOfHeader } from './header-text.js';
 import { readPayload } from './incoming-body.js';
-
-/** Seed 003 has one function that takes every command; here it is one spelling of them. */
-export const MANAGER = 'session-offloading-manager';
 
 export interface CommandDoor {
   has(name: string): boolean;

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.js';
 import type { CorsSettings } from '../model/cors.js';
 import { CORS_MARK_MS, CORS_MAX_AGE_S } from '../model/limits.js';
-import type { FunctionPath } from './function-path.js';
+import type { FunctionPath } from '../base/function-path.js';
 
 const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const ALLOWED_HEADERS = 'X-session, X-session-request-id, X-session-version, X-session-redirect, Content-Type';

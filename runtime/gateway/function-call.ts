@@ -1,10 +1,10 @@
 /** One request for a function while it is in hand. Whatever most handlers never look at is made at its first use. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FunctionPath } from '../base/function-path.js';
 import type { RequestStream } from '../handler/http-body.js';
 import { Fault } from '../model/faults.js';
 import type { FunctionRequest, WorkerCall } from '../session/call.js';
 import type { Deployed } from './deployed.js';
-import type { FunctionPath } from './function-path.js';
 
 export class FunctionCall implements WorkerCall {
   request!: FunctionRequest;

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
+import { type FunctionPath, redirectTo } from '../base/function-path.js';
 import { isUuid, type Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { breakOff, leave, mayHaveBody, pour, RequestStream } from '../handler/http-body.js';
@@ -21,7 +22,6 @@ import { hasBody, linger, readBody } from './body.js';
 import type { Cors } from './cors.js';
 import type { Deployed } from './deployed.js';
 import { FunctionCall, LazyRequest } from './function-call.js';
-import { type FunctionPath, redirectTo } from './function-path.js';
 import { textOfHeader } from './header-text.js';
 
 export interface FunctionDoorParts {

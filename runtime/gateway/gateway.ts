@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
+import { FUNCTION_PREFIX, parseFunctionPath } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { Commands } from '../base/reply.js';
@@ -15,7 +16,6 @@ import { createCommandDoor } from './command-door.js';
 import type { Cors } from './cors.js';
 import type { Deployments } from './deployments.js';
 import { createFunctionDoor, type FunctionDoorParts } from './function-door.js';
-import { FUNCTION_PREFIX, parseFunctionPath } from './function-path.js';
 import type { Health } from './health.js';
 import type { TelemetryDoor } from './telemetry-door.js';
 

@@ -1,10 +1,10 @@
 /** Carries one function call to a peer's gateway, for a client that cannot follow a redirect or has followed enough of them. */
 import { Agent, request } from 'undici';
+import { HOME_MARK, parseFunctionPath, redirectTo } from '../base/function-path.js';
 import { Fault, FAULTS, type FaultCode } from '../model/faults.js';
 import { MAX_PEER_CONNECTIONS, MAX_WAIT_MS, PEER_IDLE_MS } from '../model/limits.js';
 import type { ForwardedAnswer, SendOn } from '../offload/forward.js';
 import type { Invocation } from '../session/invoke.js';
-import { HOME_MARK, parseFunctionPath, redirectTo } from './function-path.js';
 
 /** Headers that belong to one connection, and what the gateway at the other end sets by itself. */
 const NOT_CARRIED = new Set([

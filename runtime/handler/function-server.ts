@@ -1,12 +1,13 @@
 /** HTTP in front of a single function: `/_/health`, `/_/ready`, and everything else is the function's. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.js';
+import { FUNCTION_PREFIX, type FunctionPath, parseFunctionPath, redirectTo } from '../base/function-path.js';
 import { isUuid, type Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { asFault, Fault } from '../model/faults.js';
 import { MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES } from '../model/limits.js';
 import type { FunctionRequest, FunctionResponse, Worker } from '../session/call.js';
-import type { Invocation, Sessions } from '../session/invoke.js';
+import type { Invocation, Served, Sessions } from '../session/invoke.js';
 import { breakOff, leave, mayHaveBody, pour, RequestStream } from './http-body.js';
 
 export interface FunctionServerParts {
@@ -44,7 +45,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
       if (request.url === '/_/ready') return await ready(response);
       const client = new AbortController();
       response.once('close', () => client.abort());
-      const { response: answer, headers } = await answerTo(await requestOf(request, worker.streams === true), callId, client.signal);
+      const { response: answer, headers } = await answerTo(await requestOf(request, name, worker.streams === true), callId, client.signal);
       const own = { 'x-call-id': callId, ...headers, ...(draining ? { connection: 'close' } : {}) };
       if (answer.stream) await sendStream(response, answer, answer.stream, own);
       else send(response, answer, own);
@@ -59,15 +60,15 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
     send(response, { status: 200, headers: {}, body: Buffer.from('OK') }, {});
   }
 
-  async function answerTo(request: FunctionRequest, callId: string, signal: AbortSignal): Promise<Answered> {
+  async function answerTo(request: MarkedRequest, callId: string, signal: AbortSignal): Promise<Answered> {
     if (worker.kind === 'stateless') {
       return { response: (await worker.run({ function: name, callId, request, signal, timeoutMs })).response, headers: {} };
     }
     const invocation: Invocation = {
-      function: name, worker, timeoutMs, ttlMs: 0, callId, request, signal, session: sessionOf(request), ...requestIdOf(request),
+      function: name, worker, timeoutMs, ttlMs: 0, callId, request, signal, session: sessionOf(request), ...requestIdOf(request), ...marksOf(request),
     };
     const served = await sessions.invoke(invocation);
-    if (served.kind === 'moved') throw new Fault('MOVING');
+    if (served.kind === 'moved') return redirectOf(name, request, served);
     const headers: Record<string, string> = {
       'x-session-location': served.node, 'x-session-epoch': String(served.epoch), 'x-session-version': String(served.version),
     };
@@ -118,16 +119,29 @@ async function sendStream(
   response.end();
 }
 
-async function requestOf(incoming: IncomingMessage, streams: boolean): Promise<FunctionRequest> {
-  const url = incoming.url ?? '/';
-  const mark = url.indexOf('?');
-  const path = mark < 0 ? url : url.slice(0, mark);
+/** A request, with the marks of a redirect that led here. */
+type MarkedRequest = FunctionRequest & Pick<FunctionPath, 'redirectedHome' | 'hops'>;
+
+/** The gateway in front has taken the function's name off the path. */
+async function requestOf(incoming: IncomingMessage, name: string, streams: boolean): Promise<MarkedRequest> {
+  const { path, query, redirectedHome, hops } = parseFunctionPath(FUNCTION_PREFIX + encodeURIComponent(name) + (incoming.url ?? '/'));
   return {
-    method: incoming.method ?? 'GET', path: path === '/' ? '' : path, query: mark < 0 ? '' : url.slice(mark + 1),
-    headers: incoming.headers, ...(streams
+    method: incoming.method ?? 'GET', path: path === '/' ? '' : path, query, headers: incoming.headers,
+    ...(redirectedHome !== undefined && { redirectedHome }), ...(hops !== undefined && { hops }),
+    ...(streams
       ? { body: Buffer.alloc(0), stream: new RequestStream(incoming, { now: () => performance.now() }) }
       : { body: await bodyOf(incoming) }),
   };
+}
+
+function marksOf({ redirectedHome, hops }: MarkedRequest): Pick<Invocation, 'redirectedHome' | 'hops'> {
+  return { ...(redirectedHome !== undefined && { redirectedHome }), ...(hops !== undefined && { hops }) };
+}
+
+/** The same request at the gateway of the node that has the session. */
+function redirectOf(name: string, { path, query }: MarkedRequest, { to, url, home, hops, epoch }: Served & { kind: 'moved' }): Answered {
+  const location = redirectTo(url, { name, path, query }, home, hops);
+  return { response: { status: 307, headers: {}, body: Buffer.alloc(0) }, headers: { location, 'x-session-location': to, 'x-session-epoch': String(epoch) } };
 }
 
 async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {

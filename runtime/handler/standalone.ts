@@ -1,6 +1,6 @@
 /**
- * One function by itself, as in a container: HTTP in front, the session layer, a store behind. There is no tree
- * around it: sessions are born here and stay in the store.
+ * One function by itself, as in a container: HTTP in front, the session layer, a store behind. Alone it has no tree around it:
+ * sessions are born here and stay in the store. Beside a manager they move between nodes, and requests are sent after them.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
@@ -8,8 +8,10 @@ import { hostname, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { bundleFunction } from '../base/bundle.js';
 import { systemClock } from '../base/clock.js';
+import { readSecret } from '../base/credentials.js';
 import { systemIds } from '../base/ids.js';
 import { createLog, type Log } from '../base/log.js';
+import { managerUrl } from '../base/manager-url.js';
 import { ANNOTATIONS, type NodeConfig } from '../model/config.js';
 import { Fault } from '../model/faults.js';
 import { CLOSE_GRACE_MS, HANDLER_TIMEOUT_MS, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, TOMBSTONE_KEEP_MS } from '../model/limits.js';
@@ -19,6 +21,7 @@ import { WaitingLine } from '../session/line.js';
 import type { Neighbourhood } from '../session/ports.js';
 import { openStore } from '../store/open.js';
 import type { SessionStore } from '../store/store.js';
+import { createBesideManager } from './beside-manager.js';
 import { createFunctionServer } from './function-server.js';
 import { createWorkers } from './workers.js';
 
@@ -35,6 +38,11 @@ export interface StandaloneOptions {
   stateDir?: string;
   timeoutMs?: number;
   env?: Record<string, string>;
+  /** Name of the function, by which clients are redirected; default the folder's. */
+  name?: string;
+  storePasswordFile?: string;
+  /** The manager of its node, and the domain's key to ask it with. */
+  manager?: { url: string; key: string; receives: boolean };
   log: Log;
 }
 
@@ -48,7 +56,7 @@ export interface Standalone {
 export async function startFunction(options: StandaloneOptions): Promise<Standalone> {
   const { log, node = hostname(), timeoutMs = HANDLER_TIMEOUT_MS, env = {} } = options;
   const folder = await mkdtemp(join(tmpdir(), 'function-'));
-  const name = basename(resolve(options.source), '.mjs');
+  const name = options.name ?? basename(resolve(options.source), '.mjs');
   const bundlePath = options.source.endsWith('.mjs') ? resolve(options.source) : await bundleInto(folder, options.source, name);
   const opened = await openStore(configOf(options, node, folder), { clock: systemClock, log });
   const workers = createWorkers({ clock: systemClock, log });
@@ -58,17 +66,23 @@ export async function startFunction(options: StandaloneOptions): Promise<Standal
     await opened.close();
     throw error;
   });
+  const beside = options.manager && createBesideManager({
+    node, ...options.manager, function: name, isStateful: worker.kind !== 'stateless', clock: systemClock, ids: systemIds, log,
+  });
   const sessions = createSessions({
-    node, boot: systemIds.uuid(), store: opened.store, changes: new Changes(systemClock), clock: systemClock, ids: systemIds,
+    // Other containers take leases on the same sessions; the manager waits for them as for a request.
+    node, owner: `${node}/${systemIds.uuid()}`, remembers: beside === undefined, boot: systemIds.uuid(), store: opened.store, changes: new Changes(systemClock), clock: systemClock, ids: systemIds,
     line: new WaitingLine({ clock: systemClock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS }),
-    neighbourhood: aloneWith(opened.store),
+    neighbourhood: beside?.neighbourhood ?? aloneWith(opened.store),
   });
   const server = createFunctionServer({ name, node, worker, sessions, timeoutMs, ids: systemIds, log, ready: () => opened.store.ping() });
   await server.listen(options.port, options.host ?? '0.0.0.0');
+  await beside?.announce();
   return {
     port: (server.http.address() as AddressInfo).port,
     async close() {
       await server.drain(systemClock, CLOSE_GRACE_MS);
+      await beside?.close();
       await workers.close();
       await opened.close();
       await rm(folder, { recursive: true, force: true });
@@ -87,6 +101,7 @@ function configOf(options: StandaloneOptions, node: string, stateDir: string): N
   return {
     name: node, level: '', host: options.host ?? '0.0.0.0', port: options.port, domainId: '', labels: {}, store: options.store,
     stateDir: options.stateDir ?? stateDir, adminUser: '', adminPasswordFile: '', peerKeyFile: '',
+    ...(options.storePasswordFile !== undefined && { storePasswordFile: options.storePasswordFile }),
   };
 }
 
@@ -114,9 +129,13 @@ function unreachable(node: string): Fault {
 /** The program: the function's folder (or bundle) as first argument, the rest from the environment. Ends at SIGTERM or SIGINT. */
 export async function runFunction(source: string, environment: NodeJS.ProcessEnv): Promise<void> {
   const log = createLog('info');
-  const { PORT = '8080', STORE_URL = 'memory', NODE_NAME, STATE_DIR, TIMEOUT_MS } = environment;
+  const { PORT = '8080', STORE_URL = 'memory', NODE_NAME, STATE_DIR, TIMEOUT_MS, FUNCTION_NAME } = environment;
+  const { NODE_URL, MANAGER_URL, RECEIVES, SECRETS_DIR = '/run/secrets' } = environment;
+  const managerAt = MANAGER_URL ?? (NODE_URL && managerUrl(NODE_URL));
   const standalone = await startFunction({
-    source, port: Number(PORT), store: STORE_URL, node: NODE_NAME, stateDir: STATE_DIR, log,
+    source, port: Number(PORT), store: STORE_URL, node: NODE_NAME, stateDir: STATE_DIR, log, env: environmentOf(environment),
+    name: FUNCTION_NAME, storePasswordFile: join(SECRETS_DIR, 'store-password'),
+    ...(managerAt && { manager: { url: managerAt, key: await readSecret(join(SECRETS_DIR, 'peer-key')), receives: RECEIVES === 'true' } }),
     timeoutMs: TIMEOUT_MS === undefined ? undefined : Number(TIMEOUT_MS),
   });
   log.info({ url: `http://127.0.0.1:${standalone.port}/`, store: STORE_URL.split('@').pop() }, 'the function is ready');
@@ -128,4 +147,9 @@ export async function runFunction(source: string, environment: NodeJS.ProcessEnv
   };
   process.on('SIGTERM', close);
   process.on('SIGINT', close);
+}
+
+/** A container's environment is that of its deployment. */
+function environmentOf(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }

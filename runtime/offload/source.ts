@@ -6,7 +6,7 @@ import { pause, type Clock } from '../base/clock.js';
 import { reasonOf, type Log } from '../base/log.js';
 import { pass } from '../base/milestones.js';
 import { Fault } from '../model/faults.js';
-import { ASK_AFTER_MS, COPY_BATCH_BYTES } from '../model/limits.js';
+import { ASK_AFTER_MS, COPY_BATCH_BYTES, MAX_WAIT_MS } from '../model/limits.js';
 import type { Leaving } from '../model/record.js';
 import type { AskReply, DepartReply } from '../model/verbs.js';
 import type { Changes } from '../session/changes.js';
@@ -29,6 +29,7 @@ export interface SourceOptions {
 }
 
 const ASK_EVERY_MS = 500;
+const LEASED_POLL_MS = 50;
 const MAX_ASK_EVERY_MS = 5_000;
 
 export class Source {
@@ -52,7 +53,7 @@ export class Source {
 
   /** Departs in the session's line, so that no handler is cut short; then watches over the outcome. */
   async depart(session: string, step: MoveStep & { step: 'depart' }): Promise<DepartReply & { items?: Item[] }> {
-    const { store, line, changes } = this.options;
+    const { store, line, changes, clock } = this.options;
     const { to, epoch, attempt, incarnation } = step;
     const depart = () => store.depart({ verb: 'depart', session, to, epoch, attempt, incarnation });
     // Asked again, it needs no turn: the request that has it may be waiting for this very move to end.
@@ -62,6 +63,11 @@ export class Source {
     try {
       let reply = await depart();
       if (reply.kind === 'leased' && (await this.#endLease(session))) reply = await depart();
+      // Another process on the same store, the container of a function, is in the middle of a request.
+      for (const untilMs = clock.now() + MAX_WAIT_MS; reply.kind === 'leased' && clock.now() < untilMs;) {
+        await pause(clock, LEASED_POLL_MS);
+        reply = await depart();
+      }
       if (reply.kind === 'departed') {
         pass('left', session);
         this.watch(session);

@@ -57,6 +57,10 @@ export interface Sessions {
 
 export interface SessionLayerOptions {
   node: string;
+  /** In whose name leases are taken, the node's unless several processes serve its sessions: each then needs one of its own. */
+  owner?: string;
+  /** False: every request takes a lease, so that a move driven by another process waits for its end. */
+  remembers?: boolean;
   /** Life of this process: leases of a former one are void. */
   boot: string;
   store: SessionStore;
@@ -136,7 +140,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
 
   async function inTurn(call: Invocation, deadlineMs: number): Promise<Served | Errand> {
     const command: Acquire = {
-      verb: 'acquire', session: call.session, function: call.function, leaseId: ids.uuid(), owner: node, boot: `${boot}/${life}`,
+      verb: 'acquire', session: call.session, function: call.function, leaseId: ids.uuid(), owner: options.owner ?? node, boot: `${boot}/${life}`,
       leaseMs: Math.max(LEASE_MS, call.timeoutMs + 10_000),
     };
     command.request = requestOf(call);
@@ -165,6 +169,10 @@ export function createSessions(options: SessionLayerOptions): Sessions {
    * present. If not, nothing has happened, and the request goes the long way (the handler runs again).
    */
   async function fromMemory(call: Invocation, leave?: Leave): Promise<Served | undefined> {
+    if (options.remembers === false) {
+      leave?.();
+      return undefined;
+    }
     try {
       // Until the store has spoken, nobody knows; and whatever goes wrong, the next request asks it.
       const known = remembered.take(call.session);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseFunctionPath, redirectTo } from '../../runtime/gateway/function-path.js';
+import { parseFunctionPath, redirectTo } from '../../runtime/base/function-path.js';
 
 describe('The path of a function call', () => {
   it('is name, path and query, as they came', () => {
