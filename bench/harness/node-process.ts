@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NODE_FLAGS } from '../../cli/up/child.js';
 import type { NodeConfig } from '../../runtime/model/config.js';
+import type { CorsSettings } from '../../runtime/model/cors.js';
 import { endChild, isRunning, killChild, spawnModule } from './children.js';
 
 export interface NodePlan {
@@ -32,6 +33,7 @@ export interface NodeOptions extends NodePlan {
   awaitFunctions?: string[];
   env?: NodeJS.ProcessEnv;
   execArgv?: string[];
+  cors?: CorsSettings;
   /** Something stands in front of the node. */
   front?: Front;
 }
@@ -54,11 +56,11 @@ export class NodeProcess {
   get isRunning(): boolean { return this.#child !== undefined && isRunning(this.#child); }
 
   async start(): Promise<void> {
-    const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [], front } = this.options;
+    const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [], front, cors } = this.options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const config: NodeConfig = {
       name, level, host: '127.0.0.1', port: front?.port ?? this.#port, url: front?.url, parentUrl, domainId, labels: {}, store, stateDir: folder,
-      adminUser: 'admin', adminPasswordFile: passwordFile, peerKeyFile, awaitFunctions, log: 'info',
+      adminUser: 'admin', adminPasswordFile: passwordFile, peerKeyFile, awaitFunctions, cors, log: 'info',
     };
     const file = join(folder, 'config.json');
     await writeFile(file, JSON.stringify(config));

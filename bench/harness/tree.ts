@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { basicHeader } from '../../runtime/base/credentials.js';
 import { bundleFunction } from '../../runtime/base/bundle.js';
+import type { CorsSettings } from '../../runtime/model/cors.js';
 import { type Front, NodeProcess, type NodePlan } from './node-process.js';
 
 export interface FunctionPlan {
@@ -24,6 +25,7 @@ export interface TreeOptions {
   execArgv?: string[];
   /** Puts something in front of each node. */
   frontOf?: (plan: NodePlan) => Promise<Front>;
+  cors?: CorsSettings;
 }
 
 /** The default domain. */
@@ -64,7 +66,7 @@ export class Tree {
     try {
       for (const plan of plans) {
         const node = new NodeProcess({
-          ...plan, folder: join(this.#folder, plan.name), store: plan.store ?? store, front: await frontOf?.(plan), passwordFile, peerKeyFile, env, execArgv, domainId: 'bench',
+          ...plan, folder: join(this.#folder, plan.name), store: plan.store ?? store, front: await frontOf?.(plan), passwordFile, peerKeyFile, env, execArgv, cors: this.options.cors, domainId: 'bench',
           parentUrl: plan.parent === undefined ? undefined : this.node(plan.parent).url,
           awaitFunctions: functions.map(({ name }) => name),
         });

@@ -1,0 +1,49 @@
+/** A real browser, and pages of origins of their own. */
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Browser, chromium } from 'playwright-core';
+
+const PAGE = new URL('./page.html', import.meta.url);
+const FLAGS = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+
+/** `CHROMIUM`, or where Debian's package puts it. */
+export const chromiumPath = (): string => process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+
+/** Why there is no browser; undefined when there is one. */
+export async function noBrowser(): Promise<string | undefined> {
+  const path = chromiumPath();
+  return access(path, constants.X_OK).then(() => undefined, () => `there is no Chromium at ${path}: apt-get install chromium, or name another one in CHROMIUM`);
+}
+
+/** True where the tests may do without a browser: never in CI unless `ALLOW_NO_BROWSER=yes`. */
+export const mayDoWithout = (): boolean => process.env['CI'] === undefined || process.env['ALLOW_NO_BROWSER'] === 'yes';
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
+}
+
+/** Serves the page at an origin of its own. */
+export class PageServer {
+  private constructor(private readonly server: Server) {}
+
+  static async open(): Promise<PageServer> {
+    const html = await readFile(PAGE);
+    const server = createServer((_request, response) => response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(html));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new PageServer(server);
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  close(): void {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+}
