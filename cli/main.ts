@@ -23,6 +23,14 @@ const NOUNS: Record<string, Noun> = {
     about: 'find sessions and move them', load: async () => (await import('./session.js')).sessionCommands,
     examples: ['session list', 'session offload anna', 'session migrate anna --to cloud'],
   },
+  intent: {
+    about: 'ask the oracle for moves, and see what became of them', load: async () => (await import('./intent.js')).intentCommands,
+    examples: ['intent migrate anna --to cloud', 'intent list'],
+  },
+  oracle: {
+    about: 'what the oracle knows, and what its policies would do', load: async () => (await import('./oracle.js')).oracleCommands,
+    examples: ['oracle sessions', 'oracle simulate --policy all --trace hot-leaf:7'],
+  },
   function: {
     about: 'write, test, deploy, invoke and remove functions', load: async () => (await import('./function.js')).functionCommands,
     examples: ['function new ./my-function', 'function test ./my-function', 'function deploy ./my-function', 'function invoke my-function --node milan-001 --session anna'],

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { CliFailure, EXIT } from './failure.js';
 import { keyValue, wholeNumber } from './options.js';
+import { askOracle } from './oracle-target.js';
 import { facts, print, table } from './print.js';
 import { examples } from './product.js';
 import { findTarget, nodeNamed, type TargetOptions, withTarget } from './target.js';
@@ -26,6 +27,15 @@ export function nodeCommands(noun: Command): void {
       const target = await findTarget(options);
       print(await target.client.json<object>(nodeNamed(target, name).url, 'GET', '/api/v1/node'), options.json, facts);
     });
+
+  for (const [what, about] of [['capabilities', 'what the machine of a node is'], ['health', 'how it is: memory, load, network, disks'], ['load', 'how busy it is, as policies see it']] as const) {
+    withTarget(noun.command(what).argument('<node>').description(`${about}, as it told the oracle`))
+      .addHelpText('after', examples(`node ${what} milan`))
+      .action(async (name: string, options: TargetOptions) => {
+        const told = await askOracle<Record<string, object | null>>(await findTarget(options), `/api/v1/nodes/${encodeURIComponent(name)}/${what}`);
+        print(told, options.json, (each) => facts(each[what] ?? { [what]: 'not told yet' }));
+      });
+  }
 
   for (const [verb, status, about] of [
     ['cordon', 'reject', 'a node takes no more sessions; those it would get go to its parent'], ['uncordon', 'accept', 'a node takes sessions again'],

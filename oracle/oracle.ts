@@ -7,23 +7,23 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { systemClock, type Timer } from '../runtime/base/clock.js';
+import { type Clock, systemClock, type Timer } from '../runtime/base/clock.js';
 import { readSecret } from '../runtime/base/credentials.js';
 import { systemIds } from '../runtime/base/ids.js';
-import { createLog, type LogLevel } from '../runtime/base/log.js';
+import { createLog, type Log, type LogLevel } from '../runtime/base/log.js';
 import { createPeerClient } from '../runtime/base/http-client.js';
 import { createPeerSigner, createPeerVerifier } from '../runtime/base/peer-signature.js';
+import type { ServerBinary } from '../runtime/model/config.js';
 import { ANNOUNCE_EVERY_MS } from '../runtime/model/limits.js';
 import { createInventory } from './inventory/create-inventory.js';
 import { readSettings } from './inventory/settings.js';
 import { Movement } from './movement-service.js';
 import { assertOwnDatabase } from './mirror/database.js';
-import { proxySettings, readProxyFile } from './mirror/settings.js';
+import { type MirrorServer, startMirrorServer } from './mirror/server.js';
 import { Orchestration } from './orchestration.js';
-import { DEFAULT_POLICY } from './policy/policies.js';
-import type { PolicySettings } from './policy/settings.js';
 import { Registry } from './registry.js';
 import { createOracleServer } from './server.js';
+import { type OracleSettings, readOracleSettings } from './settings.js';
 
 /** In whose name the oracle signs its calls; no node may be called so. */
 const ORACLE_NAME = 'oracle';
@@ -41,12 +41,10 @@ export interface OracleConfig {
   adminPasswordFile?: string;
   /** Settings of the inventory; a file that is not there is an empty one. */
   inventoryFile?: string;
-  /** Name of the policy that decides who moves; default `balanced`. */
-  policy?: string;
-  policySettings?: Partial<PolicySettings>;
-  /** Settings of the mirror, or a TOML or YAML file with a section `[proxy]`. */
-  proxy?: object;
-  proxyFile?: string;
+  /** `policy`, its `settings`, and the mirror's section `proxy`, in YAML or TOML; a file that is not there is an empty one. */
+  settingsFile?: string;
+  /** A Redis of the mirror's own, used where the settings name none. */
+  mirrorServer?: { port: number; server?: ServerBinary; reason?: string };
   /** Stores of sessions: the mirror empties its database at the start, so it must be none of them. */
   sessionStores?: string[];
   log?: LogLevel;
@@ -54,6 +52,8 @@ export interface OracleConfig {
 
 export interface RunningOracle {
   url: string;
+  /** Where the mirror is, or why there is none. */
+  mirror: string;
   close(): Promise<void>;
 }
 
@@ -71,13 +71,14 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
       movement.note(kind, node);
     },
   });
-  const proxy = config.proxyFile === undefined ? proxySettings(config.proxy ?? {}) : await readProxyFile(config.proxyFile);
+  const settings = await readOracleSettings(config.settingsFile);
+  const mirror = await ownMirror(config, settings, { clock, log });
+  const proxy = mirror?.server ? { ...settings.proxy, proxy_type: 'Redis' as const, redis_url: mirror.server.url } : settings.proxy;
   assertOwnDatabase(proxy.redis_url, config.sessionStores ?? []);
   const movement: Movement = new Movement({ stateDir, registry, clock, log, environment: process.env });
   const peers = createPeerClient({ signer: createPeerSigner({ node: ORACLE_NAME, key, clock, ids: systemIds }) });
   const orchestration = new Orchestration({
-    domainId, stateDir, policy: config.policy ?? DEFAULT_POLICY, ...(config.policySettings && { policySettings: config.policySettings }), proxy,
-    registry, peers, clock, ids: systemIds, log,
+    domainId, stateDir, policy: settings.policy, policySettings: settings.settings, proxy, registry, peers, clock, ids: systemIds, log,
   });
   const credentials = config.adminPasswordFile === undefined ? undefined
     : { user: config.adminUser ?? 'admin', password: await readSecret(config.adminPasswordFile) };
@@ -99,6 +100,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   log.info({ url }, 'the oracle is ready');
   return {
     url,
+    mirror: proxy.proxy_type === 'Redis' ? hidden(proxy.redis_url) : `off: ${mirror?.reason ?? 'no settings ask for one'}`,
     async close() {
       clock.clearTimeout(timer);
       await server.close();
@@ -106,8 +108,24 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
       await orchestration.close();
       await movement.close();
       await peers.close();
+      await mirror?.server?.close();
     },
   };
+}
+
+/** The mirror's own server, or the reason why there is none. Nothing of it keeps an oracle from starting. */
+async function ownMirror(
+  { mirrorServer, stateDir }: OracleConfig, { proxy }: OracleSettings, { clock, log }: { clock: Clock; log: Log },
+): Promise<{ server?: MirrorServer; reason?: string } | undefined> {
+  if (!mirrorServer || proxy.proxy_type === 'Redis' || proxy.is_off) return undefined;
+  if (!mirrorServer.server) return { reason: mirrorServer.reason ?? 'no Redis server can be had' };
+  const { port, server } = mirrorServer;
+  return startMirrorServer({ server, port, folder: stateDir, clock, log }).then((started) => ({ server: started }), (error: Error) => ({ reason: error.message }));
+}
+
+/** Without what may be a password. */
+function hidden(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//');
 }
 
 async function main(): Promise<void> {
@@ -121,7 +139,7 @@ async function main(): Promise<void> {
   try {
     if (values.config === undefined) throw new Error('--config FILE is needed');
     oracle = await startOracle(JSON.parse(await readFile(values.config, 'utf8')) as OracleConfig);
-    report({ event: 'ready', url: oracle.url, pid: process.pid });
+    report({ event: 'ready', url: oracle.url, mirror: oracle.mirror, pid: process.pid });
   } catch (error) {
     report({ event: 'failed', reason: (error as Error).message });
     process.exit(1);

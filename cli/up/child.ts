@@ -25,6 +25,8 @@ export interface ReadyEvent {
   event: 'ready';
   url: string;
   store?: { kind: string; url: string; why: string };
+  /** Of the oracle: where its mirror is, or why there is none. */
+  mirror?: string;
 }
 
 const FIRST_PAUSE_MS = 250;

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DomainFile, nodeConfigs } from '../../runtime/base/domain-file.js';
-import type { FoundServer, NodeConfig } from '../../runtime/model/config.js';
+import type { FoundServer, NodeConfig, ServerBinary } from '../../runtime/model/config.js';
 import { CliFailure } from '../failure.js';
 import { ADMIN_USER, type DomainRecord, type StateFolder } from '../state.js';
 import { endStores } from './stores.js';
@@ -44,6 +44,8 @@ export class DomainProcess {
   private readonly oracle: Child;
   private readonly nodes: { depth: number; child: Child }[];
   private stopping: Promise<void> | undefined;
+  /** Where the mirror is, or why there is none; known after `start`. */
+  mirror: string | undefined;
 
   constructor(private readonly options: DomainProcessOptions) {
     const { domain, state, host, aliasPort, awaitFunctions, storeServer, say, scripts = SCRIPTS } = options;
@@ -67,6 +69,7 @@ export class DomainProcess {
     await this.write();
     const attempts = await Promise.allSettled([this.oracle, ...this.nodes.map(({ child }) => child)].map((child) => child.start()));
     const titles = ['the oracle', ...this.nodes.map(({ child }) => child.title)];
+    if (attempts[0]!.status === 'fulfilled') this.mirror = attempts[0]!.value.mirror;
     const failures = attempts.flatMap((attempt, index) => attempt.status === 'rejected' ? [`${titles[index]}: ${(attempt.reason as Error).message}`] : []);
     if (failures.length > 0) throw new CliFailure(failures.join('\n       '));
     return this.configs.map((config, index) => ({ config, ready: (attempts[index + 1] as PromiseFulfilledResult<ReadyEvent>).value }));
@@ -103,7 +106,7 @@ export class DomainProcess {
   }
 
   private endStores(patienceMs: number): Promise<void> {
-    return endStores(this.configs.map(({ stateDir }) => stateDir), patienceMs);
+    return endStores([...this.configs.map(({ stateDir }) => stateDir), this.options.state.oracleDir], patienceMs);
   }
 
   private async write(): Promise<void> {
@@ -116,7 +119,8 @@ export class DomainProcess {
     await writeConfig(state.oracleDir, {
       host, port: domain.oraclePort, domainId: domain.domainId, peerKeyFile: state.peerKeyFile, stateDir: state.oracleDir,
       adminUser: ADMIN_USER, adminPasswordFile: state.passwordFile, inventoryFile: join(dirname(file), 'inventory.yml'),
-      sessionStores: domain.nodes.map(({ store }) => store),
+      sessionStores: domain.nodes.map(({ store }) => store), settingsFile: join(dirname(file), 'oracle.yml'),
+      ...(domain.mirrorPort !== undefined && { mirrorServer: { port: domain.mirrorPort, ...mirrorServerOf(this.options.storeServer) } }),
     });
     await Promise.all(this.configs.map((config) => writeConfig(config.stateDir, config)));
     const record: DomainRecord = {
@@ -125,4 +129,9 @@ export class DomainProcess {
     };
     await writeFile(state.domainFile, JSON.stringify(record, undefined, 2), secret);
   }
+}
+
+function mirrorServerOf(found: FoundServer | undefined): { server?: ServerBinary; reason?: string } {
+  if (!found) return { reason: 'no node looked for a Redis server' };
+  return found.found ? { server: found.server } : { reason: found.reason };
 }

@@ -33,6 +33,8 @@ export interface UpOptions {
 
 type Say = (line: string) => void;
 
+/** Where EDGELESS's tools find the default domain's mirror; a domain on free ports has none. */
+const MIRROR_PORT = 7379;
 const HEALTH_EVERY_MS = 40;
 const HEALTH_MS = 60_000;
 
@@ -106,7 +108,7 @@ async function bringUp(running: DomainProcess, bundling: Promise<Bundle[]>, { st
   const client = new Client({ user: ADMIN_USER, password: await readSecret(state.passwordFile) });
   await deployAll(client, nodes[0]!.ready.url, functions, await bundling);
   await Promise.all(nodes.map((node) => healthy(client, node)));
-  describe(nodes, running.oracleUrl, say);
+  describe(nodes, running, say);
   say(`admin:   user ${ADMIN_USER}, password in ${shown(state.passwordFile)} (${source === 'ADMIN_PASSWORD' ? 'from ADMIN_PASSWORD' : source})`);
   say(`state:   ${shown(state.path)}`);
   if (functions.length > 0) say(`functions: ${functions.map(({ name }) => name).join(', ')}`);
@@ -117,7 +119,7 @@ async function bringUp(running: DomainProcess, bundling: Promise<Bundle[]>, { st
 async function withFreePorts(domain: DomainFile, host: string): Promise<DomainFile> {
   const needsNodes = domain.basePort === 0;
   const needsOracle = domain.oraclePort === 0;
-  if (!needsNodes && !needsOracle) return domain;
+  if (!needsNodes && !needsOracle) return { ...domain, mirrorPort: MIRROR_PORT };
   const free = await freePorts(host, domain.nodes.length + 1);
   return {
     ...domain, oraclePort: needsOracle ? free.at(-1)! : domain.oraclePort,
@@ -151,7 +153,7 @@ async function healthy(client: Client, { config, ready }: StartedNode): Promise<
   throw new CliFailure(`node ${config.name} did not get ready within ${HEALTH_MS / 1000} s: ${reason}; its log: ${shown(join(config.stateDir, 'node.log'))}`);
 }
 
-function describe(nodes: StartedNode[], oracleUrl: string, say: Say): void {
+function describe(nodes: StartedNode[], { oracleUrl, mirror }: DomainProcess, say: Say): void {
   const wide = (pick: (node: StartedNode) => string) => Math.max(...nodes.map((node) => pick(node).length));
   const [name, level, url] = [wide(({ config }) => config.name), wide(({ config }) => config.level), wide(({ ready }) => ready.url)];
   for (const { config, ready } of nodes) {
@@ -159,4 +161,5 @@ function describe(nodes: StartedNode[], oracleUrl: string, say: Say): void {
     say(`${config.name.padEnd(name)}  ${config.level.padEnd(level)}  ${ready.url.padEnd(url)}  store ${kind}${why ? `: ${why}` : ''}${ready.aliasUrl === undefined ? '' : `  telemetry :${new URL(ready.aliasUrl).port}`}`);
   }
   say(`oracle:  ${oracleUrl}`);
+  say(`mirror:  ${mirror ?? 'off'}`);
 }

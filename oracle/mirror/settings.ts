@@ -1,12 +1,7 @@
 /**
- * The mirror's settings, by the names that EDGELESS gives them: `[proxy]` of an orchestrator's TOML, the
- * same in YAML, or the section `proxy` of a domain file.
+ * The mirror's settings, by the names that EDGELESS gives them: `[proxy]` of an orchestrator's TOML, or the
+ * same in YAML.
  */
-import { readFile } from 'node:fs/promises';
-import { extname } from 'node:path';
-import { parse as parseToml } from 'smol-toml';
-import { parse as parseYaml } from 'yaml';
-
 export interface DatasetSettings {
   dataset_path: string;
   append: boolean;
@@ -22,6 +17,8 @@ export interface ProxySettings {
   dataset_settings?: DatasetSettings;
   /** Which of the two layouts of performance keys is written. */
   performance_keys: 'both' | 'seed' | 'current';
+  /** `proxy_type = "None"` was said, and not only left out. */
+  is_off: boolean;
 }
 
 const DEFAULT_GC_SECONDS = 60;
@@ -38,7 +35,7 @@ export function proxySettings(given: unknown): ProxySettings {
   const keys = section.performance_keys ?? 'both';
   if (keys !== 'both' && keys !== 'seed' && keys !== 'current') throw new Error('performance_keys is both, seed or current');
   const dataset = datasetSettings(section);
-  return { proxy_type: type, redis_url: url, proxy_gc_period_seconds: seconds, performance_keys: keys, ...(dataset && { dataset_settings: dataset }) };
+  return { proxy_type: type, redis_url: url, proxy_gc_period_seconds: seconds, performance_keys: keys, is_off: section.proxy_type === 'None', ...(dataset && { dataset_settings: dataset }) };
 }
 
 /** In a section of its own, or beside the other settings. */
@@ -56,17 +53,6 @@ function datasetSettings(section: Record<string, unknown>): DatasetSettings | un
 
 function columnsOf(text: string): number {
   return text === '' ? 0 : text.split(',').length;
-}
-
-/** Of a file that may hold more than the section: `orchestrator.toml` as EDGELESS writes it, or YAML. */
-export async function readProxyFile(file: string): Promise<ProxySettings> {
-  const text = await readFile(file, 'utf8');
-  try {
-    const whole = objectOf(extname(file) === '.toml' ? parseToml(text) : parseYaml(text), 'the file');
-    return proxySettings(whole.proxy ?? {});
-  } catch (error) {
-    throw new Error(`${file}: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 function objectOf(value: unknown, name: string): Record<string, unknown> {

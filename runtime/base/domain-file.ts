@@ -25,6 +25,8 @@ export interface DomainFile {
   levels: string[];
   basePort: number;
   oraclePort: number;
+  /** Of the mirror's own Redis; undefined: it has none. */
+  mirrorPort?: number;
   /** Depth first: every node stands behind its parent. */
   nodes: DomainNode[];
 }

@@ -1,0 +1,41 @@
+/** The oracle's settings: which policy decides, its numbers, and the mirror. */
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { parse as parseToml } from 'smol-toml';
+import { parse as parseYaml } from 'yaml';
+import { proxySettings, type ProxySettings } from './mirror/settings.js';
+import { DEFAULT_POLICY, policyNamed } from './policy/policies.js';
+import type { PolicySettings } from './policy/settings.js';
+
+export interface OracleSettings {
+  policy: string;
+  settings: Partial<PolicySettings>;
+  proxy: ProxySettings;
+}
+
+/** Of a YAML or TOML file; one that is not there is empty. Rejects with the file, the setting and what it may be. */
+export async function readOracleSettings(file: string | undefined): Promise<OracleSettings> {
+  const text = file === undefined ? '' : await readFile(file, 'utf8').catch(ignoreMissing);
+  try {
+    return oracleSettings((file !== undefined && extname(file) === '.toml' ? parseToml(text) : parseYaml(text)) ?? {});
+  } catch (error) {
+    throw new Error(`${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+export function oracleSettings(given: unknown): OracleSettings {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new Error('the settings are a table of names and values');
+  const { policy = DEFAULT_POLICY, settings = {}, proxy = {} } = given as Record<string, unknown>;
+  if (typeof policy !== 'string') throw new Error('policy is the name of a policy');
+  if (typeof settings !== 'object' || settings === null) throw new Error('settings is a table of numbers');
+  const wrong = Object.entries(settings).find(([, value]) => typeof value !== 'number');
+  if (wrong) throw new Error(`settings.${wrong[0]} is a number`);
+  // What the numbers have to do with each other is the policy's own to say.
+  policyNamed(policy, settings as Partial<PolicySettings>);
+  return { policy, settings: settings as Partial<PolicySettings>, proxy: proxySettings(proxy) };
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return '';
+  throw error;
+}
