@@ -36,7 +36,10 @@ export interface IntentsParts {
 }
 
 export class Intents {
-  private readonly open: Intent[] = [];
+  /** In the order in which they came. */
+  private readonly open = new Set<Intent>();
+  /** The open ones of each session and node. */
+  private readonly bySubject = new Map<string, Set<Intent>>();
   private readonly ended: Intent[] = [];
   private readonly running = new Set<string>();
 
@@ -48,19 +51,20 @@ export class Intents {
    */
   submit(wish: Wish, by: IntentOrigin, reason: string): Intent {
     const subject = subjectOf(wish);
-    const same = this.open.find((each) => subjectOf(each.wish) === subject && isSame(each.wish, wish));
+    const others = [...this.bySubject.get(subject) ?? []];
+    const same = others.find((each) => isSame(each.wish, wish));
     if (same) return same;
     const intent: Intent = { id: this.parts.ids.uuid(), wish, by, reason, state: 'waiting', createdMs: this.parts.now() };
     if (by === 'policy') {
-      const before = this.open.find((each) => subjectOf(each.wish) === subject);
+      const [before] = others;
       if (before) return this.end(intent, 'refused', `${before.by === 'policy' ? 'the policy' : `the ${before.by}`} has asked for something else already`);
     } else {
-      for (const waiting of this.open.filter((each) => each.by === 'policy' && each.state === 'waiting' && subjectOf(each.wish) === subject)) {
+      for (const waiting of others.filter((each) => each.by === 'policy' && each.state === 'waiting')) {
         this.end(waiting, 'refused', `the ${by} asked for something else`);
       }
     }
-    if (this.open.length >= MAX_OPEN_INTENTS) return this.end(intent, 'refused', `${MAX_OPEN_INTENTS} intents wait already`);
-    this.open.push(intent);
+    if (this.open.size >= MAX_OPEN_INTENTS) return this.end(intent, 'refused', `${MAX_OPEN_INTENTS} intents wait already`);
+    this.add(intent);
     this.parts.onChange?.();
     return intent;
   }
@@ -72,18 +76,20 @@ export class Intents {
 
   /** The oldest that may begin: nothing else runs for its session or node. It runs from now on. */
   next(): Intent | undefined {
-    const intent = this.open.find(({ state, wish }) => state === 'waiting' && !this.running.has(subjectOf(wish)));
-    if (!intent) return undefined;
-    intent.state = 'running';
-    this.running.add(subjectOf(intent.wish));
-    return intent;
+    for (const intent of this.open) {
+      const subject = subjectOf(intent.wish);
+      if (intent.state !== 'waiting' || this.running.has(subject)) continue;
+      intent.state = 'running';
+      this.running.add(subject);
+      return intent;
+    }
+    return undefined;
   }
 
   end(intent: Intent, state: 'done' | 'refused', answer: string): Intent {
     if (intent.state === 'running') this.running.delete(subjectOf(intent.wish));
     Object.assign(intent, { state, answer, endedMs: this.parts.now() });
-    const at = this.open.indexOf(intent);
-    if (at >= 0) this.open.splice(at, 1);
+    this.remove(intent);
     this.ended.push(intent);
     if (this.ended.length > MAX_ENDED_INTENTS) this.ended.shift();
     this.parts.onEnd?.(intent);
@@ -97,17 +103,31 @@ export class Intents {
   }
 
   find(id: string): Intent | undefined {
-    return this.open.find((each) => each.id === id) ?? this.ended.find((each) => each.id === id);
+    return this.list().find((each) => each.id === id);
   }
 
   /** What a restart has to know. */
   snapshot(): Intent[] {
-    return this.open;
+    return [...this.open];
   }
 
   /** Whatever was running is asked for again: a move to where the session is already changes nothing. */
   restore(intents: readonly Intent[]): void {
-    for (const intent of intents) this.open.push({ ...intent, state: 'waiting' });
+    for (const intent of intents) this.add({ ...intent, state: 'waiting' });
+  }
+
+  private add(intent: Intent): void {
+    const subject = subjectOf(intent.wish);
+    this.open.add(intent);
+    this.bySubject.set(subject, (this.bySubject.get(subject) ?? new Set()).add(intent));
+  }
+
+  private remove(intent: Intent): void {
+    const subject = subjectOf(intent.wish);
+    const others = this.bySubject.get(subject);
+    this.open.delete(intent);
+    others?.delete(intent);
+    if (others?.size === 0) this.bySubject.delete(subject);
   }
 }
 

@@ -58,6 +58,7 @@ export class Orchestration {
   private kept: Kept = { intents: [], cordonedByPolicy: [], cordonedByOperator: [] };
   private saving: Promise<void> = Promise.resolve();
   private savedText = '';
+  private isSaving = false;
   private timer: Timer;
   private readonly startedMs: number;
   private closed = false;
@@ -68,7 +69,7 @@ export class Orchestration {
     this.namespace = domainNamespace(domainId);
     this.policy = policyNamed(parts.policy, parts.policySettings);
     this.domain = new Domain({ namespace: this.namespace, now: () => clock.now(), onChange: (change) => this.onChange(change) });
-    this.intents = new Intents({ ids, now: () => clock.now(), onChange: () => this.save() });
+    this.intents = new Intents({ ids, now: () => clock.now(), onChange: () => this.saveSoon() });
     this.executor = new Executor({ intents: this.intents, domain: this.domain, registry, peers, log });
     if (proxy?.proxy_type === 'Redis') {
       this.mirror = new Mirror({
@@ -194,6 +195,16 @@ export class Orchestration {
   private recall(node: string): void {
     if (this.kept.cordonedByPolicy.includes(node)) this.domain.noteStatus(node, true, 'policy');
     if (this.kept.cordonedByOperator.includes(node)) this.domain.noteStatus(node, true, 'operator');
+  }
+
+  /** Changes of one turn are kept together. */
+  private saveSoon(): void {
+    if (this.isSaving) return;
+    this.isSaving = true;
+    queueMicrotask(() => {
+      this.isSaving = false;
+      this.save();
+    });
   }
 
   private save(): void {
