@@ -92,7 +92,7 @@ export function historyRoutes(inventory: Inventory, keeping: Keeping): Inventory
   ];
 }
 
-function shown({ folder: _, format: _f, ...manifest }: Snapshot): object {
+function shown({ folder: _folder, format: _format, ...manifest }: Snapshot): object {
   return manifest;
 }
 
