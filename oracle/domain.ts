@@ -41,6 +41,7 @@ export type DomainChange =
 const IDLE: NodeLoad = { capacity: 1, busy: 0, waiting: 0, latencyMs: 0, memoryUsedBytes: 0, memoryLimitBytes: 0 };
 /** Below this an arrival elsewhere is forgotten. */
 const FAINT_PER_SECOND = 0.01;
+const DEPARTED_MS = 60_000;
 
 export class Domain {
   readonly nodes = new Map<string, NodeState>();
@@ -49,6 +50,8 @@ export class Domain {
   private readonly at = new Map<string, Set<SessionEntry>>();
   private readonly away = new Map<string, Set<SessionEntry>>();
   private readonly roamers = new Set<SessionEntry>();
+  /** Sessions that left a node and were not reported by another yet: usually the two reports cross. */
+  private readonly departed = new Map<string, { entry: SessionEntry; atMs: number }>();
   /** Holders that failed: their sessions are kept for a while, so that a return finds them. */
   private readonly failedMs = new Map<string, number>();
 
@@ -96,6 +99,10 @@ export class Domain {
   /** Sessions of nodes that failed long ago are forgotten: whoever returns reports them again. */
   forget(failed: Iterable<string>): void {
     const now = this.parts.now();
+    for (const [id, { atMs }] of this.departed) {
+      if (now - atMs < DEPARTED_MS) break;
+      this.departed.delete(id);
+    }
     for (const node of failed) {
       const sinceMs = this.failedMs.get(node);
       if (sinceMs === undefined) this.failedMs.set(node, now);
@@ -145,10 +152,10 @@ export class Domain {
 
   private takeSession(node: string, report: SessionReport, seconds: number): void {
     const { id, home, epoch, bytes, functions, requests, busyMs, lastAccessMs, moving } = report;
-    const known = this.sessions.get(id);
+    const known = this.sessions.get(id) ?? this.returned(id);
     // The higher epoch is the newer residency; of two with the same one, the word of whoever is still there stands.
     if (known && (known.epoch > epoch || (known.epoch === epoch && known.current !== node && this.nodes.has(known.current)))) return;
-    if (!known && this.sessions.size >= MAX_SESSIONS_OF_DOMAIN) return;
+    if (!this.sessions.has(id) && this.sessions.size >= MAX_SESSIONS_OF_DOMAIN) return;
     const entry: SessionEntry = known ?? {
       id, lid: lidOf(id, this.parts.namespace), home, current: node, epoch, bytes, functions, requestsPerSecond: 0, serviceMs: 0, arrivals: new Map(),
       lastAccessMs, movedMs: undefined, moving,
@@ -162,7 +169,7 @@ export class Domain {
         known.byPolicy = false;
       }
     }
-    const isNews = !known || known.epoch !== epoch || known.current !== node || known.home !== home || known.functions.length !== functions.length;
+    const isNews = known === undefined || !this.sessions.has(id) || known.epoch !== epoch || known.current !== node || known.home !== home || known.functions.length !== functions.length;
     const requestsPerSecond = (entry.requestsPerSecond + requests / seconds) / 2;
     Object.assign(entry, { home, current: node, epoch, bytes, functions, lastAccessMs, moving, requestsPerSecond });
     if (requests > 0) entry.serviceMs = busyMs / requests;
@@ -176,7 +183,17 @@ export class Domain {
   private takeGone(node: string, id: string, epoch: number): void {
     const entry = this.sessions.get(id);
     // Whoever took it over has reported it with a higher epoch, or will.
-    if (entry && entry.current === node && entry.epoch <= epoch) this.remove(entry);
+    if (!entry || entry.current !== node || entry.epoch > epoch) return;
+    this.remove(entry);
+    this.departed.set(id, { entry, atMs: this.parts.now() });
+  }
+
+  /** A session that comes up again after it left is the same one, with its past. */
+  private returned(id: string): SessionEntry | undefined {
+    const left = this.departed.get(id);
+    if (!left) return undefined;
+    this.departed.delete(id);
+    return left.entry;
   }
 
   private takeArrival(node: string, id: string, perSecond: number): void {
