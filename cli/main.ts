@@ -35,6 +35,10 @@ const NOUNS: Record<string, Noun> = {
     about: 'write, test, deploy, invoke and remove functions', load: async () => (await import('./function.js')).functionCommands,
     examples: ['function new ./my-function', 'function test ./my-function', 'function deploy ./my-function', 'function invoke my-function --node milan-001 --session anna'],
   },
+  inventory: {
+    about: 'what every node is: objects, schemas, snapshots', load: async () => (await import('./inventory.js')).inventoryCommands,
+    examples: ['inventory list ComputeNode', 'inventory create ComputeNode --file nodes.ndjson', 'inventory schemas --dir schemas'],
+  },
 };
 
 const MORE = `

@@ -15,7 +15,7 @@ import { createPeerClient } from '../runtime/base/http-client.js';
 import { createPeerSigner, createPeerVerifier } from '../runtime/base/peer-signature.js';
 import type { ServerBinary } from '../runtime/model/config.js';
 import { ANNOUNCE_EVERY_MS } from '../runtime/model/limits.js';
-import { createInventory } from './inventory/create-inventory.js';
+import { createInventory, type RunningInventory } from './inventory/create-inventory.js';
 import { readSettings } from './inventory/settings.js';
 import { Movement } from './movement-service.js';
 import { assertOwnDatabase } from './mirror/database.js';
@@ -54,6 +54,8 @@ export interface RunningOracle {
   url: string;
   /** Where the mirror is, or why there is none. */
   mirror: string;
+  /** It will be closed soon: what takes long then is begun now. */
+  prepareClose(): void;
   close(): Promise<void>;
 }
 
@@ -63,12 +65,18 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   const log = createLog(config.log ?? 'info', { file: join(stateDir, 'oracle.log') });
   const key = await readSecret(config.peerKeyFile);
   const verifier = createPeerVerifier({ key, clock });
+  const credentials = config.adminPasswordFile === undefined ? undefined
+    : { user: config.adminUser ?? 'admin', password: await readSecret(config.adminPasswordFile) };
+  const inventory: RunningInventory = await createInventory({
+    folder: join(stateDir, 'inventory'), settings: await readSettings(config.inventoryFile), domainId, clock, ids: systemIds, log, ...(credentials && { credentials }),
+  });
   const registry = new Registry({
-    domainId, clock,
+    domainId, clock, idOf: (name) => inventory.idOf(name),
     onEvent({ kind, node }) {
       log.info({ node }, `a node ${kind}`);
       orchestration.noteNode(node);
       movement.note(kind, node);
+      if (kind === 'failed') inventory.failed(node);
     },
   });
   const settings = await readOracleSettings(config.settingsFile);
@@ -80,11 +88,6 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   const orchestration = new Orchestration({
     domainId, stateDir, policy: settings.policy, policySettings: settings.settings, proxy, registry, peers, clock, ids: systemIds, log,
   });
-  const credentials = config.adminPasswordFile === undefined ? undefined
-    : { user: config.adminUser ?? 'admin', password: await readSecret(config.adminPasswordFile) };
-  const inventory = await createInventory({
-    folder: join(stateDir, 'inventory'), settings: await readSettings(config.inventoryFile), clock, ids: systemIds, log, ...(credentials && { credentials }),
-  });
   const server = createOracleServer({
     host, port, domainId, registry, verifier, orchestration, ...(credentials && { admin: credentials }), ids: systemIds, log, inventory, movement,
   });
@@ -94,6 +97,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   let timer: Timer;
   const watch = () => {
     registry.sweep();
+    inventory.sweep();
     timer = clock.setTimeout(watch, ANNOUNCE_EVERY_MS);
   };
   watch();
@@ -101,6 +105,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   return {
     url,
     mirror: proxy.proxy_type === 'Redis' ? hidden(proxy.redis_url) : `off: ${mirror?.reason ?? 'no settings ask for one'}`,
+    prepareClose: () => inventory.keeping.prepareClose(),
     async close() {
       clock.clearTimeout(timer);
       await server.close();
@@ -136,6 +141,9 @@ async function main(): Promise<void> {
   const end = () => void (oracle?.close() ?? Promise.resolve()).then(() => process.exit(0), () => process.exit(1));
   process.on('SIGTERM', end);
   process.on('disconnect', end);
+  process.on('message', (message: { event?: string }) => {
+    if (message.event === 'prepare') oracle?.prepareClose();
+  });
   try {
     if (values.config === undefined) throw new Error('--config FILE is needed');
     oracle = await startOracle(JSON.parse(await readFile(values.config, 'utf8')) as OracleConfig);

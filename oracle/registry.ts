@@ -22,6 +22,8 @@ export interface Registration {
   labels?: Record<string, string>;
   store?: string;
   functions?: string[];
+  /** What the node found of its machine, for the inventory. */
+  hardware?: unknown;
 }
 
 export interface RegisteredNode extends Required<Pick<Registration, 'id' | 'name' | 'url' | 'level' | 'parent'>> {
@@ -51,7 +53,13 @@ export class Registry {
   private readonly failed = new Set<string>();
   private readonly namespace: string;
 
-  constructor(private readonly parts: { domainId: string; clock: Clock; onEvent?(event: RegistryEvent): void }) {
+  constructor(private readonly parts: {
+    domainId: string;
+    clock: Clock;
+    onEvent?(event: RegistryEvent): void;
+    /** Id that the inventory has set for a node of that name. */
+    idOf?(name: string): string | undefined;
+  }) {
     this.namespace = domainNamespace(parts.domainId);
   }
 
@@ -59,8 +67,8 @@ export class Registry {
   register(registration: Registration): RegisteredNode {
     this.sweep();
     const { name } = registration;
-    const id = registration.id ?? nodeId(name, this.namespace);
     const known = this.entries.get(name);
+    const id = registration.id ?? known?.id ?? this.parts.idOf?.(name) ?? nodeId(name, this.namespace);
     this.assertUnique(registration, id, known);
     this.assertPlace(registration);
     const now = this.parts.clock.now();
@@ -162,6 +170,7 @@ export function registrationOf(body: unknown): Registration {
   return {
     name: textOf(given, 'name'), url, level: textOf(given, 'level'), boot: textOf(given, 'boot'), parent, deadlineMs: deadline,
     ...(id !== undefined && { id }), ...(typeof store === 'string' && { store }),
+    ...(given.hardware !== undefined && { hardware: given.hardware }),
     ...(Array.isArray(functions) && { functions: functions.filter((name) => typeof name === 'string') }),
     ...(typeof labels === 'object' && labels !== null && { labels: Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, String(value)])) }),
   };

@@ -10,7 +10,7 @@ import { acceptsBasic, type Credentials } from '../runtime/base/credentials.js';
 import { answerApi } from './api.js';
 import type { Orchestration } from './orchestration.js';
 import type { Movement } from './movement-service.js';
-import { registrationOf, type Registry } from './registry.js';
+import { type RegisteredNode, registrationOf, type Registry } from './registry.js';
 
 export interface OracleServerParts {
   host: string;
@@ -25,8 +25,8 @@ export interface OracleServerParts {
   ids: Ids;
   log: Log;
   movement?: Movement;
-  /** Answers the paths that it owns. */
-  inventory?: { owns(path: string): boolean; serve(request: IncomingMessage, response: ServerResponse): void };
+  /** Answers the paths that it owns, and is told of every registration; it answers the collections of the node. */
+  inventory?: { registered(node: RegisteredNode, hardware: unknown): string[]; owns(path: string): boolean; serve(request: IncomingMessage, response: ServerResponse): void };
 }
 
 export interface OracleServer {
@@ -82,7 +82,7 @@ function nodeAt(registry: Registry, path: string): unknown {
 }
 
 /** Only a node itself registers: the call is signed with the domain's key in its name. */
-async function register({ registry, verifier }: OracleServerParts, request: IncomingMessage): Promise<unknown> {
+async function register({ registry, verifier, inventory }: OracleServerParts, request: IncomingMessage): Promise<unknown> {
   const signature = request.headers[PEER_SIGNATURE_HEADER];
   if (typeof signature !== 'string') throw new Fault('UNAUTHORIZED');
   const verified = verifier.verify(signature, request.method!, request.url!);
@@ -90,7 +90,8 @@ async function register({ registry, verifier }: OracleServerParts, request: Inco
   assertBody(verified, sha256Hex(body));
   const registration = registrationOf(parsed(body));
   if (verified.peer !== registration.name) throw new Fault('FORBIDDEN', { reason: `${verified.peer} cannot register as ${registration.name}` });
-  return registry.register(registration);
+  const node = registry.register(registration);
+  return { ...node, collections: inventory?.registered(node, registration.hardware) ?? [] };
 }
 
 /** Judges the headers first, so that nothing of an unknown caller is read. */

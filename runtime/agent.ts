@@ -28,6 +28,8 @@ export interface AgentOptions {
   describe(): Record<string, unknown>;
   /** Called when the children have changed. */
   onChildren?(): void;
+  /** Called when the node is in other collections of the inventory than before. */
+  onCollections?(names: string[]): void;
 }
 
 /** At first a node speaks up more often: a whole domain that starts together finds itself sooner. */
@@ -36,6 +38,7 @@ const YOUNG_ROUNDS = 20;
 export class Agent {
   readonly directory: TreeDirectory;
   #registered = false;
+  #collections = '';
   #closed = false;
   #saving: Promise<void> = Promise.resolve();
   readonly #timers = new Set<Timer>();
@@ -123,11 +126,19 @@ export class Agent {
     if (parent === null && this.options.parentUrl !== undefined) return;
     try {
       const registration = { name, url, level, parent, boot, deadlineMs: REGISTRATION_DEADLINE_MS, ...this.options.describe() };
-      await peers.call(oracleUrl, 'POST', '/api/v1/nodes', registration);
+      const { body } = await peers.call(oracleUrl, 'POST', '/api/v1/nodes', registration);
       this.#registered = true;
+      this.#hearCollections(body);
     } catch (error) {
       log.debug({ oracleUrl, reason: (error as Error).message }, 'the oracle was not reached');
     }
+  }
+
+  #hearCollections(body: unknown): void {
+    const { collections } = (body ?? {}) as { collections?: unknown };
+    if (!Array.isArray(collections) || JSON.stringify(collections) === this.#collections) return;
+    this.#collections = JSON.stringify(collections);
+    this.options.onCollections?.(collections.map(String));
   }
 
   #repeat(work: () => Promise<void>, everyMs: number): void {

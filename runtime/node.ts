@@ -17,6 +17,7 @@ import { readSecret } from './base/credentials.js';
 import { createPeerClient } from './base/http-client.js';
 import { systemIds } from './base/ids.js';
 import { createLog, type Log } from './base/log.js';
+import { detectMachine } from './base/machine.js';
 import { releaseMemory } from './base/memory.js';
 import { createPeerSigner, createPeerVerifier } from './base/peer-signature.js';
 import { repeat } from './base/repeat.js';
@@ -102,17 +103,23 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const { name, level, stateDir, parentUrl } = config;
   const boot = ids.uuid();
   const { store } = opened;
+  const hardware = await detectMachine(stateDir);
 
   const signer = createPeerSigner({ node: name, key: peerKey, clock, ids });
   const peerClient = createPeerClient({ signer });
   const bundles = createBundles({ folder: join(stateDir, 'bundles'), ids });
   const workers = createWorkers({ clock, log, ...config.workers });
-  const deployments = new Deployments({ place: { name, level, labels: config.labels }, stateDir, bundles, workers, clock, log });
+  const place = { name, level, labels: config.labels, collections: [] as string[] };
+  const deployments = new Deployments({ place, stateDir, bundles, workers, clock, log });
 
   const self = { name, url: config.url ?? `http://${config.host}:${config.port}`, level, accepting: true, sinceMs: clock.now() };
   const agent = new Agent({
     self, parentUrl, oracleUrl: config.oracleUrl, boot, stateDir, peers: peerClient, clock, log,
-    describe: () => ({ labels: config.labels, store: store.kind, functions: deployments.names() }),
+    describe: () => ({ labels: config.labels, store: store.kind, functions: deployments.names(), hardware }),
+    onCollections(names) {
+      place.collections = names;
+      void deployments.reconsider();
+    },
     onChildren: () => passingOn.start(),
   });
   const { directory } = agent;

@@ -79,6 +79,11 @@ export class Child {
     this.killGroup();
   }
 
+  /** Tells it that it will be stopped soon. */
+  prepare(): void {
+    if (this.process?.connected) this.process.send({ event: 'prepare' }, () => undefined);
+  }
+
   /** At once, with everything in its group. */
   kill(): void {
     this.isStopping = true;

@@ -90,6 +90,7 @@ export class DomainProcess {
   private async stopInOrder(): Promise<void> {
     const deepest = Math.max(...this.nodes.map(({ depth }) => depth));
     const startedMs = Date.now();
+    this.oracle.prepare();
     await Promise.all(this.nodes.map(async ({ depth, child }) => {
       const lead = Math.min((deepest - depth) * LEVEL_LEAD_MS, NODES_PATIENCE_MS / 2);
       if (lead > 0) await Promise.race([this.belowEnded(depth), new Promise((resolve) => setTimeout(resolve, lead))]);

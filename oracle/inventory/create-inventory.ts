@@ -15,6 +15,7 @@ import { objectRoutes } from './http/object-routes.js';
 import type { InventoryRoute } from './http/route.js';
 import { schemaRoutes } from './http/schema-routes.js';
 import { smdRoutes } from './http/smd-routes.js';
+import { EdgeNodes, type RegisteredNode } from './edge-nodes.js';
 import { Inventory } from './inventory.js';
 import { readKey, createCipher } from './keep/cipher.js';
 import { Keeping, type KeepingParts } from './keep/keeping.js';
@@ -24,6 +25,8 @@ export interface CreateInventoryParts {
   /** Its own folder: journal, snapshots, key. */
   folder: string;
   settings: InventorySettings;
+  /** Id of the domain whose nodes it notes. */
+  domainId?: string;
   credentials?: Credentials;
   clock: Clock;
   ids: Ids;
@@ -38,10 +41,17 @@ export interface RunningInventory {
   /** Whether this path is the inventory's. */
   owns(path: string): boolean;
   serve(request: IncomingMessage, response: ServerResponse): void;
+  /** A node of the domain has registered, or is still there. Returns the collections that it is in. */
+  registered(node: RegisteredNode, hardware: unknown): string[];
+  failed(name: string): void;
+  /** Id that the inventory has for the node of the domain of that name. */
+  idOf(name: string): string | undefined;
+  /** To be called now and then. */
+  sweep(): void;
   close(): Promise<void>;
 }
 
-export async function createInventory({ folder, settings, credentials, clock, ids, log, openJournalFile }: CreateInventoryParts): Promise<RunningInventory> {
+export async function createInventory({ folder, settings, domainId = 'local', credentials, clock, ids, log, openJournalFile }: CreateInventoryParts): Promise<RunningInventory> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const options: ObjectOptions = { strictXnames: settings.strictXnames ?? false };
   const inventory = new Inventory({
@@ -52,10 +62,18 @@ export async function createInventory({ folder, settings, credentials, clock, id
   await keeping.start();
   const routes: InventoryRoute[] = [
     ...objectRoutes({ inventory, past: (asOf) => keeping.past(asOf), sortable: sortableFields(options) }), ...smdRoutes(inventory),
-    ...historyRoutes(inventory, keeping), ...schemaRoutes(options, () => routes),
+    ...historyRoutes(inventory, keeping, domainId), ...schemaRoutes(options, () => routes),
   ];
+  const edge = new EdgeNodes({ inventory, clock, log });
   const door = createDoor({ routes, access, ids, log });
-  return { inventory, keeping, routes, owns: (path) => door.owns(path), serve: (request, response) => door.serve(request, response), close: () => keeping.close() };
+  return {
+    inventory, keeping, routes, owns: (path) => door.owns(path), serve: (request, response) => door.serve(request, response),
+    registered: (node, hardware) => edge.registered(node, hardware), failed: (name) => edge.failed(name), idOf: (name) => edge.idOf(name), sweep: () => edge.sweep(),
+    async close() {
+      await edge.settled();
+      await keeping.close();
+    },
+  };
 }
 
 function createValidators(options: ObjectOptions): Record<ObjectName, { create: Validator; replace: Validator }> {

@@ -5,9 +5,11 @@ export interface Place {
   name: string;
   level: string;
   labels: Record<string, string>;
+  /** Collections of the inventory that it is a member of. */
+  collections?: readonly string[];
 }
 
-export const CONSTRAINT_FORM = 'level=edge, node=milan*,turin or label=value, or with != for the opposite';
+export const CONSTRAINT_FORM = 'level=edge, node=milan*,turin, collection=blue or label=value, or with != for the opposite';
 
 const CONSTRAINT = /^\s*([\w./-]+?)\s*(==?|!=)\s*(\S.*?)\s*$/;
 
@@ -15,12 +17,12 @@ export function isConstraint(text: string): boolean {
   return CONSTRAINT.test(text);
 }
 
-/** True when every constraint holds: `level=edge`, `node=milan*,turin`, `<label>=<value>`; `!=` for the opposite. */
+/** True when every constraint holds: `level=edge`, `node=milan*,turin`, `collection=<name>`, `<label>=<value>`; `!=` for the opposite. */
 export function appliesAt(place: Place, constraints: readonly string[] = []): boolean {
   return constraints.every((constraint) => {
     const [, key, operator, patterns] = CONSTRAINT.exec(constraint)!;
-    const value = key === 'level' ? place.level : key === 'node' ? place.name : place.labels[key!] ?? '';
-    return patterns!.split(',').some((pattern) => matches(value, pattern.trim())) === (operator !== '!=');
+    const values = key === 'collection' ? place.collections ?? [] : [key === 'level' ? place.level : key === 'node' ? place.name : place.labels[key!] ?? ''];
+    return patterns!.split(',').some((pattern) => values.some((value) => matches(value, pattern.trim()))) === (operator !== '!=');
   });
 }
 

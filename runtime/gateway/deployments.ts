@@ -99,6 +99,20 @@ export class Deployments {
     return turn;
   }
 
+  /** The place has changed: what is for it now begins to run, what is not any more ends. */
+  async reconsider(): Promise<void> {
+    for (const entry of this.known.values()) {
+      if (isRemoval(entry) || appliesAt(this.parts.place, entry.constraints) === this.running.has(entry.service)) continue;
+      const before = this.turns.get(entry.service) ?? Promise.resolve();
+      const turn = before.then(() => this.run(entry)).catch((error: unknown) => {
+        this.parts.log.error({ function: entry.service, reason: String(error) }, 'a function could not follow a change of the node\'s collections');
+      });
+      this.turns.set(entry.service, turn);
+      await turn;
+      for (const listener of this.listeners) listener();
+    }
+  }
+
   /** Runs what was known at the last stop. What cannot be loaded is logged and stays known. */
   async restore(): Promise<void> {
     await Promise.all((await this.saved()).map(async (entry) => {

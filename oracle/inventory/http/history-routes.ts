@@ -2,6 +2,7 @@
 import { Fault } from '../../../runtime/model/faults.js';
 import { INVENTORY_PAGE, MAX_INVENTORY_PAGE, MAX_QUERY_ROWS, QUERY_MS } from '../../../runtime/model/limits.js';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
+import { domainFileOf } from '../domain-file.js';
 import type { Keeping } from '../keep/keeping.js';
 import { countsOf } from '../keep/rows.js';
 import type { Snapshot } from '../keep/snapshots.js';
@@ -18,8 +19,13 @@ const SNAPSHOT = {
 };
 const ANY = { type: 'object' };
 
-export function historyRoutes(inventory: Inventory, keeping: Keeping): InventoryRoute[] {
+export function historyRoutes(inventory: Inventory, keeping: Keeping, domainId: string): InventoryRoute[] {
   return [
+    {
+      method: 'GET', path: '/domain.yml', need: 'read', operation: 'getDomainFile', summary: 'The domain file of the nodes that have a place in the tree.',
+      query: [{ name: 'collection', description: 'Only members of this collection, and what stands above them.' }], answers: { 200: { text: 'application/yaml' } },
+      run: ({ query }) => ({ status: 200, headers: { 'content-type': 'application/yaml' }, text: domainFileOf(inventory.set, domainId, query.get('collection') ?? undefined) }),
+    },
     {
       method: 'GET', path: '/', need: 'read', operation: 'getInventory', summary: 'How many objects there are, and how they are kept.', answers: { 200: { schema: ANY } },
       run: () => ({
@@ -92,8 +98,8 @@ export function historyRoutes(inventory: Inventory, keeping: Keeping): Inventory
   ];
 }
 
-function shown({ folder: _folder, format: _format, ...manifest }: Snapshot): object {
-  return manifest;
+function shown({ name, createdAt, seq, reason, restored, tables }: Snapshot): object {
+  return { name, createdAt, seq, reason, restored, tables };
 }
 
 function numberOf(given: unknown, name: string, otherwise: number, most: number): number {

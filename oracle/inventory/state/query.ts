@@ -107,7 +107,7 @@ function addLabel(query: ListQuery, value: string): void {
 }
 
 /** Nodes that a collection names by xname, name in the domain or host name. */
-function membersOf(set: WorkingSet, collection: string): Row[] {
+export function membersOf(set: WorkingSet, collection: string): Row[] {
   const row = set.find('NodeCollection', 'name', collection) ?? set.get('NodeCollection', collection.toLowerCase());
   if (!row) throw invalid('collection', `there is no collection ${collection}`);
   return [...new Set((row.value['nodes'] as string[]).flatMap((member) => nodesCalled(set, member)))];

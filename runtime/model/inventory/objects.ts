@@ -50,6 +50,7 @@ const Status = closed({
 }, { description: 'How the node is.' });
 
 const Hardware = closed({
+  hostname: text('Name of the machine.', 253),
   cpu_model: text('Model of the processor; empty when unknown.'),
   cpu_count: Type.Optional(Type.Integer({ minimum: -1, description: 'Processors; -1 when unknown.' })),
   core_count: Type.Optional(Type.Integer({ minimum: -1, description: 'Threads the system runs at once; -1 when unknown.' })),
@@ -76,6 +77,9 @@ export interface ObjectOptions {
   /** Only xnames of the hardware state manager's forms. */
   strictXnames: boolean;
 }
+
+/** What a node tells of its machine when it registers. */
+export const HARDWARE: TObject = Hardware;
 
 function definitions({ strictXnames }: ObjectOptions) {
   const nodeXname = Type.String({ pattern: strictXnames ? STRICT_NODE_XNAME : NODE_XNAME, description: 'Place of a node: cabinet, chassis, slot, BMC, node.' });
