@@ -20,7 +20,6 @@ export class Batch {
   #args: Argument[];
   #bytes = 0;
   #isScheduled = false;
-  #inFlight = 0;
 
   /**
    * @param head makes the arguments that come before those of all calls
@@ -39,8 +38,7 @@ export class Batch {
       add(args);
       for (let at = from; at < args.length; at += 1) this.#bytes += args[at]!.length;
       this.#waiting.push({ resolve, reject, decode });
-      // Nothing is under way, so there is nobody to wait for: the end of the turn would only be later.
-      if (this.#inFlight === 0 || this.#waiting.length >= MAX_CALLS || this.#bytes >= MAX_BYTES) return this.#flush();
+      if (this.#waiting.length >= MAX_CALLS || this.#bytes >= MAX_BYTES) return this.#flush();
       if (this.#isScheduled) return undefined;
       this.#isScheduled = true;
       setImmediate(() => {
@@ -56,15 +54,12 @@ export class Batch {
     if (calls.length === 0) return;
     this.#waiting = [];
     this.#bytes = 0;
-    this.#inFlight += 1;
     this.run(this.#args).then((answers) => this.#answered(calls, answers as never[]), (error: unknown) => {
-      this.#inFlight -= 1;
       for (const { reject } of calls) reject(error);
     });
   }
 
   #answered(calls: Waiting[], answers: never[]): void {
-    this.#inFlight -= 1;
     for (let index = 0; index < calls.length; index += 1) {
       const { resolve, reject, decode } = calls[index]!;
       try {

@@ -24,47 +24,62 @@ export class Changes {
       else this.write(write);
     }
     if (reply) this.reply(reply);
-    if (effects) for (const { id, body } of effects) this.#counted(this.args.push('e', id, body));
+    if (effects) for (const effect of effects) this.item({ kind: 'effect', effect });
     return this;
   }
 
   item(item: Item): void {
     switch (item.kind) {
-      case 'value': return this.#counted(this.args.push('s', item.key, item.value));
       case 'list': return this.#list(item.more ? 'a' : 'l', item.key, item.values);
-      case 'deleted': return this.#counted(this.args.push('d', item.key));
       case 'reply': return this.reply(item.reply);
-      case 'effect': return this.#counted(this.args.push('e', item.effect.id, item.effect.body));
-      case 'effect-done': return this.#counted(this.args.push('x', item.id));
+      case 'value':
+        this.args.push('s', item.key, item.value);
+        break;
+      case 'deleted':
+        this.args.push('d', item.key);
+        break;
+      case 'effect':
+        this.args.push('e', item.effect.id, item.effect.body);
+        break;
+      case 'effect-done':
+        this.args.push('x', item.id);
     }
+    this.#counted();
   }
 
   write(write: Write): void {
     switch (write.op) {
-      case 'set': return this.#counted(this.args.push('s', write.key, write.value));
-      case 'delete': return this.#counted(this.args.push('d', write.key));
       case 'append': return this.#list('a', write.key, write.values);
       case 'setList': return this.#list('l', write.key, write.values);
+      case 'set':
+        this.args.push('s', write.key, write.value);
+        break;
+      case 'delete':
+        this.args.push('d', write.key);
     }
+    this.#counted();
   }
 
   reply(reply: StoredReply): void {
     const kept = reply.body && reply.body.length > MAX_KEPT_RESPONSE_BYTES ? { ...reply, body: undefined } : reply;
-    this.#counted(this.args.push('r', reply.key, String(reply.atMs), encodeReply(kept)));
+    this.args.push('r', reply.key, String(reply.atMs), encodeReply(kept));
+    this.#counted();
   }
 
   /** A value where nothing or another value was: by how many bytes the session grows is known here. */
   #replace(key: string, value: Buffer, there: Buffer | undefined): void {
     const grown = there ? value.length - there.length : value.length + Buffer.byteLength(key);
-    this.#counted(this.args.push('k', key, value, String(grown)));
+    this.args.push('k', key, value, String(grown));
+    this.#counted();
   }
 
   #list(letter: string, key: string, values: Buffer[]): void {
-    this.#counted(this.args.push(letter, key, String(values.length), encodeList(values)));
+    this.args.push(letter, key, String(values.length), encodeList(values));
+    this.#counted();
   }
 
   /** One change more, whose arguments have just been added. */
-  #counted(_length: number): void {
+  #counted(): void {
     this.#count += 1;
     this.args[this.#countAt] = String(this.#count);
   }
