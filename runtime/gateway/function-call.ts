@@ -18,6 +18,10 @@ export class FunctionCall implements WorkerCall {
   stalledSinceMs: number | undefined;
   /** Since when the handler has it; of the monotonic clock, as all times here. */
   ranMs: number;
+  /** Its neighbours among all calls in hand, and the call before it on its connection (calls-in-hand.ts). */
+  newer: FunctionCall | undefined;
+  older: FunctionCall | undefined;
+  before: FunctionCall | undefined;
   private control: AbortController | undefined;
   private ended: Fault | undefined;
 

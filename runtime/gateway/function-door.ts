@@ -3,7 +3,6 @@
  * worker, stateful ones through the session layer.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
 import { type FunctionPath, redirectTo } from '../base/function-path.js';
 import { isUuid, type Ids } from '../base/ids.js';
@@ -20,6 +19,7 @@ import type { Invocation, Served, Sessions } from '../session/invoke.js';
 import { type RawHeaders, sendFault, sendFunctionResponse, writeFunctionHead } from './answer.js';
 import { hasBody, linger, readBody } from './body.js';
 import type { Cors } from './cors.js';
+import { CallsInHand } from './calls-in-hand.js';
 import type { Deployed } from './deployed.js';
 import { FunctionCall, LazyRequest } from './function-call.js';
 import { textOfHeader } from './header-text.js';
@@ -49,16 +49,13 @@ const OVERTIME_MS = 2_000;
 const SWEEP_MS = 500;
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
-/** Calls in hand on a connection: one watch for each connection is cheaper than one for each answer. */
-type Watched = Socket & { functionCalls?: Set<FunctionCall> };
-
 export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
   const { node, sessions, clock, log, monotonic, activity, cors } = parts;
   const statefulBytes = parts.limits?.statefulBodyBytes ?? MAX_STATEFUL_BODY_BYTES;
   const statelessBytes = parts.limits?.statelessBodyBytes ?? MAX_STATELESS_BODY_BYTES;
   const inHand = parts.limits?.inHand ?? MAX_IN_HAND_PER_FUNCTION;
   const life = parts.ids.uuid().slice(0, 8);
-  const running = new Set<FunctionCall>();
+  const running = new CallsInHand(onDisconnect);
   let calls = 0;
   let sweeping: Timer;
 
@@ -81,20 +78,13 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     call.deployed.inHand += 1;
     running.add(call);
     sweeping ??= clock.setTimeout(sweep, SWEEP_MS);
-    const socket = call.incoming.socket as Watched;
-    if (socket.functionCalls === undefined) {
-      socket.functionCalls = new Set();
-      socket.on('close', onDisconnect);
-    }
-    socket.functionCalls.add(call);
   }
 
   /** False when it was settled before: then nothing may be sent any more. */
   function settle(call: FunctionCall): boolean {
     if (call.settled) return false;
     call.settled = true;
-    running.delete(call);
-    (call.incoming.socket as Watched).functionCalls?.delete(call);
+    running.remove(call);
     return true;
   }
 
@@ -104,8 +94,8 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     call.deployed.leave();
   }
 
-  function onDisconnect(this: Watched): void {
-    for (const call of this.functionCalls!) {
+  function onDisconnect(inHand: FunctionCall[]): void {
+    for (const call of inHand) {
       if (!settle(call)) continue;
       call.abort(new Fault('CLIENT_GONE'));
       count(call, 499);
@@ -115,7 +105,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
   /** One look over all calls now and then, because a timer for each would cost a tenth of a small request. */
   function sweep(): void {
     const now = monotonic();
-    for (const call of running) {
+    for (const call of running.list()) {
       const { isStateful } = call.deployed;
       const fault = call.overdue(now, OVERTIME_MS + (isStateful ? 2 * MAX_WAIT_MS : 0));
       if (fault === undefined) continue;
@@ -124,7 +114,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       // Nothing of a stateless call can be in doubt. Of a stateful one only the session layer knows, so its word is awaited.
       if (!isInDoubt) refuse(call, fault);
     }
-    sweeping = running.size > 0 ? clock.setTimeout(sweep, SWEEP_MS) : undefined;
+    sweeping = running.isEmpty ? undefined : clock.setTimeout(sweep, SWEEP_MS);
   }
 
   function refuse(call: FunctionCall, error: unknown): void {

@@ -165,8 +165,8 @@ export const STORE_ANSWER_MS = 10_000;
 export const TIDY_AFTER_MS = 3_000;
 /** Small sessions that a node remembers from its own commits, data and bookkeeping together. */
 export const MAX_REMEMBERED_BYTES = 16 * 1024 * 1024;
-/** Request ids remembered beside them; a retry is rarely later than a few requests. */
-export const MAX_REMEMBERED_REQUEST_IDS = 32;
+/** Request ids remembered beside each; a retry is rarely later than a few requests, and what lives longer costs the garbage collector more. */
+export const MAX_REMEMBERED_REQUEST_IDS = 8;
 /** Effects that one request may have on other sessions: each is a delivery of its own. */
 export const MAX_EFFECTS_PER_REQUEST = 100;
 /** One effect, as it lies in the outbox: outboxes are carried in a move's pause. */

@@ -19,7 +19,7 @@ import { createElsewhere } from './elsewhere.js';
 import type { Leave, WaitingLine } from './line.js';
 import type { Located, Neighbourhood } from './ports.js';
 import { createReader } from './read.js';
-import { applyWrites, noteRequest, RememberedSessions, type Remembered } from './remembered.js';
+import { applyWrites, RecentRequests, RememberedSessions, type Remembered } from './remembered.js';
 import { decodeResponse, encodeResponse } from './stored-response.js';
 import { HOLD_POLL_MS, isGone, mustBeCertain, requestOf, Work } from './work.js';
 
@@ -178,7 +178,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
       const known = remembered.take(call.session);
       if (!known?.slot.functions.includes(call.function) || isGone(call)) return undefined;
       const request = requestOf(call);
-      if (request && known.requests.has(requestKey(call.function, request.id))) return undefined;
+      if (request && known.requests.has(request.id)) return undefined;
       const { slot, data } = known;
       const work = new Work(call, new StoredSession(store, slot, { kind: 'whole', data }, node));
       const answer = await (call.worker.runNow ? call.worker.runNow(work) : call.worker.run(work));
@@ -280,7 +280,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     }
     if (released.kind === 'refused') return undefined;
     const { epoch, version } = released;
-    remember(known, answer, version, commitment.reply?.key);
+    remember(known, answer, version, right.request?.id);
     if (effects.length > 0) neighbourhood.owes(call.session, effects.length);
     return { kind: 'answer', response, node, epoch, version, replayed: false, telemetry };
   }
@@ -299,8 +299,8 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     mine.version = version;
     mine.bytes += applyWrites(data, writes);
     mine.ttlMs = ttlMs ?? slot.ttlMs;
-    const noted = requests ?? new Set<string>();
-    if (requestId !== undefined) noteRequest(noted, requestId);
+    const noted = requests ?? new RecentRequests();
+    if (requestId !== undefined) noted.add(requestId);
     remembered.keep({ slot: mine, data, requests: noted });
   }
 

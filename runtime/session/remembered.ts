@@ -7,7 +7,7 @@ export interface Remembered {
   slot: Slot;
   data: SessionData;
   /** Request ids that took effect while it was remembered; older ones only the store knows. */
-  requests: Set<string>;
+  requests: RecentRequests;
 }
 
 /** Room that an entry takes beside its data. */
@@ -48,10 +48,19 @@ export class RememberedSessions {
   }
 }
 
-/** Notes a request id; with too many the oldest goes, and a retry of it is left to the store. */
-export function noteRequest(requests: Set<string>, key: string): void {
-  requests.add(key);
-  if (requests.size > MAX_REMEMBERED_REQUEST_IDS) requests.delete(requests.values().next().value!);
+/** The last few request ids that took effect; with too many the oldest goes, and a retry of it is left to the store. */
+export class RecentRequests {
+  readonly #ids: string[] = [];
+  #next = 0;
+
+  has(id: string): boolean {
+    return this.#ids.includes(id);
+  }
+
+  add(id: string): void {
+    this.#ids[this.#next] = id;
+    this.#next = (this.#next + 1) % MAX_REMEMBERED_REQUEST_IDS;
+  }
 }
 
 /** Applies a commit's writes as the store did. @returns by how many bytes the session has grown */
