@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { testDomain, type TestHandler } from 'xylem/testing';
+import { testContext, testDomain, type TestHandler, testStreamingRequest } from 'xylem/testing';
 import { bundleFunction } from '../../runtime/base/bundle.js';
 import { MAX_EFFECT_BYTES, MAX_EFFECTS_PER_REQUEST, MAX_KEY_BYTES, MAX_SESSION_BYTES, MAX_UNDELIVERED_EFFECTS, MAX_VALUE_BYTES } from '../../runtime/model/limits.js';
 
@@ -41,6 +41,14 @@ describe('docs/functions.md', function suite() {
     await domain.call('order', { session: 'b', method: 'POST', body: 'apple' });
     expect(domain.effects.map(({ kind, function: name }) => [kind, name])).to.deep.equal([['propagate', 'sales'], ['call', 'mailbox']]);
     domain.close();
+  });
+
+  it('has a function that streams, as the page says', async () => {
+    const { default: Lines } = { default: await handlerOf('Lines') } as unknown as { default: new () => { handle(request: unknown, context: unknown): AsyncIterable<string> } };
+    const request = testStreamingRequest({ body: ['one\ntw', 'o\nthree'] });
+    const answered: string[] = [];
+    for await (const line of new Lines().handle(request, testContext())) answered.push(line);
+    expect(answered.map((line) => JSON.parse(line) as unknown)).to.deep.equal([{ characters: 3 }, { characters: 3 }, { characters: 5 }]);
   });
 
   it('has a unit test that passes', async () => {
