@@ -23,6 +23,7 @@ import { CallsInHand } from './calls-in-hand.js';
 import type { Deployed } from './deployed.js';
 import { FunctionCall, LazyRequest } from './function-call.js';
 import { textOfHeader } from './header-text.js';
+import { KeptBody } from './kept-body.js';
 
 export interface FunctionDoorParts {
   node: string;
@@ -217,9 +218,11 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       if (call.incoming.method === 'OPTIONS' && call.incoming.headers['x-session'] === undefined) return sendOptions(call);
       const invocation = invocationOf(call, at);
       const { incoming } = call;
-      const body = expects || hasBody(incoming) ? await read(call, statefulBytes, expects) : EMPTY;
-      call.request = { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body };
-      const served = await sessions.invoke(invocation);
+      const comes = expects || hasBody(incoming);
+      call.request = { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body: EMPTY };
+      const carried = comes && invocation.forward && sessions.carry ? await carry(call, invocation, expects) : undefined;
+      if (carried === undefined && comes && call.body === undefined) call.request.body = await read(call, statefulBytes, expects);
+      const served = carried ?? await sessions.invoke(invocation);
       if (call.settled) return;
       if (served.kind === 'answer') {
         reply(call, served.response, headersOf(call, served));
@@ -233,6 +236,21 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     } catch (error) {
       refuse(call, error);
     }
+  }
+
+  /** Sends the body on while it comes, where the session is known to be elsewhere; else there is a whole body, or none yet. */
+  async function carry(call: FunctionCall, invocation: Invocation, expects: boolean): Promise<Served | undefined> {
+    const { incoming, response, request } = call;
+    if (Number(incoming.headers['content-length'] ?? 0) > statefulBytes) throw new Fault('BODY_TOO_LARGE', { limit: statefulBytes });
+    call.body = new RequestStream(incoming, { now: monotonic, begin: () => { if (expects) response.writeContinue(); } });
+    const kept = new KeptBody(call.body, statefulBytes);
+    call.request = { ...request, stream: kept };
+    const served = await sessions.carry!(invocation);
+    if (served === undefined) {
+      call.request = { ...request, body: await kept.whole() };
+      call.ranMs = monotonic();
+    }
+    return served;
   }
 
   function sendOptions(call: FunctionCall): void {

@@ -38,10 +38,12 @@ export function createLocalFunctions({ node, deployments, sessions, ids }: Local
       if (response.stream !== undefined) leave(response.stream);
       return { kind: 'answer', response, node, epoch: 0, version: 0, replayed: false, telemetry };
     }
-    return sessions().invoke({
+    const served = await sessions().invoke({
       function: name, worker, timeoutMs, ttlMs, callId, session, requestId: id, request, signal,
       ...(redirectedHome !== undefined && { redirectedHome }), ...(hops !== undefined && { hops }),
     });
+    if (served.kind === 'answer' && served.response.stream) leave(served.response.stream);
+    return served;
   }
 
   return {

@@ -1,8 +1,9 @@
 /** Carries one function call to a peer's gateway, for a client that cannot follow a redirect or has followed enough of them. */
+import { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { HOME_MARK, parseFunctionPath, redirectTo } from '../base/function-path.js';
 import { Fault, FAULTS, type FaultCode } from '../model/faults.js';
-import { MAX_PEER_CONNECTIONS, MAX_WAIT_MS, PEER_IDLE_MS } from '../model/limits.js';
+import { MAX_PEER_CONNECTIONS, MAX_WAIT_MS, PEER_IDLE_MS, STREAM_PIECE_BYTES } from '../model/limits.js';
 import type { ForwardedAnswer, SendOn } from '../offload/forward.js';
 import type { Invocation } from '../session/invoke.js';
 
@@ -20,13 +21,19 @@ export function createSendOn(urlOf: (node: string) => Promise<string>): { sendOn
     const base = await urlOf(to);
     const url = redirectTo(base, { name: call.function, path: call.request.path, query: call.request.query }, home, hops);
     try {
-      const { method, body } = call.request;
+      const { method, body, stream } = call.request;
       const answer = await request(url, {
-        method: method as 'GET', headers: carried(call.request.headers), body: body.length > 0 ? body : null, dispatcher: agent, signal: call.signal,
+        method: method as 'GET', headers: carried(call.request.headers), body: stream ? Readable.from(stream, { objectMode: false }) : body.length > 0 ? body : null, dispatcher: agent, signal: call.signal,
         headersTimeout: call.timeoutMs + 2 * MAX_WAIT_MS,
       });
-      return answerOf(answer.statusCode, answer.headers, Buffer.from(await answer.body.arrayBuffer()));
+      const length = Number(answer.headers['content-length'] ?? Infinity);
+      if (length <= STREAM_PIECE_BYTES || answer.statusCode === 503 || answer.statusCode === 307) {
+        return answerOf(answer.statusCode, answer.headers, Buffer.from(await answer.body.arrayBuffer()));
+      }
+      const { response, ...rest } = answerOf(answer.statusCode, answer.headers, Buffer.alloc(0));
+      return { ...rest, response: { ...response, stream: answer.body } };
     } catch (error) {
+      if (error instanceof Fault) throw error;
       throw new Fault('PEER_UNREACHABLE', { node: to, url: base, reason: (error as Error).message }, { cause: error });
     }
   }

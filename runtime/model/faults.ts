@@ -65,6 +65,7 @@ export const FAULTS = {
   OVERLOADED: row(503, true, 'Function {function} has {limit} requests in hand already. Try again in a moment.'),
   HISTORY_UNAVAILABLE: row(503, true, 'The history of node {node} does not answer: {reason}.'),
   HANDLER_TIMEOUT: row(504, false, 'The function took longer than {limit} ms ({setting}) and was stopped by the {layer}; nothing was changed.'),
+  REDIRECT_LOOP: row(508, true, 'The nodes sent the request for this session round in a circle ({redirects} redirects without news of it); an operator should look at it.'),
   NO_CAPACITY: row(507, true, 'No node up to the root takes the session: {reason}.'),
   TELEMETRY_FULL: row(507, false, 'Node {node} has room for {limit} {what}, and no more: delete some, or give it more memory with SIZE.'),
   DEPLOY_FAILED: row(400, false, 'The function {function} could not be loaded: {reason}.'),

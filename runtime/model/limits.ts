@@ -56,6 +56,8 @@ export const COPY_BATCH_BYTES = 256 * 1024;
 export const MAX_TREE_DEPTH = 16;
 /** Redirects in a row that a client can ever see; from then on a node holds or forwards. */
 export const MAX_REDIRECTS = 4;
+/** Redirects that a node follows for a client without hearing of a newer residency: from then on it is a circle. */
+export const MAX_FORWARD_REDIRECTS = 8;
 /** Age after which a tombstone is forgotten: it must outlive every move, lease and late message. */
 export const TOMBSTONE_KEEP_MS = 24 * 3_600_000;
 /** Signed peer calls are accepted this far from the receiver's clock, and their nonces kept as long. */

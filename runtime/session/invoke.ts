@@ -53,6 +53,11 @@ export type Served =
 
 export interface Sessions {
   invoke(call: Invocation): Promise<Served>;
+  /**
+   * For a request whose body is still on its way, and whose client does not follow: carries it to where its session is known to be.
+   * Undefined, and nothing of the body was read, when that is not elsewhere.
+   */
+  carry?(call: Invocation): Promise<Served | undefined>;
 }
 
 export interface SessionLayerOptions {
@@ -104,6 +109,12 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     const served = call.worker.kind === 'read-only' ? await read(call) : await shortWay(call) ?? await write(call);
     if (served.kind !== 'moved' || !(call.forward || served.hops > MAX_REDIRECTS - 1)) return served;
     return neighbourhood.forward(call, served.to, served.home);
+  }
+
+  async function carry(call: Invocation): Promise<Served | undefined> {
+    const slot = await store.slot(call.session);
+    if (slot?.state !== 'remote' || slot.arriving) return undefined;
+    return neighbourhood.forward(call, slot.current, slot.home);
   }
 
   // ── Writers ──────────────────────────────────────────────────────────────────────────────────
@@ -308,7 +319,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     await orNewLife(store.run({ verb: 'abandon', session: command.session, leaseId: command.leaseId }));
   }
 
-  return { invoke };
+  return { invoke, carry };
 }
 
 function checkSizes(slot: Slot, writes: Write[]): void {
