@@ -1,5 +1,6 @@
 /** Brings functions to a node and everything below it: the bundle if it is not there yet, then the deployment. */
 import type { Bundle } from '../runtime/base/bundle.js';
+import { type DeploymentSettings, settingsKey, settingsOf } from '../runtime/base/settings.js';
 import type { Client } from './client.js';
 import type { StackFunction } from './up/stack.js';
 
@@ -16,15 +17,9 @@ export interface Spread {
 }
 
 /** OpenFaaS's status of a function, as far as it is read here. */
-export interface FunctionStatus {
+export interface FunctionStatus extends DeploymentSettings {
   name: string;
   image: string;
-  envVars?: Record<string, string>;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-  constraints?: string[];
-  secrets?: string[];
-  readOnlyRootFilesystem?: boolean;
   invocationCount?: number;
   kind?: string;
   scope?: string;
@@ -38,27 +33,18 @@ export async function bundleOf({ folder, name }: StackFunction): Promise<Bundle>
 }
 
 export async function deploy(client: Client, url: string, given: StackFunction, bundle: Bundle, options: DeployOptions = {}): Promise<Spread | undefined> {
-  const { name, envVars, labels, annotations, constraints, secrets, readOnlyRootFilesystem } = given;
-  const settings = { envVars, labels, annotations, constraints, secrets, readOnlyRootFilesystem };
   const path = `/system/bundles/${bundle.sha256}`;
   const { status } = await client.send(url, 'HEAD', path);
   if (status !== 200) await client.call(url, 'PUT', path, { body: bundle.code, headers: { 'content-type': 'application/octet-stream' } });
   const query = new URLSearchParams({ ...(options.wait && { wait: 'subtree' }), ...(options.scope && { scope: options.scope }) });
-  return client.json<Spread | undefined>(url, 'PUT', `/system/functions?${query}`, { body: { service: name, image: imageOf(bundle), ...settings } });
+  return client.json<Spread | undefined>(url, 'PUT', `/system/functions?${query}`, { body: { service: given.name, image: imageOf(bundle), ...settingsOf(given) } });
 }
 
 /** True when the node runs exactly this already, so that a second start has nothing to deploy. */
 export function isSame(status: FunctionStatus | undefined, given: StackFunction, bundle: Bundle): boolean {
-  if (status?.image !== imageOf(bundle)) return false;
-  const comparable = ({ envVars, labels, annotations, constraints, secrets, readOnlyRootFilesystem }: Omit<StackFunction, 'folder'>) =>
-    JSON.stringify([sorted(envVars), sorted(labels), sorted(annotations), constraints ?? [], secrets ?? [], readOnlyRootFilesystem ?? false]);
-  return comparable(status) === comparable(given);
+  return status?.image === imageOf(bundle) && settingsKey(status) === settingsKey(given);
 }
 
 export function imageOf({ sha256 }: Bundle): string {
   return `bundle:${sha256}`;
-}
-
-function sorted(record: Record<string, string> = {}): [string, string][] {
-  return Object.entries(record).sort(([left], [right]) => left < right ? -1 : 1);
 }

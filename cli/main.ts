@@ -12,8 +12,8 @@ interface Noun {
 
 const NOUNS: Record<string, Noun> = {
   domain: {
-    about: 'start, stop and look at a whole domain on this machine', load: async () => (await import('./domain.js')).domainCommands,
-    examples: ['domain up', 'domain status', 'domain down'],
+    about: 'check, start, show and stop a whole domain on this machine', load: async () => (await import('./domain.js')).domainCommands,
+    examples: ['domain up', 'domain check infrastructure.json', 'domain show', 'domain down'],
   },
   node: {
     about: 'look at single nodes, take them out of service, add one', load: async () => (await import('./node.js')).nodeCommands,

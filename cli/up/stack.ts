@@ -1,18 +1,13 @@
 /** Reads stack.yml as faas-cli does: `${NAME}` and `${NAME:-otherwise}` come from the environment. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import type { DeploymentSettings } from '../../runtime/base/settings.js';
 import { wrongUsage } from '../failure.js';
 
-export interface StackFunction {
+export interface StackFunction extends DeploymentSettings {
   name: string;
   /** Absolute path of its folder. */
   folder: string;
-  envVars?: Record<string, string>;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-  constraints?: string[];
-  secrets?: string[];
-  readOnlyRootFilesystem?: boolean;
 }
 
 interface Entry {

@@ -1,5 +1,6 @@
 /** What a deployment must look like, and which of two is the newer. */
 import { CONSTRAINT_FORM, isConstraint } from '../base/constraints.js';
+import { settingsKey } from '../base/settings.js';
 import type { Deployment } from '../model/config.js';
 import { Fault } from '../model/faults.js';
 import { checkTimeouts } from './timeouts.js';
@@ -33,13 +34,8 @@ export function isNewer(entry: Entry, known: Entry): boolean {
 
 /** Everything that decides how the function runs is the same. */
 export function sameRun(left: Deployment, right: Deployment): boolean {
-  const runOf = ({ image, envVars, annotations, labels, secrets, readOnlyRootFilesystem }: Deployment) =>
-    JSON.stringify([image, sorted(envVars), sorted(annotations), sorted(labels), secrets ?? [], readOnlyRootFilesystem ?? false]);
-  return runOf(left) === runOf(right);
-}
-
-function sorted(record: Record<string, string> | undefined): [string, string][] {
-  return Object.entries(record ?? {}).sort(([left], [right]) => left < right ? -1 : 1);
+  const runOf = (deployment: Deployment) => settingsKey({ ...deployment, constraints: [] });
+  return left.image === right.image && runOf(left) === runOf(right);
 }
 
 /** A checked entry from a body of unknown origin. Throws PARAMETER_INVALID; unknown fields are dropped. */

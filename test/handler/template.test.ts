@@ -58,6 +58,15 @@ for (const language of ['node-offload', 'node-offload-js']) {
   });
 }
 
+describe('The two templates', () => {
+  it('have the same test and the same image', async () => {
+    const [typed, plain] = ['node-offload', 'node-offload-js'] as const;
+    for (const [left, right] of [['function/handler.test.ts', 'function/handler.test.js'], ['Dockerfile', 'Dockerfile'], ['index.mjs', 'index.mjs'], ['package.json', 'package.json']]) {
+      expect(await readFile(`template/${typed}/${left}`, 'utf8')).to.equal(await readFile(`template/${plain}/${right}`, 'utf8'));
+    }
+  });
+});
+
 describe('The stack', () => {
   it('deploys every example function', async () => {
     const stack = parse(await readFile('stack.yml', 'utf8')) as { functions: Record<string, { handler: string; lang: string }> };

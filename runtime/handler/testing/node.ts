@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import { directoryWithin, type Subtree } from '../../base/directory.js';
 import { systemIds } from '../../base/ids.js';
 import { silentLog } from '../../base/log.js';
+import type { Reply } from '../../base/reply.js';
 import { Fault } from '../../model/faults.js';
 import { HANDLER_TIMEOUT_MS, MAX_WAITING_PER_SESSION, MAX_WAIT_MS } from '../../model/limits.js';
 import { createCommands } from '../../offload/commands.js';
@@ -26,7 +27,7 @@ export interface TestNode {
   sessions: Sessions;
   workers: Map<string, Worker>;
   /** What a call of a peer comes to; `body` is the callee's own. */
-  answer(path: string, body: unknown, from: string): Promise<{ json?: unknown; stream?: AsyncIterable<Uint8Array> }>;
+  answer(path: string, body: unknown, from: string): Promise<Pick<Reply, 'json' | 'stream' | 'bytes'>>;
 }
 
 export interface TestNodeOptions {
@@ -72,8 +73,14 @@ function transportOf(from: string, peer: TestNodeOptions['peer']): Transport {
   const send = (to: string, path: string, body: unknown) => peer(to).answer(path, copied(body), from);
   return {
     json: async (to, path, body) => copied((await send(to, path, body)).json),
-    stream: async (to, path, body) => (await send(to, path, body)).stream!,
+    stream: async (to, path, body) => streamOf(await send(to, path, body)),
   };
+}
+
+/** What a peer sends in one piece is read like what it streams. */
+async function* streamOf({ stream, bytes }: Pick<Reply, 'stream' | 'bytes'>): AsyncGenerator<Uint8Array> {
+  if (stream) yield* stream;
+  else yield bytes!;
 }
 
 function copied(value: unknown): unknown {
