@@ -1,4 +1,5 @@
 /** Every state of the protocol's table, reached by commands, and every verb in its telling variants. */
+import { MAX_FUNCTIONS_PER_SESSION } from '../../runtime/model/limits.js';
 import type { Command, Verb } from '../../runtime/model/verbs.js';
 import { commandsFor, NODE, PARENT, ROOT, START_MS } from './support.js';
 
@@ -16,6 +17,13 @@ export const STATES: Record<string, (c: Commands) => Command[]> = {
     c.create({ create: { incarnation: 'incarnation-a', epoch: 0, ttlMs: 5, knownBy: [], owed: [] } }), c.release(),
   ],
   'resident after a move': (c) => [c.reserve(), c.departing(), c.commit()],
+  'resident, owing and idle beyond its time': (c) => [
+    c.create({ create: { incarnation: 'incarnation-a', epoch: 0, ttlMs: 5, knownBy: [], owed: [{ to: ROOT, kind: 'claim', epoch: 0 }] } }), c.release(),
+  ],
+  'resident with as many functions as may be': (c) => [
+    c.create(), c.release(),
+    ...Array.from({ length: MAX_FUNCTIONS_PER_SESSION - 1 }, (_, i) => [c.acquire({ function: `function ${i}` }), c.release()]).flat(),
+  ],
   leased: (c) => [c.create()],
   'leased while being copied': (c) => [c.create(), c.release(), c.copy(), c.acquire()],
   leaving: (c) => [c.create(), c.release(), c.copy(), c.depart()],
@@ -24,13 +32,19 @@ export const STATES: Record<string, (c: Commands) => Command[]> = {
   'arriving over absent': (c) => [c.reserve()],
   'arriving over absent, departing': (c) => [c.reserve(), c.departing()],
   'arriving over absent, too late': (c) => [c.reserve({ deadlineMs: START_MS - 1 })],
+  'arriving over absent, at its deadline': (c) => [c.reserve({ deadlineMs: START_MS + 10 })],
+  'arriving over another life': (c) => [c.reserve(), c.claim({ incarnation: 'incarnation-z' })],
   'arriving over remote': (c) => [...STATES['remote, of home']!(c), c.reserve({ home: NODE })],
   'arriving over remote, departing': (c) => [...STATES['remote, of home']!(c), c.reserve({ home: NODE }), c.departing()],
   'arriving over tombstone': (c) => [...STATES['tombstone']!(c), c.reserve()],
+  'arriving over tombstone of another life': (c) => [
+    c.create({ create: { incarnation: 'incarnation-z', epoch: 0, ttlMs: 0, knownBy: [], owed: [] } }), c.release(), c.expire(), c.reserve(),
+  ],
   'remote, of home': (c) => [c.create(), c.release(), c.depart(), c.learn()],
   'remote, of an ancestor': (c) => [c.claim()],
   tombstone: (c) => [c.create(), c.release(), c.expire()],
   'tombstone that owes': (c) => [c.create(), c.release(), c.expire({ owed: [{ to: ROOT, kind: 'gone', epoch: 0 }] })],
+  'tombstone that owes a claim': (c) => [...STATES['resident and owing']!(c), c.depart(), c.learn(), c.gone()],
 };
 
 /** Each verb as it may come: fitting, stale, from the future, of another attempt, lease or incarnation. */
@@ -59,7 +73,8 @@ export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
   reserve: (c) => ({
     'of the next epoch': c.reserve({ epoch: 2, home: NODE, attempt: 'attempt-2' }),
     'of a far epoch': c.reserve({ epoch: 50, attempt: 'attempt-2' }), 'of an old epoch': c.reserve({ epoch: 1, attempt: 'attempt-2' }),
-    'of the same attempt': c.reserve(), 'that replaces its former attempt': c.reserve({ attempt: 'attempt-2', replaces: 'attempt-in', from: ROOT }),
+    'of the same attempt': c.reserve(), 'of the same attempt for another epoch': c.reserve({ epoch: 8 }),
+    'of epoch 0': c.reserve({ epoch: 0, attempt: 'attempt-2', replaces: 'attempt-in' }), 'that replaces its former attempt': c.reserve({ attempt: 'attempt-2', replaces: 'attempt-in', from: ROOT }),
     'that replaces with another incarnation': c.reserve({ attempt: 'attempt-2', replaces: 'attempt-in', incarnation: 'incarnation-z', home: ROOT }),
     'of another incarnation': c.reserve({ epoch: 50, attempt: 'attempt-2', incarnation: 'incarnation-z' }),
   }),
@@ -76,13 +91,17 @@ export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
   commit: (c) => ({
     'of the reservation': c.commit(), 'that owes an update': c.commit({ owed: [{ to: PARENT, kind: 'update', epoch: 6 }] }),
     'of another epoch': c.commit({ epoch: 7 }), 'of another attempt': c.commit({ attempt: 'attempt-9' }),
+    'of another life': c.commit({ passport: { ...c.commit().passport, incarnation: 'incarnation-z' } }),
   }),
   learn: (c) => ({
     'of the departing epoch': c.learn(), 'of an old epoch': c.learn({ epoch: 0 }), 'of a later epoch': c.learn({ epoch: 9, current: ROOT }),
     'of another incarnation': c.learn({ epoch: 9, incarnation: 'incarnation-z' }), 'about a home elsewhere': c.learn({ epoch: 9, home: PARENT, current: ROOT }),
     'that it is here': c.learn({ epoch: 9, current: NODE }),
   }),
-  ask: (c) => ({ 'of epoch 0': c.ask(0), 'of epoch 1': c.ask(1), 'of the arriving epoch': c.ask(6), 'of a later epoch': c.ask(50) }),
+  ask: (c) => ({
+    'of the same life': { ...c.ask(1), incarnation: 'incarnation-a' }, 'of another life': { ...c.ask(1), incarnation: 'incarnation-z' },
+    'of epoch 0': c.ask(0), 'of epoch 1': c.ask(1), 'of the arriving epoch': c.ask(6), 'of a later epoch': c.ask(50),
+  }),
   abort: (c) => ({
     'of the attempt': c.abort(), 'of another attempt': c.abort({ attempt: 'attempt-9' }), 'of another epoch': c.abort({ epoch: 2 }),
     'of a guest': c.abort({ epoch: 7 }),
@@ -91,9 +110,11 @@ export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
   claim: (c) => ({
     'that writes': c.claim(), 'that only looks': c.claim({ write: false }), 'of another incarnation': c.claim({ incarnation: 'incarnation-z' }),
     'of a new home': c.claim({ epoch: 9, home: ROOT }), 'of a new life': c.claim({ epoch: 9, incarnation: 'incarnation-z' }),
+    'of a new life that only looks': c.claim({ epoch: 9, incarnation: 'incarnation-z', write: false }),
+    'of the epoch that is known': c.claim({ epoch: 1, home: NODE }),
   }),
   paid: (c) => ({
-    'of a claim': c.paid(ROOT, 'claim', 0), 'of a later claim': c.paid(ROOT, 'claim', 5), 'of an update': c.paid(PARENT, 'update', 6),
+    'of a claim': c.paid(ROOT, 'claim', 0), 'of a later claim': c.paid(ROOT, 'claim', 5), 'of a claim elsewhere': c.paid(PARENT, 'claim', 0), 'of an update': c.paid(PARENT, 'update', 6),
     'of an expiry': c.paid(ROOT, 'gone', 0), 'of an expiry by its epoch': c.paid(ROOT, 'gone', 1),
   }),
   expire: (c) => ({
@@ -101,6 +122,6 @@ export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
     'that owes': c.expire({ owed: [{ to: ROOT, kind: 'gone', epoch: 0 }] }), 'with nothing to keep': c.expire({ keepMs: -1 }),
   }),
   gone: (c) => ({
-    'of the same life': c.gone(), 'of an old epoch': c.gone({ epoch: -1 }), 'of another incarnation': c.gone({ incarnation: 'incarnation-z' }),
+    'of the same life': c.gone(), 'of an old epoch': c.gone({ epoch: -1 }), 'of the epoch that is known': c.gone({ epoch: 1 }), 'of another incarnation': c.gone({ incarnation: 'incarnation-z' }),
   }),
 };

@@ -24,8 +24,8 @@ export function isResident(slot: Slot | undefined): slot is Slot {
 }
 
 /** Nothing but (at most) a reservation: the node has never known the id, or has forgotten it. */
-export function isAbsent(slot: Slot | undefined): boolean {
-  return slot === undefined || slot.state === 'absent';
+export function isAbsent(slot: Slot): boolean {
+  return slot.state === 'absent';
 }
 
 /** A slot without its `arriving` overlay; undefined when nothing is left under it. */
