@@ -37,7 +37,7 @@ function plansOf(quick: boolean): Plan[] {
   return [
     { name: '1kb', values: of(1, KB), moves }, { name: '64kb', values: of(16, 4 * KB), moves }, { name: '1mb', values: of(16, 64 * KB), moves },
     { name: '8mb', values: of(8, MB), moves: some }, { name: '64mb', values: of(64, MB), moves: some },
-    { name: 'one8mb', values: [], moves: quick ? 2 : 6, whole: 8 * MB },
+    { name: 'one8mb', values: [], moves: quick ? 2 : 6, whole: 8 * MB - KB },
   ];
 }
 

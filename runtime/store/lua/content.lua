@@ -1,7 +1,7 @@
 -- Reads a generation of data; needs P, session, space, firstReply, nextReply.
 local suffix = #space .. ':' .. space .. ':' .. session
 local D, C = P .. 'd:' .. suffix, P .. 'c:' .. suffix
-local CHUNK = 16384
+local CHUNK, INLINE = 16384, 4096
 
 -- A cell is its head, with the chunks of a long list behind it.
 local function withChunks(key, head)
@@ -28,6 +28,9 @@ local function bodySize(blob) return #blob - 11 - struct.unpack('>I2', blob, 10)
 local function sized(letter, name)
   local found, size
   if letter == 'd' then
+    -- Longer than a list within its head can be, it is a value, which is not read for its size: a large session's would hold up everybody.
+    local stored = redis.call('HSTRLEN', D, name)
+    if stored > INLINE + 5 then return {letter, name, stored - 1, 1} end
     found = redis.call('HGET', D, name)
     size = found and sizeOf(found)
   elseif letter == 'r' then
