@@ -24,6 +24,8 @@ export interface Acquire {
   request?: { id: string; digest: string };
   /** Present when the request came by a redirect; names the home that the redirecting node knew. */
   redirected?: { home: string };
+  /** Its time to live has passed, but its home cannot be asked to end it: it goes on. */
+  revive?: true;
   /** Present once locating found no other home: the session may be created by this very command. */
   create?: { incarnation: string; epoch: number; ttlMs: number; knownBy: string[]; owed: Owed[] };
 }
@@ -234,6 +236,12 @@ export interface Expire {
   session: string;
   /** Expire although the time to live has not passed. */
   forced: boolean;
+  /** Expire what nobody has asked for during so many ms, whatever its time to live. */
+  idleMs?: number;
+  /** An operator's choice between two lives of one id: this one ends here, wherever its home is. */
+  discards?: string;
+  /** Epoch under which a stub elsewhere than on the session's path was found to be needed by nobody. */
+  vouched?: number;
   /** Ancestors that indexed the session and now have to be told. */
   owed: Owed[];
   /** Age in ms after which a stub or tombstone is forgotten. */
@@ -242,7 +250,7 @@ export interface Expire {
 export type ExpireReply =
   | { kind: 'expired'; epoch: number }
   | { kind: 'forgotten' }
-  | { kind: 'refused'; reason: 'alive' | 'busy' | 'owed' | 'not-home' | 'young' };
+  | { kind: 'refused'; reason: 'alive' | 'busy' | 'owed' | 'not-home' | 'young' | 'incarnation' };
 
 /** Home says that the session is gone: an index entry or stub of the same incarnation ends. */
 export interface Gone {

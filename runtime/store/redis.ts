@@ -56,13 +56,13 @@ export class RedisStore implements SessionStore {
   }
 
   async acquire(command: Acquire, { known }: AcquireOptions = {}): Promise<Acquired> {
-    const { session, function: name, leaseId, owner, boot, leaseMs, request, redirected, create } = command;
+    const { session, function: name, leaseId, owner, boot, leaseMs, request, redirected, revive, create } = command;
     const lease = { id: leaseId, owner, boot, untilMs: this.options.clock.now() + leaseMs };
     const key = request ? requestKey(name, request.id) : '';
     return this.#acquires.call((args) => args.push(
       session, name, JSON.stringify(name), JSON.stringify(lease),
       known ? String(known.version) : '', known ? String(known.epoch) : '', known?.incarnation ?? '',
-      key, request?.digest ?? '', redirected ? `=${redirected.home}` : '',
+      key, request?.digest ?? '', redirected ? `=${redirected.home}` : '', revive ? '1' : '',
       create ? JSON.stringify({ ...create, knownBy: JSON.stringify(create.knownBy), owed: JSON.stringify(create.owed) }) : '',
     ), ([text, more, cells, chunks]: [Buffer, Buffer?, Buffer[]?, Buffer[]?]) => {
       const reply = decodeJson<Acquired>(text);

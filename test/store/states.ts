@@ -58,6 +58,7 @@ export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
     'by a later life of the owner': c.acquire({ leaseId: 'lease-2', boot: 'second-life' }),
     'by another owner': c.acquire({ leaseId: 'lease-2', owner: 'container-9', boot: 'x' }),
     'for a function new to it': c.acquire({ leaseId: 'lease-2', function: 'wishes' }),
+    'although its time has passed': c.acquire({ leaseId: 'lease-2', revive: true }),
     'with an unknown request id': c.acquire({ leaseId: 'lease-2', request: { id: 'fresh', digest: 'd' } }),
   }),
   release: (c) => ({
@@ -120,6 +121,11 @@ export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
   expire: (c) => ({
     forced: c.expire(), 'when its time has passed': c.expire({ forced: false }),
     'that owes': c.expire({ owed: [{ to: ROOT, kind: 'gone', epoch: 0 }] }), 'with nothing to keep': c.expire({ keepMs: -1 }),
+    'when idle for long enough': c.expire({ forced: false, idleMs: 5 }), 'when not idle for long enough': c.expire({ forced: false, idleMs: 60_000 }),
+    'that discards this life': c.expire({ forced: false, discards: 'incarnation-a' }),
+    'that discards another life': c.expire({ forced: false, discards: 'incarnation-z' }),
+    'of a stub that nobody needs': c.expire({ forced: false, keepMs: -1, vouched: 0 }),
+    'of a stub at a later epoch': c.expire({ forced: false, keepMs: -1, vouched: 1 }),
   }),
   gone: (c) => ({
     'of the same life': c.gone(), 'of an old epoch': c.gone({ epoch: -1 }), 'of the epoch that is known': c.gone({ epoch: 1 }), 'of another incarnation': c.gone({ incarnation: 'incarnation-z' }),

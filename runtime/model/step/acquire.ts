@@ -30,7 +30,7 @@ function lease(slot: Slot, command: Acquire, seen: Seen | undefined, here: Here,
     return unchanged(slot, seen.kept ? { kind: 'replay', slot } : { kind: 'replay-too-large', slot });
   }
   if (isLeased(slot, here, command)) return unchanged(slot, { kind: 'busy', untilMs: slot.lease!.untilMs });
-  if (hasExpired(slot, here) && slot.owed.length === 0) return unchanged(slot, { kind: 'expired', home: slot.home });
+  if (hasExpired(slot, here) && slot.owed.length === 0 && !command.revive) return unchanged(slot, { kind: 'expired', home: slot.home });
   const held = grant(slot, command, here);
   return changed(held, { kind: 'granted', slot: held, created: false });
 }

@@ -2,8 +2,8 @@
 local P, node, now = ARGV[1], ARGV[2], ARGV[3]
 
 local function acquire(at)
-  local session, creator, functionJson, newLease, knownVersion, knownEpoch, knownIncarnation, requestKey, digest, home, create =
-    unpack(ARGV, at, at + 10)
+  local session, creator, functionJson, newLease, knownVersion, knownEpoch, knownIncarnation, requestKey, digest, home, revive, create =
+    unpack(ARGV, at, at + 11)
   local slotKey = P .. 's:' .. session
   --@read state epoch incarnation version lease ttlMs lastAccessAtMs bytes space functions rest
 
@@ -25,7 +25,7 @@ local function acquire(at)
           return {cjson.encode({kind = 'busy', untilMs = held.untilMs})}
         end
       end
-      if ttlMs ~= '0' and now - lastAccessAtMs > tonumber(ttlMs) and redis.call('HGET', slotKey, 'owed') == '[]' then
+      if ttlMs ~= '0' and revive == '' and now - lastAccessAtMs > tonumber(ttlMs) and redis.call('HGET', slotKey, 'owed') == '[]' then
         return {cjson.encode({kind = 'expired', home = cjson.decode(rest).home})}
       end
       lease, lastAccessAtMs = newLease, now
@@ -77,5 +77,5 @@ local function acquire(at)
 end
 
 local answers = {}
-for at = 4, #ARGV, 11 do answers[#answers + 1] = acquire(at) end
+for at = 4, #ARGV, 12 do answers[#answers + 1] = acquire(at) end
 return answers
