@@ -5,6 +5,7 @@ import { CliFailure, EXIT, wrongUsage } from './failure.js';
 import { ago, clean, facts, print, table } from './print.js';
 import { examples } from './product.js';
 import type { KnownNode } from './state.js';
+import { operatorCommands } from './session-operate.js';
 import { findTarget, nodeNamed, type Target, type TargetOptions, withTarget } from './target.js';
 
 interface SessionView {
@@ -87,6 +88,8 @@ export function sessionCommands(noun: Command): void {
       const path = `/api/v1/sessions/${encodeURIComponent(session)}/migrate`;
       print(await target.client.json<Moved>(node.url, 'POST', path, { body: { to, ...(rehome && { rehome }) } }), options.json, placeOf);
     });
+
+  operatorCommands(noun);
 }
 
 async function list(target: Target, options: Options): Promise<void> {

@@ -21,6 +21,7 @@ import { detectMachine } from './base/machine.js';
 import { releaseMemory } from './base/memory.js';
 import { createPeerSigner, createPeerVerifier } from './base/peer-signature.js';
 import { repeat } from './base/repeat.js';
+import { folderShelf } from './base/shelf.js';
 import { createAccess } from './gateway/access.js';
 import { createAdmin } from './gateway/admin.js';
 import { createBundles } from './gateway/bundles.js';
@@ -38,6 +39,7 @@ import { createWorkers } from './handler/workers.js';
 import { configFromEnvironment } from './model/environment.js';
 import { type NodeConfig, VERSION } from './model/config.js';
 import { DEFAULT_CAPACITY_PER_CORE, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
+import { folderArchive } from './offload/archive.js';
 import { createCommands } from './offload/commands.js';
 import { createForward } from './offload/forward.js';
 import type { MoverOptions } from './offload/move.js';
@@ -131,7 +133,8 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const status = new StatusFile(join(stateDir, 'offload-status'));
   const offload = new Offload({
     node: name, store, peers: new Peers(createTransport(peerClient, directory)), directory, status, line, changes, clock, ids, log,
-    random: Math.random, reached: hooks.reached,
+    random: Math.random, reached: hooks.reached, marks: config.offload,
+    shelf: (kind) => folderShelf(join(stateDir, kind)), archive: folderArchive(join(stateDir, 'archive')),
     functions: createLocalFunctions({ node: name, deployments, sessions: () => sessions, ids }),
   });
   const carrier = createSendOn((node) => neighbourhood.urlOf(node));

@@ -1,4 +1,5 @@
 /** What the parts of a domain file must be together: names, levels, ports and stores. */
+import { marksProblem, type Watermarks } from '../model/watermarks.js';
 import { corsProblem, type CorsSettings, LOOPBACK_ORIGINS } from '../model/cors.js';
 import type { DomainFile, DomainFileError, DomainNode, PortOptions } from './domain-file.js';
 import type { ReadDomain, ReadNode } from './domain-read.js';
@@ -42,6 +43,7 @@ class Checker {
     if (oraclePort && this.ports.oraclePort === undefined) this.isPort(oraclePort.value, oraclePort, 'oraclePort');
     if (store) this.checkStore(store);
     this.checkCors(this.read.cors);
+    this.checkMarks(this.read.offload);
     const oracle = this.ports.oraclePort ?? oraclePort?.value ?? DEFAULT_ORACLE_PORT;
     this.owners.set(oracle, 'the oracle');
     const nodes = root ? this.nodes(root, 0) : [];
@@ -66,16 +68,18 @@ class Checker {
   }
 
   private nodes(node: ReadNode, depth: number, parent?: string): { node: DomainNode; given?: At<number>; at: Place }[] {
-    const { name, port, store, labels, cors } = node;
+    const { name, port, store, labels, cors, offload } = node;
     if (name) this.checkName(name);
     if (depth === this.levels.length) {
       this.fail(node.at, `${name?.value ?? 'this node'} is ${depth + 1} deep, but ${this.read.levelsKey} names only ${depth}: ${this.levels.join(', ')}`);
     }
     if (store) this.checkStore(store);
     this.checkCors(cors);
+    this.checkMarks(offload);
     const made: DomainNode = {
       name: name?.value ?? '', level: this.levels[depth] ?? '', ...(parent !== undefined && { parent }), port: 0,
       store: store?.value ?? this.read.store?.value ?? 'auto', labels,
+      ...((offload ?? this.read.offload) && { offload: (offload ?? this.read.offload)!.value }),
       cors: cors?.value ?? this.read.cors?.value ?? { origins: [...LOOPBACK_ORIGINS] },
     };
     const below = node.children.flatMap((child) => this.nodes(child, depth + 1, made.name));
@@ -102,6 +106,11 @@ class Checker {
     const first = this.names.get(name.value);
     if (first) this.fail(name, `there is a node ${name.value} already, at ${first.line}:${first.column}`);
     else this.names.set(name.value, name);
+  }
+
+  private checkMarks(offload: At<Partial<Watermarks>> | undefined): void {
+    const problem = offload && marksProblem(offload.value);
+    if (problem) this.fail(offload!, `${problem.name} of offload: ${problem.reason}`);
   }
 
   private checkCors(cors: At<CorsSettings> | undefined): void {

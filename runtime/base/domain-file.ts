@@ -4,6 +4,7 @@
  */
 import type { FoundServer, NodeConfig } from '../model/config.js';
 import type { CorsSettings } from '../model/cors.js';
+import type { Watermarks } from '../model/watermarks.js';
 import { checkTree } from './domain-check.js';
 import { readTree } from './domain-read.js';
 
@@ -17,6 +18,8 @@ export interface DomainNode {
   store: string;
   labels: Record<string, string>;
   cors: CorsSettings;
+  /** Policy of its offload trigger. */
+  offload?: Partial<Watermarks>;
 }
 
 export interface DomainFile {
@@ -89,9 +92,9 @@ export interface NodePlaces {
 export function nodeConfigs(domain: DomainFile, places: NodePlaces): NodeConfig[] {
   const { stateDirOf, aliasBasePort: aliasBase, ...shared } = places;
   const urlOf = new Map(domain.nodes.map(({ name, port }) => [name, `http://${places.host}:${port}`]));
-  return domain.nodes.map(({ name, level, parent, port, store, labels, cors }, index) => ({
+  return domain.nodes.map(({ name, level, parent, port, store, labels, cors, offload }, index) => ({
     ...shared, name, level, port, url: urlOf.get(name)!, ...(parent !== undefined && { parentUrl: urlOf.get(parent)! }),
-    domainId: domain.domainId, labels, store, cors, stateDir: stateDirOf(name),
+    domainId: domain.domainId, labels, store, cors, ...(offload && { offload }), stateDir: stateDirOf(name),
     telemetry: { aliasPort: aliasPortOf(domain, index, aliasBase) },
   }));
 }

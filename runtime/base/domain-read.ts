@@ -5,6 +5,7 @@
 import { isMap, LineCounter, type Node, parseDocument } from 'yaml';
 import type { CorsSettings } from '../model/cors.js';
 import { MAX_TREE_DEPTH } from '../model/limits.js';
+import type { Watermarks } from '../model/watermarks.js';
 import type { DomainFileError } from './domain-file.js';
 import { HIERARCHY_KEYS, HierarchyReader } from './domain-hierarchy.js';
 import { type At, ValueReader } from './domain-values.js';
@@ -17,6 +18,7 @@ export interface ReadNode {
   store?: At<string>;
   labels: Record<string, string>;
   cors?: At<CorsSettings>;
+  offload?: At<Partial<Watermarks>>;
   children: ReadNode[];
 }
 
@@ -29,13 +31,14 @@ export interface ReadDomain {
   basePort?: At<number>;
   oraclePort?: At<number>;
   cors?: At<CorsSettings>;
+  offload?: At<Partial<Watermarks>>;
   root?: ReadNode;
   /** What stands in the file and is not taken. */
   remarks: DomainFileError[];
 }
 
-const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'root'];
-const NODE_KEYS = ['name', 'port', 'store', 'labels', 'cors', 'children'];
+const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'offload', 'root'];
+const NODE_KEYS = ['name', 'port', 'store', 'labels', 'cors', 'offload', 'children'];
 
 export function readTree(text: string): { read: ReadDomain; errors: DomainFileError[] } {
   const lines = new LineCounter();
@@ -60,7 +63,7 @@ class TreeReader extends ValueReader {
       domain: this.text(values, 'domain'), levelsKey: 'levels',
       levels: this.texts(values, 'levels', 'a level', 'levels is a list of names, the root\'s first: [cloud, city, edge]'),
       store: this.text(values, 'store'), basePort: this.whole(values, 'basePort'), oraclePort: this.whole(values, 'oraclePort'),
-      cors: this.cors(values), root: values.has('root') ? this.node(values.get('root')!, 1) : undefined, remarks: [],
+      cors: this.cors(values), offload: this.marks(values), root: values.has('root') ? this.node(values.get('root')!, 1) : undefined, remarks: [],
     };
   }
 
@@ -75,7 +78,8 @@ class TreeReader extends ValueReader {
     const children = this.items(values, 'children', 'children is a list of nodes, each with "- name: …"');
     return {
       at: this.at(node, undefined), name: this.text(values, 'name'), port: this.whole(values, 'port'), store: this.text(values, 'store'),
-      labels: this.labels(values), cors: this.cors(values), children: children.map((child) => this.node(child, depth + 1)).filter((child) => child !== undefined),
+      labels: this.labels(values), cors: this.cors(values), offload: this.marks(values),
+      children: children.map((child) => this.node(child, depth + 1)).filter((child) => child !== undefined),
     };
   }
 }

@@ -1,6 +1,7 @@
 /** The parts of a YAML or JSON document, each with its place; whatever is of another shape or type is refused there. */
 import { isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type YAMLMap } from 'yaml';
 import type { CorsSettings } from '../model/cors.js';
+import type { Watermarks } from '../model/watermarks.js';
 import type { DomainFileError } from './domain-file.js';
 
 /** A value and where it stands. */
@@ -13,6 +14,7 @@ export interface At<T> {
 /** What a map has, by key. */
 export type Values = Map<string, Node | null>;
 
+const MARK_KEYS = ['capacityMb', 'highPercent', 'lowPercent', 'everySeconds', 'batch', 'choose'];
 const CORS_KEYS = ['origins', 'credentials', 'headers', 'maxAge'];
 const TYPES = { string: 'a text', number: 'a number', boolean: 'true or false' };
 const LABEL = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/;
@@ -107,6 +109,19 @@ export class ValueReader {
     return this.at(node!, {
       origins: list('origins') ?? [], ...(credentials !== undefined && { credentials }), ...(headers && { headers }), ...(maxAgeS !== undefined && { maxAgeS }),
     });
+  }
+
+  /** Policy of the offload trigger, as it stands; whether it can be followed is checked later. */
+  protected marks(values: Values): At<Partial<Watermarks>> | undefined {
+    const node = values.get('offload');
+    const given = node ? this.values(node, MARK_KEYS, 'offload') : undefined;
+    if (!given) return undefined;
+    const marks: Record<string, number | string> = {};
+    for (const [key, value] of given) {
+      const found = value && this.scalar<number | string>(value, key, key === 'choose' ? 'string' : 'number');
+      if (found) marks[key] = found.value;
+    }
+    return this.at(node!, marks as Partial<Watermarks>);
   }
 
   private label(key: Node, value: Node | null): [string, string][] {

@@ -44,6 +44,8 @@ export function createPeerClient(parts: { signer: PeerSigner; timeoutMs?: number
         const bytes = bytesOf(body);
         const reply = await request(url.replace(/\/+$/, '') + path, {
           method: method as Dispatcher.HttpMethod, body: bytes ?? null, dispatcher: agent, signal: deadline.signal,
+          // What was sent may have been done: whoever asked decides whether it is asked again.
+          idempotent: false,
           headers: {
             ...options.headers, accept, ...(bytes && { 'content-type': Buffer.isBuffer(body) ? 'application/octet-stream' : JSON_TYPE }),
             [PEER_SIGNATURE_HEADER]: parts.signer.sign({ method, path, body: bytes }),

@@ -38,6 +38,11 @@ export function deliveryId(effect: string, target: string): string {
   return v5(`delivery/${target}`, effect);
 }
 
+/** Request id of an effect that was refused under its first one and is sent again: the same for every try until it is refused again. */
+export function retryId(effect: string, target: string, refusedAtMs: number): string {
+  return v5(`again/${refusedAtMs}`, deliveryId(effect, target));
+}
+
 export function isUuid(text: string): boolean {
   return validate(text);
 }

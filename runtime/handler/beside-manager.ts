@@ -52,7 +52,7 @@ export function createBesideManager({ node, url, key, clock, ids, log, ...self }
       accepting: () => accepting,
       shed: async (session) => (await ask<{ shed: boolean }>(BESIDE.shed, { session })).shed,
       retire: async (session) => void await ask(BESIDE.retire, { session }),
-      sendHome: async (session, home) => void await ask(BESIDE.sendHome, { session, home }),
+      sendHome: async (session, home) => (await ask<{ asked: boolean }>(BESIDE.sendHome, { session, home })).asked,
       forward: () => Promise.reject(new Fault('MOVING')),
       // Should the manager not hear it, its sweep finds what the session owes.
       owes: (session, effects = 0) => void ask(BESIDE.owes, { session, effects }).catch((error: unknown) => log.debug({ reason: reasonOf(error) }, 'the manager was not told')),

@@ -90,8 +90,7 @@ export function besideRoutes(node: string, containers: Containers, offload: Offl
       return {};
     }),
     route(BESIDE.sendHome, async (fields) => {
-      await neighbourhood.sendHome(fields.session(), fields.text('home'));
-      return {};
+      return { asked: await neighbourhood.sendHome(fields.session(), fields.text('home')) };
     }),
     route(BESIDE.owes, async (fields) => {
       neighbourhood.owes(fields.session(), fields.count('effects'));

@@ -1,5 +1,6 @@
 import type { CorsSettings } from './cors.js';
 import type { NodeCapabilities } from './report.js';
+import type { Watermarks } from './watermarks.js';
 
 /** Version of this runtime, as `/system/info` and `--version` say it; a test holds it to package.json. */
 export const VERSION = '0.1.0';
@@ -65,6 +66,8 @@ export interface NodeConfig {
     perFunction?: number;
     memoryLimitMb?: number;
   };
+  /** When sessions go up and come back by themselves; without it only by command. */
+  offload?: Partial<Watermarks>;
   log?: 'silent' | 'error' | 'warn' | 'info' | 'debug';
   telemetry?: TelemetryConfig;
 }

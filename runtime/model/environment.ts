@@ -1,4 +1,5 @@
 import type { NodeConfig } from './config.js';
+import { marksProblem, type Watermarks } from './watermarks.js';
 import { corsProblem, type CorsSettings } from './cors.js';
 
 /**
@@ -16,8 +17,18 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     parentUrl: env.PARENT_URL, oracleUrl: env.ORACLE_URL, domainId: env.DOMAIN_ID ?? 'local', labels: {},
     store: env.STORE_URL ?? 'auto', stateDir, adminUser: 'admin',
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
-    cors: corsOf(env),
+    cors: corsOf(env), offload: marksOf(env),
   };
+}
+
+function marksOf(env: Record<string, string | undefined>): Partial<Watermarks> | undefined {
+  if (!env.OFFLOAD_CAPACITY_MB) return undefined;
+  const marks: Partial<Watermarks> = { capacityMb: Number(env.OFFLOAD_CAPACITY_MB), everySeconds: Number(env.OFFLOAD_EVERY ?? 0) };
+  if (env.OFFLOAD_HIGH) marks.highPercent = Number(env.OFFLOAD_HIGH);
+  if (env.OFFLOAD_LOW) marks.lowPercent = Number(env.OFFLOAD_LOW);
+  const problem = marksProblem(marks);
+  if (problem) throw new Error(`OFFLOAD_CAPACITY_MB, OFFLOAD_HIGH, OFFLOAD_LOW, OFFLOAD_EVERY: ${problem.name} is wrong: ${problem.reason}.`);
+  return marks;
 }
 
 function corsOf(env: Record<string, string | undefined>): CorsSettings | undefined {

@@ -274,3 +274,21 @@ export const MAX_FALL_EVENTS = 10_000;
 export const REPLICATE_POINTS = 20_000;
 /** Points that wait for a replica; beyond, it is brought up to date from the history instead. */
 export const MAX_REPLICA_QUEUE_POINTS = 2_000_000;
+/** A receiver whose function fails so often in a row, for about two minutes, is not waited for any longer: a dead letter. */
+export const MAX_THROWN_DELIVERIES = 60;
+/** Conflicts kept for an operator; the oldest are dropped beyond, each is also in the log and found again when it is met again. */
+export const MAX_CONFLICTS = 1_000;
+/** Lease of a session that an operator has paused: until it is resumed, whenever that is. */
+export const PAUSE_MS = 100 * 365 * 24 * 3_600_000;
+/** A stub is checked with its session's home after this, and then once in so long: what it points to may have ended. */
+export const STUB_CHECK_MS = 24 * 3_600_000;
+/** Stubs checked at one look of the reaper: each costs a call or two on other nodes. */
+export const MAX_STUB_CHECKS = 10;
+/** Rows that one call of the garbage collector looks at; its answer says where to go on. */
+export const MAX_COLLECTED = 10_000;
+/** How long after its start a node that has never met its parent waits for it before it creates sessions without it. */
+export const UNMET_PARENT_MS = 5_000;
+/** Sessions that one call of the offload trigger moves unless it says otherwise: a batch must end before the next. */
+export const TRIGGER_BATCH = 16;
+/** A session that the trigger has moved is not moved by it again for so long. */
+export const TRIGGER_REST_MS = 5 * 60_000;

@@ -2,6 +2,7 @@
 import { Fault } from '../model/faults.js';
 import { MAX_PAGE } from '../model/limits.js';
 import type { Slot } from '../model/record.js';
+import { isPaused } from '../session/pause.js';
 import type { SessionStore } from '../store/store.js';
 
 export type Choice = 'largest' | 'idle' | 'random';
@@ -22,26 +23,37 @@ export interface ChooseOptions {
   /** From 0 to 1, exclusive. */
   random(): number;
   isEligible(slot: Slot): boolean;
+  /** Where the last choice ended; it is moved on, so that one choice after the other sees all sessions of a large store. */
+  cursor?: { after?: string };
 }
 
 /** @returns the chosen resident session, or undefined when none is eligible; idle ones go before busy ones */
 export async function choose(choice: Choice, options: ChooseOptions): Promise<Slot | undefined> {
-  const { store, nowMs, random, isEligible } = options;
-  const found: Slot[] = [];
-  let looked = 0;
-  for (let after: string | undefined; looked < MAX_LOOKED_AT; ) {
-    const page = await store.page(after, MAX_PAGE);
-    looked += page.slots.length;
-    found.push(...page.slots.filter((slot) => slot.state === 'resident' && !slot.arriving && isEligible(slot)));
-    if (page.next === undefined) break;
-    after = page.next;
-  }
+  const { nowMs, random, isEligible, cursor = {}, store } = options;
+  const isCandidate = (slot: Slot) => slot.state === 'resident' && !slot.arriving && !isPaused(slot) && isEligible(slot);
+  const wasInTheMiddle = cursor.after !== undefined;
+  let found = await look(store, cursor, isCandidate);
+  // The rest of a large store may have had none.
+  if (found.length === 0 && wasInTheMiddle && cursor.after === undefined) found = await look(store, cursor, isCandidate);
   const isIdle = (slot: Slot) => !slot.lease || slot.lease.untilMs <= nowMs;
   const idle = found.filter(isIdle);
   const candidates = idle.length > 0 ? idle : found;
   if (choice === 'random') return candidates[Math.floor(random() * candidates.length)];
   if (choice === 'idle') return candidates.sort((a, b) => a.lastAccessAtMs - b.lastAccessAtMs)[0];
   return heaviest(candidates, store);
+}
+
+/** Looks at so many rows as a choice may cost, from the cursor on. */
+async function look(store: SessionStore, cursor: { after?: string }, isCandidate: (slot: Slot) => boolean): Promise<Slot[]> {
+  const found: Slot[] = [];
+  for (let looked = 0; looked < MAX_LOOKED_AT;) {
+    const { slots, next } = await store.page(cursor.after, MAX_PAGE);
+    looked += slots.length;
+    cursor.after = next;
+    found.push(...slots.filter(isCandidate));
+    if (next === undefined) break;
+  }
+  return found;
 }
 
 async function heaviest(candidates: Slot[], store: SessionStore): Promise<Slot | undefined> {

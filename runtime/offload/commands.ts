@@ -5,6 +5,7 @@
 import { Fields } from '../base/fields.js';
 import type { CommandMeta, Commands, Reply } from '../base/reply.js';
 import { Fault } from '../model/faults.js';
+import { MAX_PAGE } from '../model/limits.js';
 import type { Slot } from '../model/record.js';
 import { parseChoice } from './choose.js';
 import type { Offload } from './offload.js';
@@ -16,6 +17,8 @@ import { hasEpoch, parseToken, tokenOf } from './token.js';
 
 /** An attempt is a UUID. */
 const MAX_ATTEMPT_CHARS = 64;
+/** Seconds, percents, MB: 30 years at most. */
+const MAX_NUMBER = 1_000_000_000;
 /** Names of functions that an asking node may send along; no node has more. */
 const MAX_FUNCTIONS_OF_ASKER = 10_000;
 
@@ -47,7 +50,10 @@ export function createCommands(offload: Offload): Commands {
       if (!asker) throw new Fault('PARAMETER_INVALID', { name: 'asker', reason: 'the name of the asking node is needed' });
       const session = params.get('session') ?? asked.maybeText('session');
       const functions = asked.has('functions') ? asked.texts('functions', MAX_FUNCTIONS_OF_ASKER) : undefined;
-      return json(await offload.offer(asker, session, parseChoice(params.get('choose') ?? asked.maybeText('choose')), functions));
+      const choice = parseChoice(params.get('choose') ?? asked.maybeText('choose'));
+      const maxBytes = asked.has('maxBytes') ? asked.count('maxBytes') : undefined;
+      const except = asked.has('except') ? asked.texts('except', MAX_PAGE) : [];
+      return json(await offload.offer(asker, session, choice, { functions, maxBytes, except: new Set(except) }));
     },
 
     'update-session': async (_params, body) => {
@@ -69,6 +75,18 @@ export function createCommands(offload: Offload): Commands {
       if (call.accept.includes('text/plain')) return { status: 200, text: isAway ? `offloaded: yes (${slot.current})` : 'offloaded: no' };
       return json({ offloaded: isAway, location: slot.state === 'resident' ? node : slot.current, state: slot.state, ...tokenOf(slot) });
     },
+
+    'garbage-collector': async (params) => {
+      const seconds = numberIn(params, 'expiration');
+      const idleMs = seconds === undefined ? undefined : seconds * 1_000;
+      return json(await offload.collector.collect({ idleMs, forced: flagIn(params, 'forced') }, params.get('after') ?? undefined));
+    },
+
+    'offload-trigger': async (params) => json(await offload.trigger.run({
+      ...given('capacityMb', numberIn(params, 'capacity')), ...given('highPercent', numberIn(params, 'high')),
+      ...given('lowPercent', numberIn(params, 'low')), ...given('batch', numberIn(params, 'batch')),
+      ...given('choose', params.has('choose') ? choiceOf(params) : undefined),
+    })),
 
     'receive-propagate': async (_params, body) => json(await offload.receiver.propagate(propagationOf(body, offload.options.ids))),
   };
@@ -106,6 +124,25 @@ export function createCommands(offload: Offload): Commands {
       return command(params, body, call);
     },
   };
+}
+
+function given<K extends string, V>(name: K, value: V | undefined): { [name in K]?: V } {
+  return value === undefined ? {} : { [name]: value } as { [name in K]: V };
+}
+
+function numberIn(params: URLSearchParams, name: string): number | undefined {
+  const text = params.get(name);
+  if (text === null) return undefined;
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value >= 0 && value <= MAX_NUMBER) return value;
+  throw new Fault('PARAMETER_INVALID', { name, reason: `a number from 0 to ${MAX_NUMBER} is needed` });
+}
+
+function flagIn(params: URLSearchParams, name: string): boolean {
+  const text = params.get(name) ?? 'false';
+  if (text === 'true' || text === '' || text === 'forced') return true;
+  if (text === 'false') return false;
+  throw new Fault('PARAMETER_INVALID', { name, reason: 'use true or false' });
 }
 
 function sessionParameter(params: URLSearchParams): string {

@@ -1,36 +1,60 @@
 import type { Clock } from '../base/clock.js';
-import type { Log } from '../base/log.js';
+import { deliveryId } from '../base/ids.js';
+import { hashOfSession, type Log } from '../base/log.js';
+import { type Shelf, Shelved } from '../base/shelf.js';
 import { MAX_DEAD_LETTERS } from '../model/limits.js';
 import type { EffectRow } from '../session/effect.js';
 
-/** An effect that its receiver will never take, for an operator to see. */
+/** An effect that its receiver did not take, for an operator to send again or to drop. */
 export interface DeadLetter {
+  /** Names it: the request id of its delivery. */
+  letter: string;
   id: string;
   /** Session whose effect it was. */
   session: string;
   target: string;
   reason: string;
+  /** The receiver took it and said no: under the same id it would say so again. */
+  answered: boolean;
   atMs: number;
   row: EffectRow;
 }
 
-/** Kept in memory, the newest; each is in the node's log too. */
+/** Outlive the process; the newest are kept, and each is in the node's log too. */
 export class DeadLetters {
-  readonly #letters = new Map<string, DeadLetter>();
+  readonly #letters: Shelved<DeadLetter>;
 
-  constructor(private readonly options: { clock: Clock; log: Log }) {}
+  constructor(private readonly options: { clock: Clock; log: Log; shelf: Shelf }) {
+    this.#letters = new Shelved(options.shelf, MAX_DEAD_LETTERS);
+  }
 
-  add(letter: Omit<DeadLetter, 'atMs'>): void {
-    const key = `${letter.id}\n${letter.target}`;
-    if (this.#letters.has(key)) return;
-    const oldest = this.#letters.size >= MAX_DEAD_LETTERS ? this.#letters.keys().next().value : undefined;
-    if (oldest !== undefined) this.#letters.delete(oldest);
-    this.#letters.set(key, { ...letter, atMs: this.options.clock.now() });
-    const { id, target, reason, row } = letter;
-    this.options.log.error({ effect: id, kind: row.kind, function: row.function, target, reason }, 'an effect on another session is given up');
+  open(): Promise<void> {
+    return this.#letters.open();
+  }
+
+  /** Resolves once it is kept: only then may it leave the outbox. */
+  async add(found: Omit<DeadLetter, 'atMs' | 'letter'>): Promise<void> {
+    const letter = deliveryId(found.id, found.target);
+    if (this.#letters.get(letter)) return;
+    await this.#letters.put(letter, { ...found, letter, atMs: this.options.clock.now() });
+    const { id, target, reason, row, session } = found;
+    this.options.log.error({ effect: id, session: hashOfSession(session), kind: row.kind, function: row.function, target, reason }, 'an effect on another session is given up');
+  }
+
+  /** It was sent again, and given up again. */
+  async again(letter: DeadLetter, reason: string, answered: boolean): Promise<void> {
+    await this.#letters.put(letter.letter, { ...letter, reason, answered, atMs: this.options.clock.now() });
+  }
+
+  get(letter: string): DeadLetter | undefined {
+    return this.#letters.get(letter);
   }
 
   list(): DeadLetter[] {
-    return [...this.#letters.values()];
+    return this.#letters.list();
+  }
+
+  remove(letter: string): Promise<void> {
+    return this.#letters.remove(letter);
   }
 }

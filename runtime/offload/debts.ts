@@ -7,14 +7,17 @@ import { pause, type Clock } from '../base/clock.js';
 import { reasonOf, type Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
 import type { Owed, Slot } from '../model/record.js';
+import type { Directory } from '../base/directory.js';
 import type { SessionStore } from '../store/store.js';
 import type { Conflicts } from './conflicts.js';
+import { UNMET } from './locate.js';
 import { isUnanswered, type Peers } from './peers.js';
 import { tokenOf } from './token.js';
 
 export interface DebtsOptions {
   store: SessionStore;
   peers: Peers;
+  directory: Directory;
   conflicts: Conflicts;
   clock: Clock;
   log: Log;
@@ -108,14 +111,22 @@ export class Debts {
       case 'update':
         await this.#settled(slot, to, () => peers.update(to, tokenOf(slot)));
         return;
-      case 'claim': {
-        const answer = await peers.claimHere(to, { session, function: slot.function, home, epoch: slot.epoch, incarnation, write: true });
-        if (answer.kind === 'known' && answer.incarnation !== incarnation) this.options.conflicts.add(session, incarnation, answer.incarnation, answer.home);
+      case 'claim':
+        for (const creditor of this.#creditors(to)) {
+          const answer = await peers.claimHere(creditor, { session, function: slot.function, home, epoch: slot.epoch, incarnation, write: true });
+          if (answer.kind === 'known' && answer.incarnation !== incarnation) this.options.conflicts.add(session, incarnation, answer.incarnation, answer.home);
+        }
         return;
-      }
       case 'gone':
         await peers.gone(to, session, epoch, ended ?? incarnation);
     }
+  }
+
+  #creditors(to: string): string[] {
+    if (to !== UNMET) return [to];
+    const names = this.options.directory.ancestors().map(({ name }) => name);
+    if (names.length === 0) throw new Fault('PEER_UNREACHABLE', { node: 'parent', url: 'unknown', reason: 'it has never been reached' });
+    return names;
   }
 
   /** A conflict is told to the operator once and is not retried for ever (rule 13). */

@@ -1,17 +1,19 @@
 /**
- * Delivers what sessions held here have asked of others: in order for each session, again and again
- * until it is taken, under an id that makes it once. What is still to be delivered stands in the
+ * Delivers what sessions held here have asked of others: in order for each session and receiver, again and
+ * again until it is taken, under an id that makes it once; no receiver waits for another. What is still to be delivered stands in the
  * store; here is only whose turn it is.
  */
 import PQueue from 'p-queue';
 import { pause, type Clock } from '../base/clock.js';
-import { deliveryId } from '../base/ids.js';
+import { deliveryId, retryId } from '../base/ids.js';
 import { reasonOf, type Log } from '../base/log.js';
-import { Fault } from '../model/faults.js';
-import { DELIVER_FIRST_MS, DELIVER_MOST_MS, MAX_DELIVERING, MAX_REDIRECTS, MAX_UNDELIVERED_EFFECTS } from '../model/limits.js';
+import { Fault, type FaultCode } from '../model/faults.js';
+import {
+  DELIVER_FIRST_MS, DELIVER_MOST_MS, MAX_DELIVERING, MAX_REDIRECTS, MAX_THROWN_DELIVERIES, MAX_UNDELIVERED_EFFECTS,
+} from '../model/limits.js';
 import { decodeRow, type EffectRow } from '../session/effect.js';
-import type { Effect, SessionStore } from '../store/store.js';
-import type { DeadLetters } from './dead-letters.js';
+import type { SessionStore } from '../store/store.js';
+import type { DeadLetter, DeadLetters } from './dead-letters.js';
 import type { Paths } from './path.js';
 import type { Peers } from './peers.js';
 import { mayPass, type Received, type Receiver, type Trail } from './receive.js';
@@ -27,26 +29,51 @@ export interface EffectsOptions {
   log: Log;
 }
 
-/** Rows read at once. */
-const BATCH = 16;
 const MAX_HOPS = 8;
 /** With more, a node would carry the request on itself, and answer a fault met on the way as if the function had said it. */
 const MOST_HOPS_TOLD = MAX_REDIRECTS - 2;
+/** What a function's own trouble looks like to whoever calls it. */
+const THROWN: readonly FaultCode[] = ['HANDLER_FAILED', 'HANDLER_TIMEOUT', 'WORKER_LOST'];
+
+/** The receiver's function fails: it may do so for ever. */
+class Thrown extends Error {
+  override readonly name = 'Thrown';
+}
+
+interface Job {
+  effect: string;
+  row: EffectRow;
+  target: string;
+  /** The receiver has it, or it is a dead letter; it is still to be struck out. */
+  isOver: boolean;
+}
+
+/** What one receiver is to get of a session, in order. */
+interface Lane {
+  jobs: Job[];
+  /** Failures of the first job's receiver so far. */
+  thrown: number;
+}
 
 /** One session's delivery while it lasts. */
 interface Delivery {
   /** More may have been committed since the outbox was read. */
   again: boolean;
-  /** Targets that have taken the row in hand. */
-  row?: string;
-  taken: Set<string>;
+  wake(): void;
+  /** Receivers that still have to take a row, by its id. */
+  left: Map<string, number>;
+  lanes: Map<string, Lane>;
+  running: Set<Promise<void>>;
+  /** The session is no longer held here: the next holder delivers. */
+  isGone: boolean;
 }
 
 export class Effects {
   readonly #under = new Map<string, Delivery>();
   /** Undelivered rows of sessions whose delivery is under way, as far as known. */
   readonly #waiting = new Map<string, number>();
-  readonly #turns = new PQueue({ concurrency: MAX_DELIVERING });
+  /** One queue a node, so that one that hangs holds up nobody who delivers to another. */
+  readonly #turns = new Map<string, PQueue>();
   #closed = false;
 
   constructor(private readonly options: EffectsOptions) {}
@@ -64,31 +91,117 @@ export class Effects {
     const under = this.#under.get(session);
     if (under) {
       under.again = true;
+      under.wake();
       return;
     }
-    const delivery: Delivery = { again: true, taken: new Set() };
+    this.#start(session);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const turns of this.#turns.values()) turns.clear();
+    for (const delivery of this.#under.values()) delivery.wake();
+  }
+
+  /** Delivers a dead letter once more; it stays one, with the new reason, when it is not taken. */
+  async again(letter: DeadLetter): Promise<void> {
+    const { id, target, row, answered, atMs } = letter;
+    // What was answered stands under its id; what was not may have taken effect.
+    const delivery = answered ? retryId(id, target, atMs) : deliveryId(id, target);
+    try {
+      const received = await this.#received(target, delivery, row);
+      if (received.kind === 'done') return await this.options.deadLetters.remove(letter.letter);
+      const reason = saying(row, received);
+      await this.options.deadLetters.again(letter, reason, received.kind === 'refused');
+      throw new Fault('OPERATION_REFUSED', { reason });
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'REPLAY_TOO_LARGE') return this.options.deadLetters.remove(letter.letter);
+      throw error;
+    }
+  }
+
+  #start(session: string): void {
+    const delivery: Delivery = { again: true, wake: () => undefined, left: new Map(), lanes: new Map(), running: new Set(), isGone: false };
     this.#under.set(session, delivery);
     void this.#deliverAll(session, delivery)
       .catch((error: unknown) => this.options.log.error({ err: error }, 'delivering the effects of a session failed'))
       .finally(() => {
         this.#under.delete(session);
         this.#waiting.delete(session);
+        if (delivery.again && !this.#closed) this.#start(session);
       });
   }
 
-  close(): void {
-    this.#closed = true;
-    this.#turns.clear();
-  }
-
   async #deliverAll(session: string, delivery: Delivery): Promise<void> {
-    for (let waitMs = DELIVER_FIRST_MS; delivery.again && !this.#closed;) {
+    for (let waitMs = DELIVER_FIRST_MS; !this.#closed && !delivery.isGone;) {
       delivery.again = false;
       try {
-        if (await this.#deliverSome(session, delivery)) waitMs = DELIVER_FIRST_MS;
+        await this.#fill(session, delivery);
+        waitMs = DELIVER_FIRST_MS;
+      } catch (error) {
+        this.options.log.debug({ reason: reasonOf(error) }, 'the effects of a session could not be read yet');
+        await this.#count(session);
+        await pause(this.options.clock, waitMs);
+        waitMs = Math.min(waitMs * 2, DELIVER_MOST_MS);
+        continue;
+      }
+      if (delivery.again) continue;
+      if (delivery.left.size === 0) break;
+      await new Promise<void>((resolve) => {
+        delivery.wake = resolve;
+      });
+    }
+    await Promise.all(delivery.running);
+  }
+
+  /** Gives every row that is new to it to the lanes of its receivers, oldest first. Rejects at one whose receivers cannot be told yet. */
+  async #fill(session: string, delivery: Delivery): Promise<void> {
+    const { store } = this.options;
+    // Only the holder delivers; the next one finds what is left in the outbox it was given.
+    if ((await store.slot(session))?.state !== 'resident') {
+      delivery.isGone = true;
+      return;
+    }
+    for (const { id, body } of await store.effects(session, MAX_UNDELIVERED_EFFECTS)) {
+      if (delivery.left.has(id)) continue;
+      const row = decodeRow(body);
+      const targets = await this.#targetsOf(row);
+      if (targets.length === 0) await store.effectDone(session, id);
+      else delivery.left.set(id, targets.length);
+      for (const target of targets) this.#enqueue(session, delivery, { effect: id, row, target, isOver: false });
+    }
+  }
+
+  #enqueue(session: string, delivery: Delivery, job: Job): void {
+    const { row, target } = job;
+    const name = row.kind === 'call' ? `${row.function}\n${row.session}` : `${row.function}\n\n${target}`;
+    const lane = delivery.lanes.get(name);
+    if (lane) {
+      lane.jobs.push(job);
+      return;
+    }
+    const fresh: Lane = { jobs: [job], thrown: 0 };
+    delivery.lanes.set(name, fresh);
+    const running = this.#run(session, delivery, fresh).finally(() => {
+      delivery.lanes.delete(name);
+      delivery.running.delete(running);
+      if (delivery.left.size === 0 || delivery.isGone) delivery.wake();
+    });
+    delivery.running.add(running);
+  }
+
+  /** One receiver's effects, one after the other, each again and again until it is taken or given up. */
+  async #run(session: string, delivery: Delivery, lane: Lane): Promise<void> {
+    let waitMs = DELIVER_FIRST_MS;
+    for (let [job] = lane.jobs; job !== undefined && !this.#closed && !delivery.isGone; [job] = lane.jobs) {
+      try {
+        if (!job.isOver) await this.#deliver(session, delivery, lane, job);
+        if (delivery.isGone) return;
+        await this.#strikeOut(session, delivery, job);
+        lane.jobs.shift();
+        [lane.thrown, waitMs] = [0, DELIVER_FIRST_MS];
       } catch (error) {
         this.options.log.debug({ reason: reasonOf(error) }, 'an effect could not be delivered yet');
-        delivery.again = true;
         await this.#count(session);
         await pause(this.options.clock, waitMs);
         waitMs = Math.min(waitMs * 2, DELIVER_MOST_MS);
@@ -96,38 +209,38 @@ export class Effects {
     }
   }
 
-  /** Delivers some rows, oldest first. @returns whether any was. Rejects at the first that has to be tried again. */
-  async #deliverSome(session: string, delivery: Delivery): Promise<boolean> {
-    const { store } = this.options;
-    // Only the holder delivers; the next one finds what is left in the outbox it was given.
-    if ((await store.slot(session))?.state !== 'resident') return false;
-    const rows = await store.effects(session, BATCH);
-    for (const effect of rows) {
-      await this.#deliver(session, effect, delivery);
-      await store.effectDone(session, effect.id);
-      this.#waiting.set(session, Math.max(0, (this.#waiting.get(session) ?? 0) - 1));
+  async #deliver(session: string, delivery: Delivery, lane: Lane, job: Job): Promise<void> {
+    delivery.isGone ||= (await this.options.store.slot(session))?.state !== 'resident';
+    if (delivery.isGone) return;
+    const { target, effect, row } = job;
+    try {
+      await this.#turnsOf(target).add(() => this.#deliverTo(target, session, effect, row));
+    } catch (error) {
+      if (!isThrown(error) || (lane.thrown += 1) < MAX_THROWN_DELIVERIES) throw error;
+      await this.#bury(job, session, `it failed ${lane.thrown} times: ${(error as Error).message}`, false);
     }
-    if (rows.length > 0) delivery.again = true;
-    return rows.length > 0;
+    job.isOver = true;
+  }
+
+  async #strikeOut(session: string, { left }: Delivery, { effect }: Job): Promise<void> {
+    const others = (left.get(effect) ?? 1) - 1;
+    if (others === 0) {
+      await this.options.store.effectDone(session, effect);
+      this.#waiting.set(session, Math.max(0, (this.#waiting.get(session) ?? 0) - 1));
+      left.delete(effect);
+    } else left.set(effect, others);
+  }
+
+  #turnsOf(target: string): PQueue {
+    const turns = this.#turns.get(target) ?? new PQueue({ concurrency: MAX_DELIVERING });
+    this.#turns.set(target, turns);
+    return turns;
   }
 
   /** Once a receiver is down, what waits is counted: after a restart or a move nobody has. */
   async #count(session: string): Promise<void> {
     const rows = await this.options.store.effects(session, MAX_UNDELIVERED_EFFECTS).catch(() => []);
     if (this.#under.has(session)) this.#waiting.set(session, Math.max(rows.length, this.#waiting.get(session) ?? 0));
-  }
-
-  async #deliver(session: string, effect: Effect, delivery: Delivery): Promise<void> {
-    if (delivery.row !== effect.id) {
-      delivery.row = effect.id;
-      delivery.taken.clear();
-    }
-    const row = decodeRow(effect.body);
-    for (const target of await this.#targetsOf(row)) {
-      if (delivery.taken.has(target)) continue;
-      await this.#turns.add(() => this.#deliverTo(target, session, effect.id, row));
-      delivery.taken.add(target);
-    }
   }
 
   async #targetsOf(row: EffectRow): Promise<string[]> {
@@ -138,17 +251,24 @@ export class Effects {
   }
 
   async #deliverTo(target: string, session: string, effect: string, row: EffectRow): Promise<void> {
-    const bury = (reason: string) => this.options.deadLetters.add({ id: effect, session, target, reason, row });
     try {
-      const received = await this.#follow(target, (at, trail) => this.#send(at, deliveryId(effect, target), row, trail));
-      if (received.kind === 'refused') bury(`${row.function} answered ${received.status}: ${received.reason ?? ''}`);
-      if (received.kind === 'later') throw new Error(`${row.function} answered ${received.status}`);
+      const received = await this.#received(target, deliveryId(effect, target), row);
+      if (received.kind === 'refused') await this.#bury({ effect, row, target }, session, saying(row, received), true);
+      if (received.kind === 'later') throw new Thrown(saying(row, received));
     } catch (error) {
       // It took effect before; only its answer was too large to keep.
-      if (!(error instanceof Fault) || error.code === 'REPLAY_TOO_LARGE') return rethrown(error);
-      if (mayPass(error.status)) throw error;
-      bury(error.message);
+      if (error instanceof Fault && error.code === 'REPLAY_TOO_LARGE') return;
+      if (!(error instanceof Fault) || mayPass(error.status)) throw error;
+      await this.#bury({ effect, row, target }, session, error.message, false);
     }
+  }
+
+  #bury({ effect: id, row, target }: Pick<Job, 'effect' | 'row' | 'target'>, session: string, reason: string, answered: boolean): Promise<void> {
+    return this.options.deadLetters.add({ id, session, target, reason, answered, row });
+  }
+
+  #received(target: string, id: string, row: EffectRow): Promise<Exclude<Received, { kind: 'moved' }>> {
+    return this.#follow(target, (at, trail) => this.#send(at, id, row, trail));
   }
 
   /** From the node where the receiving session is looked for to the one that holds it. */
@@ -175,6 +295,10 @@ export class Effects {
   }
 }
 
-function rethrown(error: unknown): void {
-  if (!(error instanceof Fault)) throw error;
+function isThrown(error: unknown): boolean {
+  return error instanceof Thrown || (error instanceof Fault && THROWN.includes(error.code));
+}
+
+function saying(row: EffectRow, { status, reason }: Exclude<Received, { kind: 'moved' }>): string {
+  return `${row.function} answered ${status}: ${reason ?? ''}`;
 }

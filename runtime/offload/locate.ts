@@ -8,12 +8,15 @@ import type { Directory, NodeInfo } from '../base/directory.js';
 import type { Ids } from '../base/ids.js';
 import { reasonOf, type Log } from '../base/log.js';
 import { Fault } from '../model/faults.js';
+import { UNMET_PARENT_MS } from '../model/limits.js';
 import type { Owed } from '../model/record.js';
 import type { ClaimReply } from '../model/verbs.js';
 import type { Located } from '../session/ports.js';
 import type { SessionStore } from '../store/store.js';
 import type { ClaimAnswer, ClaimRequest, Peers } from './peers.js';
 
+/** Creditor of a claim to be made with all ancestors, once the node knows who they are. */
+export const UNMET = '(ancestors)';
 /** A parent that does not answer is asked so often before the path to it counts as cut. */
 const ASK_TRIES = 3;
 const BETWEEN_ASKS_MS = 50;
@@ -31,14 +34,21 @@ export interface LocatorOptions {
 }
 
 export class Locator {
-  constructor(private readonly options: LocatorOptions) {}
+  readonly #startedMs: number;
+
+  constructor(private readonly options: LocatorOptions) {
+    this.#startedMs = options.clock.now();
+  }
 
   /** Asks the ancestors about an id that is unknown here. With `claim`, the id is this node's when they answer `free`. */
   async locate(session: string, creator: string, { claim, epoch }: { claim: boolean; epoch: number }): Promise<Located> {
     const { node, ids, directory } = this.options;
     // Whom a birth would have to be registered with is not known before the parent was reached for the first time.
-    if (!directory.parent() && !directory.isRoot()) throw new Fault('STARTING', { node, reason: 'its parent has not been reached yet' });
+    // Nor while it may answer any moment; later the path counts as cut, and they are told once they are known.
+    const isUnmet = !directory.parent() && !directory.isRoot();
+    if (isUnmet && this.options.clock.now() - this.#startedMs < UNMET_PARENT_MS) throw new Fault('STARTING', { node, reason: 'its parent has not been reached yet' });
     const incarnation = ids.uuid();
+    if (isUnmet) return { kind: 'free', epoch, incarnation, knownBy: [], owed: [{ to: UNMET, kind: 'claim', epoch }], certain: false };
     const request: ClaimRequest = { session, function: creator, home: node, epoch, incarnation, write: claim };
     const answer = await this.#askUp(request);
     if (answer?.kind === 'known') return this.#known(request, answer);

@@ -148,7 +148,9 @@ export class Mover {
   /** The passport as this residency goes on with it: who may point to the session now, and where its home is. */
   #stamped(passport: Passport, source: string, rehome: boolean): Passport {
     const { node, ancestors } = this.options;
-    const known = new Set([...passport.knownBy, source, passport.home, ...(rehome ? ancestors() : [])]);
+    // The newest are last: they are the ones that may still need this node's word.
+    const newest = [passport.home, ...(rehome ? ancestors() : []), source];
+    const known = new Set([...passport.knownBy.filter((name) => !newest.includes(name)), ...newest]);
     known.delete(node);
     return { ...passport, home: rehome ? node : passport.home, knownBy: [...known].slice(-MAX_KNOWN_BY) };
   }

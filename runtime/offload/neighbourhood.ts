@@ -18,7 +18,7 @@ export function createNeighbourhood(offload: Offload, forward: Forward): Neighbo
     },
     accepting: () => offload.accepting(),
     shed: (session) => offload.shed(session),
-    retire: (session) => offload.retire(session),
+    retire: async (session) => void (await offload.retire(session)),
     sendHome: (session, home) => offload.sendHome(session, home),
     forward,
     owes: (session, effects) => offload.owes(session, effects),

@@ -12,14 +12,20 @@ import type { Owed, Slot } from '../model/record.js';
 import { hasExpired } from '../model/step/outcome.js';
 import type { Changes } from '../session/changes.js';
 import type { WaitingLine } from '../session/line.js';
+import { isPaused } from '../session/pause.js';
 import type { SessionStore } from '../store/store.js';
+import { memoryShelf, type Shelf } from '../base/shelf.js';
+import type { Watermarks } from '../model/watermarks.js';
+import { memoryArchive, type Archive } from './archive.js';
 import { choose, type Choice } from './choose.js';
+import { Collector } from './collect.js';
 import { Conflicts } from './conflicts.js';
 import { DeadLetters } from './dead-letters.js';
 import { Debts } from './debts.js';
 import { Effects } from './effects.js';
 import { Locator } from './locate.js';
 import { Mover, type MoverOptions } from './move.js';
+import { Operator } from './operate.js';
 import { Paths } from './path.js';
 import { isUnanswered, type Peers, type TakeOrder } from './peers.js';
 import { Reaper } from './reaper.js';
@@ -27,6 +33,7 @@ import { Receiver, type LocalFunctions } from './receive.js';
 import { Source } from './source.js';
 import type { StatusFile } from './status.js';
 import { tokenOf, type SessionToken } from './token.js';
+import { Trigger } from './trigger.js';
 
 /** Pause before a home is asked again to take an expired session back. */
 const BETWEEN_TRIES_MS = 100;
@@ -46,6 +53,20 @@ export interface OffloadOptions {
   /** Functions deployed here. */
   functions: LocalFunctions;
   reached?: MoverOptions['reached'];
+  /** Where conflicts and dead letters are kept; in memory when missing. */
+  shelf?(name: 'conflicts' | 'dead-letters'): Shelf;
+  /** Where discarded sessions go. */
+  archive?: Archive;
+  /** Policy of the offload trigger. */
+  marks?: Partial<Watermarks>;
+}
+
+/** What an asker may be given. */
+export interface Offer {
+  /** Deployed at the asker, which has to have the session's; undefined when it did not say. */
+  functions?: string[];
+  maxBytes?: number;
+  except?: ReadonlySet<string>;
 }
 
 export class Offload {
@@ -59,16 +80,18 @@ export class Offload {
   readonly receiver: Receiver;
   readonly deadLetters: DeadLetters;
   readonly effects: Effects;
+  readonly collector: Collector;
+  readonly operator: Operator;
+  readonly trigger: Trigger;
+  /** Where the last choice of a session ended. */
+  readonly #cursor: { after?: string } = {};
 
   constructor(readonly options: OffloadOptions) {
-    const { directory } = options;
-    this.conflicts = new Conflicts(options);
+    const { directory, shelf = memoryShelf } = options;
+    this.conflicts = new Conflicts({ ...options, shelf: shelf('conflicts') });
     this.debts = new Debts({ ...options, conflicts: this.conflicts });
     this.source = new Source(options);
     this.locator = new Locator(options);
-    this.reaper = new Reaper({
-      ...options, retire: (session) => this.retire(session), sendHome: (session, home) => this.sendHome(session, home),
-    });
     this.mover = new Mover({
       ...options,
       ancestors: () => directory.ancestors().map(({ name }) => name),
@@ -76,8 +99,23 @@ export class Offload {
     });
     this.paths = new Paths(options);
     this.receiver = new Receiver(options.node, options.functions);
-    this.deadLetters = new DeadLetters(options);
+    this.deadLetters = new DeadLetters({ ...options, shelf: shelf('dead-letters') });
     this.effects = new Effects({ ...options, receiver: this.receiver, paths: this.paths, deadLetters: this.deadLetters });
+    this.collector = new Collector({
+      ...options, paths: this.paths,
+      end: (session, idleMs) => this.#inTurn(session, () => this.retire(session, idleMs)),
+      bury: (session) => this.#inTurn(session, () => this.retire(session)),
+      bringHome: (order) => this.take(order, true),
+    });
+    this.reaper = new Reaper({ ...options, collector: this.collector });
+    this.operator = new Operator({
+      ...options, archive: options.archive ?? memoryArchive(), source: this.source, debts: this.debts, effects: this.effects,
+      conflicts: this.conflicts, deadLetters: this.deadLetters, migrate: (session, to, rehome) => this.migrate(session, to, rehome),
+    });
+    this.trigger = new Trigger({
+      ...options, offload: (choice, resting) => this.offload(undefined, choice, resting),
+      onload: (choice, maxBytes, resting) => this.onload(undefined, choice, { maxBytes, except: resting }),
+    });
   }
 
   /** False while this node passes offloaded sessions on to its parent; the root always takes them. */
@@ -94,11 +132,11 @@ export class Offload {
   // ── Up ───────────────────────────────────────────────────────────────────────────────────────
 
   /** Moves one session of this node to the nearest accepting ancestor. @returns the record as committed there */
-  async offload(session: string | undefined, choice: Choice): Promise<SessionToken> {
+  async offload(session: string | undefined, choice: Choice, except?: ReadonlySet<string>): Promise<SessionToken> {
     const { directory, node } = this.options;
     const parent = directory.parent();
     if (!parent) throw new Fault('NO_PARENT', { node });
-    const slot = session === undefined ? await this.#choose(choice, () => true) : await this.#resident(session);
+    const slot = session === undefined ? await this.#choose(choice, (each) => !except?.has(each.session)) : await this.#resident(session);
     return this.#offer(parent, slot);
   }
 
@@ -142,14 +180,14 @@ export class Offload {
   // ── Down ─────────────────────────────────────────────────────────────────────────────────────
 
   /** Brings sessions homed here or below down to this node: asks parent, then its parent, up to the root. */
-  async onload(session: string | undefined, choice: Choice): Promise<SessionToken[]> {
+  async onload(session: string | undefined, choice: Choice, { maxBytes, except }: Pick<Offer, 'maxBytes' | 'except'> = {}): Promise<SessionToken[]> {
     const { directory, node, peers } = this.options;
     const ancestors = directory.ancestors();
     if (ancestors.length === 0) throw new Fault('NO_PARENT', { node });
     let unanswered: unknown;
     for (const ancestor of ancestors) {
       try {
-        const offered = await peers.onload(ancestor.name, { session, choose: choice, asker: node, functions: this.options.functions.names() });
+        const offered = await peers.onload(ancestor.name, { session, choose: choice, asker: node, functions: this.options.functions.names(), ...(maxBytes !== undefined && { maxBytes }), ...(except && { except: [...except] }) });
         if (offered.length > 0) return await Promise.all(offered.map((token) => this.mover.take(token)));
       } catch (error) {
         if (!isUnanswered(error)) throw error;
@@ -159,14 +197,11 @@ export class Offload {
     throw unanswered ?? new Fault('NOTHING_TO_MOVE', { node });
   }
 
-  /**
-   * What this node may give to a node below it: sessions that are resident here and homed in the asker's subtree.
-   * @param functions deployed at the asker, which has to have the session's; undefined when it did not say
-   */
-  async offer(asker: string, session: string | undefined, choice: Choice, functions?: string[]): Promise<SessionToken[]> {
+  /** What this node may give to a node below it: sessions that are resident here and homed in the asker's subtree. */
+  async offer(asker: string, session: string | undefined, choice: Choice, { functions, maxBytes = Infinity, except }: Offer = {}): Promise<SessionToken[]> {
     const { directory, store } = this.options;
     const deployed = functions && new Set(functions);
-    const isBelowAsker = (slot: Slot) => directory.isBelow(slot.home, asker) && (!deployed || slot.functions.every((name) => deployed.has(name)));
+    const isBelowAsker = (slot: Slot) => directory.isBelow(slot.home, asker) && slot.bytes <= maxBytes && !except?.has(slot.session) && (!deployed || slot.functions.every((name) => deployed.has(name)));
     if (session === undefined) {
       const slot = await this.#find(choice, isBelowAsker);
       return slot ? [tokenOf(slot)] : [];
@@ -188,14 +223,15 @@ export class Offload {
   }
 
   /** Takes a session by order of an operator or a peer; elsewhere than on the path home→root only as a re-home. */
-  async take({ session, from, rehome }: TakeOrder): Promise<SessionToken> {
+  async take({ session, from, rehome }: TakeOrder, isEnding = false): Promise<SessionToken> {
     const { peers, node, directory, clock } = this.options;
     const slot = await peers.slot(from, session);
     if (slot?.state !== 'resident') throw new Fault('MOVE_REFUSED', { reason: `node ${from} does not hold it` });
+    if (isPaused(slot)) throw new Fault('SESSION_PAUSED');
     const isOnPath = slot.home === node || directory.isBelow(slot.home, node);
     if (!isOnPath && !rehome) throw new Fault('NOT_ON_PATH', { node, home: slot.home });
     // One that has expired comes home to end: nothing has to run it.
-    const missing = hasExpired(slot, { node, nowMs: clock.now() }) ? [] : this.#missingFunctions(tokenOf(slot));
+    const missing = isEnding || hasExpired(slot, { node, nowMs: clock.now() }) ? [] : this.#missingFunctions(tokenOf(slot));
     if (missing.length > 0) throw new Fault('FUNCTION_MISSING_AT_TARGET', { node, missing });
     return this.mover.take(tokenOf(slot), { rehome: rehome && slot.home !== node });
   }
@@ -230,20 +266,22 @@ export class Offload {
     return reply;
   }
 
-  /** Has the home of an expired session take it back, to end it there (rule 12). Fails for nobody: whoever needs it tries again. */
-  async sendHome(session: string, home: string): Promise<void> {
+  /** Has the home of an expired session take it back, to end it there (rule 12). @returns false when home cannot be asked: it may go on */
+  async sendHome(session: string, home: string): Promise<boolean> {
     const { node, peers, clock, log } = this.options;
     try {
       await peers.take(home, { session, from: node, rehome: false });
+      return true;
     } catch (error) {
       log.info({ home, reason: reasonOf(error) }, 'an expired session could not be brought home yet');
       await pause(clock, BETWEEN_TRIES_MS);
+      return !isUnanswered(error);
     }
   }
 
-  /** Ends an expired session whose home is here. The caller has the session's turn. */
-  async retire(session: string): Promise<void> {
-    const { node, store, changes } = this.options;
+  /** Ends a session whose home is here and whose time has passed, or that has been idle for so long. The caller has its turn. @returns whether it is over */
+  async retire(session: string, idleMs?: number): Promise<boolean> {
+    const { node, store, changes, directory } = this.options;
     const slot = await store.slot(session);
     // In the session's turn nobody in this process holds it: such a lease is left over from a former life or a lost answer.
     if (slot?.lease?.owner === node) await store.run({ verb: 'abandon', session, leaseId: slot.lease.id });
@@ -251,11 +289,13 @@ export class Offload {
       this.effects.owes(session);
       throw new Fault('EFFECTS_WAITING', { waiting: 1 });
     }
-    const knownBy = slot?.knownBy ?? [];
-    const owed = knownBy.map((to): Owed => ({ to, kind: 'gone', epoch: 0 }));
-    const reply = await store.run({ verb: 'expire', session, forced: false, owed, keepMs: TOMBSTONE_KEEP_MS });
+    // Also ancestors that it was born without.
+    const knownBy = new Set([...(slot?.knownBy ?? []), ...directory.ancestors().map(({ name }) => name)]);
+    const owed = [...knownBy].map((to): Owed => ({ to, kind: 'gone', epoch: 0 }));
+    const reply = await store.run({ verb: 'expire', session, forced: false, idleMs, owed, keepMs: TOMBSTONE_KEEP_MS });
     changes.announce(session);
     if (reply.kind === 'expired') this.debts.owes(session);
+    return reply.kind !== 'refused';
   }
 
   // ── After a restart ──────────────────────────────────────────────────────────────────────────
@@ -263,6 +303,7 @@ export class Offload {
   /** Goes on with whatever a former life of this node had begun (rule 6). */
   async resume(): Promise<void> {
     const { store } = this.options;
+    await Promise.all([this.conflicts.open(), this.deadLetters.open()]);
     for (const session of await store.unfinished()) {
       const slot = await store.slot(session);
       if (slot?.arriving) await store.run({ verb: 'drop', session, attempt: slot.arriving.attempt });
@@ -285,6 +326,8 @@ export class Offload {
       if (slot && slot.owed.length > 0) this.debts.owes(session);
       if (slot?.state === 'resident') this.effects.owes(session);
     }
+    await this.operator.sweep();
+    this.trigger.tick();
     this.reaper.start();
   }
 
@@ -297,6 +340,7 @@ export class Offload {
   async #resident(session: string): Promise<Slot> {
     const slot = await this.options.store.slot(session);
     if (!slot || slot.state === 'tombstone') throw new Fault('SESSION_UNKNOWN', { node: this.options.node, session });
+    if (isPaused(slot)) throw new Fault('SESSION_PAUSED');
     if (slot.state !== 'resident') {
       const reason = slot.state === 'remote' ? `it is at node ${slot.current}` : 'another move is under way';
       throw new Fault('MOVE_REFUSED', { reason });
@@ -312,7 +356,16 @@ export class Offload {
 
   #find(choice: Choice, isEligible: (slot: Slot) => boolean): Promise<Slot | undefined> {
     const { store, clock, random } = this.options;
-    return choose(choice, { store, nowMs: clock.now(), random, isEligible });
+    return choose(choice, { store, nowMs: clock.now(), random, isEligible, cursor: this.#cursor });
+  }
+
+  async #inTurn<T>(session: string, work: () => Promise<T>): Promise<T> {
+    const leave = await this.options.line.enter(session);
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
   }
 
   #missingFunctions({ functions }: SessionToken): string[] {

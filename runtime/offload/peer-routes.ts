@@ -2,6 +2,7 @@
 import { Fields } from '../base/fields.js';
 import type { Route } from '../base/reply.js';
 import type { Offload } from './offload.js';
+import { operatorRoutes } from './operator-routes.js';
 import { callOf } from './orders.js';
 import type { ClaimRequest } from './peers.js';
 
@@ -26,6 +27,11 @@ export function createPeerCalls(offload: Offload): PeerCalls {
     '/peer/record': async (body) => ({ slot: (await store.slot(new Fields(body).session())) ?? null }),
     '/peer/call': async (body) => offload.receiver.call(callOf(body)),
     '/peer/path': async () => offload.paths.own(),
+    '/peer/collect': async (body) => {
+      const fields = new Fields(body);
+      const measure = { idleMs: fields.has('idleMs') ? fields.count('idleMs') : undefined, forced: fields.flag('forced') };
+      return { outcome: await offload.collector.endFrom(fields.session(), fields.text('from'), measure) };
+    },
     '/peer/take': async (body) => {
       const fields = new Fields(body);
       return offload.take({ session: fields.session(), from: fields.text('from'), rehome: fields.flag('rehome') });
@@ -46,18 +52,4 @@ export function createPeerRoutes(offload: Offload): Route[] {
     method: 'POST', path, access: 'peer', run: async ({ body, query }) => ({ status: 200, json: await call(body, query) }),
   }));
   return [...routes, ...operatorRoutes(offload)];
-}
-
-function operatorRoutes(offload: Offload): Route[] {
-  return [
-    {
-      method: 'POST', path: '/api/v1/sessions/:id/migrate', access: 'admin',
-      run: async ({ params, body }) => {
-        const fields = new Fields(body);
-        return { status: 200, json: await offload.migrate(params.id!, fields.text('to'), fields.flag('rehome')) };
-      },
-    },
-    { method: 'GET', path: '/api/v1/conflicts', access: 'admin', run: async () => ({ status: 200, json: offload.conflicts.list() }) },
-    { method: 'GET', path: '/api/v1/dead-letters', access: 'admin', run: async () => ({ status: 200, json: offload.deadLetters.list() }) },
-  ];
 }

@@ -4,6 +4,7 @@ import { DELIVERY_MS } from '../model/limits.js';
 import type { Passport, Slot } from '../model/record.js';
 import type { AskReply, ClaimReply, CopyReply, DepartReply, LearnReply } from '../model/verbs.js';
 import type { Item } from '../store/store.js';
+import type { Measure } from './collect.js';
 import type { PathAnswer } from './path.js';
 import type { CallOrder, PropagateOrder, Received } from './receive.js';
 import { decodeStream, type DecodedStream } from './stream.js';
@@ -81,13 +82,19 @@ export class Peers {
     return this.transport.json(node, '/peer/take', order, MOVE_MS) as Promise<SessionToken>;
   }
 
+  /** Has a session's home bring it home from its holder and end it, if it is unused by the measure. */
+  async collect(home: string, session: string, from: string, measure: Measure): Promise<'kept' | 'ended' | 'busy'> {
+    const { outcome } = (await this.transport.json(home, '/peer/collect', { session, from, ...measure }, MOVE_MS)) as { outcome: 'kept' | 'ended' | 'busy' };
+    return outcome;
+  }
+
   /** Offers a session upward; the answer is the record as committed by whoever took it. */
   offload(node: string, token: SessionToken): Promise<SessionToken> {
     return this.transport.json(node, '/function/offload-session', token, MOVE_MS) as Promise<SessionToken>;
   }
 
   /** Asks an ancestor for sessions homed in the asker's subtree; possibly none. */
-  async onload(node: string, query: { session?: string; choose?: string; asker: string; functions: string[] }): Promise<SessionToken[]> {
+  async onload(node: string, query: { session?: string; choose?: string; asker: string; functions: string[]; maxBytes?: number; except?: string[] }): Promise<SessionToken[]> {
     return (await this.transport.json(node, '/function/onload-session', query, SHORT_MS)) as SessionToken[];
   }
 

@@ -1,30 +1,28 @@
-/** Ends what nobody asks for any more: expired sessions, and tombstones after their time. A few rows at each look. */
+/** The garbage collector's own round: a few rows at each look, at a cost that no request notices. */
 import type { Clock } from '../base/clock.js';
 import { reasonOf, type Log } from '../base/log.js';
-import { TOMBSTONE_KEEP_MS } from '../model/limits.js';
+import { MAX_STUB_CHECKS, STUB_CHECK_MS } from '../model/limits.js';
 import type { Slot } from '../model/record.js';
-import { hasExpired, isLeased } from '../model/step/outcome.js';
-import type { WaitingLine } from '../session/line.js';
 import type { SessionStore } from '../store/store.js';
+import type { Collector } from './collect.js';
 
 export interface ReaperOptions {
   node: string;
   store: SessionStore;
-  line: WaitingLine;
   clock: Clock;
   log: Log;
-  /** Ends an expired session homed here; called in its turn. */
-  retire(session: string): Promise<void>;
-  /** Has an expired session's home take it back. */
-  sendHome(session: string, home: string): Promise<void>;
+  collector: Collector;
 }
 
-/** Rows looked at each time: some 6,000 a minute, at a cost that no request notices. */
+/** Rows looked at each time: some 6,000 a minute. */
 const ROWS = 200;
+/** Stubs of which it is remembered when they were checked; beyond, the oldest is checked earlier. */
+const MAX_CHECKED = 20_000;
 
 export class Reaper {
   #after: string | undefined;
   #looking = false;
+  readonly #checked = new Map<string, number>();
 
   constructor(private readonly options: ReaperOptions) {}
 
@@ -41,28 +39,27 @@ export class Reaper {
 
   /** Looks at the next rows; begins anew behind the last. */
   async look(): Promise<void> {
+    const { node, collector } = this.options;
     const { slots, next } = await this.options.store.page(this.#after, ROWS);
     this.#after = next;
-    for (const slot of slots) await this.#end(slot);
-  }
-
-  async #end(slot: Slot): Promise<void> {
-    const { node, clock, sendHome } = this.options;
-    const here = { node, nowMs: clock.now() };
-    if (slot.arriving || slot.owed.length > 0) return;
-    if (slot.state === 'tombstone' && here.nowMs - slot.lastAccessAtMs > TOMBSTONE_KEEP_MS) await this.#inTurn(slot.session);
-    if (slot.state !== 'resident' || !hasExpired(slot, here) || isLeased(slot, here)) return;
-    if (slot.home === node) await this.#inTurn(slot.session);
-    else await sendHome(slot.session, slot.home);
-  }
-
-  async #inTurn(session: string): Promise<void> {
-    const { line, retire } = this.options;
-    const leave = await line.enter(session);
-    try {
-      await retire(session);
-    } finally {
-      leave();
+    let checks = MAX_STUB_CHECKS;
+    for (const slot of slots) {
+      // Home hears of its sessions' end by their holders: only what nobody tells is asked for.
+      if (slot.state !== 'remote') await collector.settle(slot, { forced: false });
+      else if (slot.home !== node && checks > 0 && this.#isDue(slot)) {
+        checks -= 1;
+        await collector.settle(slot, { forced: false });
+      }
     }
+  }
+
+  #isDue({ session, lastAccessAtMs }: Slot): boolean {
+    const nowMs = this.options.clock.now();
+    if (nowMs - Math.max(lastAccessAtMs, this.#checked.get(session) ?? 0) <= STUB_CHECK_MS) return false;
+    const oldest = this.#checked.size >= MAX_CHECKED ? this.#checked.keys().next().value : undefined;
+    if (oldest !== undefined) this.#checked.delete(oldest);
+    this.#checked.delete(session);
+    this.#checked.set(session, nowMs);
+    return true;
   }
 }

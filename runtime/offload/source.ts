@@ -147,28 +147,29 @@ export class Source {
     const reply = await store.run({ verb: 'copy', session, attempt, epoch, incarnation });
     if (reply.kind !== 'copying') return encodeStream(reply, []);
     await this.options.reached?.('serving', session);
-    return encodeStream(reply, this.#batches(session, await store.inventory(session)));
+    return encodeStream(reply, itemBatches(store, session, await store.inventory(session)));
   }
 
   async #drain(session: string, { attempt }: MoveStep & { step: 'drain' }): Promise<AsyncIterable<Buffer>> {
-    const names = await this.options.store.drain(session, attempt);
+    const { store } = this.options;
+    const names = await store.drain(session, attempt);
     if (!names) return encodeStream({ kind: 'refused' }, []);
-    return encodeStream({ kind: 'drained', bytes: sizeOf(names) }, this.#batches(session, names));
+    return encodeStream({ kind: 'drained', bytes: sizeOf(names) }, itemBatches(store, session, names));
   }
+}
 
-  /** Reads a few items at a time, so that a large session never stands whole in memory. */
-  async *#batches(session: string, names: ItemName[]): AsyncGenerator<Item[]> {
-    let batch: ItemName[] = [];
-    let bytes = 0;
-    for (const name of names) {
-      batch.push(name);
-      bytes += name.bytes;
-      if (bytes < COPY_BATCH_BYTES) continue;
-      yield await this.options.store.items(session, batch);
-      [batch, bytes] = [[], 0];
-    }
-    if (batch.length > 0) yield await this.options.store.items(session, batch);
+/** Reads a few items at a time, so that a large session never stands whole in memory. */
+export async function* itemBatches(store: SessionStore, session: string, names: ItemName[]): AsyncGenerator<Item[]> {
+  let batch: ItemName[] = [];
+  let bytes = 0;
+  for (const name of names) {
+    batch.push(name);
+    bytes += name.bytes;
+    if (bytes < COPY_BATCH_BYTES) continue;
+    yield await store.items(session, batch);
+    [batch, bytes] = [[], 0];
   }
+  if (batch.length > 0) yield await store.items(session, batch);
 }
 
 function sizeOf(names: ItemName[]): number {

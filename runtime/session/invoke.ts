@@ -18,6 +18,7 @@ import type { Changes } from './changes.js';
 import { createElsewhere } from './elsewhere.js';
 import type { Leave, WaitingLine } from './line.js';
 import type { Located, Neighbourhood } from './ports.js';
+import { isPauseUntil } from './pause.js';
 import { createReader } from './read.js';
 import { applyWrites, RecentRequests, RememberedSessions, type Remembered } from './remembered.js';
 import { decodeResponse, encodeResponse } from './stored-response.js';
@@ -102,6 +103,8 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     throw error;
   });
 
+  /** Requests whose session has expired while its home is away. */
+  const revived = new WeakSet<Invocation>();
   const remembered = new RememberedSessions();
   changes.onAny((session) => void remembered.take(session));
 
@@ -151,6 +154,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
 
   async function inTurn(call: Invocation, deadlineMs: number): Promise<Served | Errand> {
     const command: Acquire = {
+      ...(revived.delete(call) && { revive: true as const }),
       verb: 'acquire', session: call.session, function: call.function, leaseId: ids.uuid(), owner: options.owner ?? node, boot: `${boot}/${life}`,
       leaseMs: Math.max(LEASE_MS, call.timeoutMs + 10_000),
     };
@@ -167,6 +171,11 @@ export function createSessions(options: SessionLayerOptions): Sessions {
       if (isGone(call)) throw new Fault('CLIENT_GONE');
       if (clock.now() >= deadlineMs) throw new Fault(acquired.kind === 'busy' ? 'BUSY' : 'MOVING', { waiting: 1 });
     }
+  }
+
+  /** An expired session ends at its home. While that cannot be asked, nothing says that it has ended: it goes on. */
+  async function sendHome(call: Invocation, home: string): Promise<void> {
+    if (!(await neighbourhood.sendHome(call.session, home))) revived.add(call);
   }
 
   /** Nobody has the session, and this process remembers it: the most frequent case, so nothing more than needed is made for it. */
@@ -216,13 +225,14 @@ export function createSessions(options: SessionLayerOptions): Sessions {
       case 'moved': return moved(call, acquired.to, acquired.home, acquired.epoch);
       case 'astray': return astray(call, acquired.home);
       case 'busy':
+        if (isPauseUntil(acquired.untilMs, clock.now())) throw new Fault('SESSION_PAUSED');
         await changes.next(call.session, BUSY_POLL_MS, call.signal);
         return 'again';
       case 'hold':
         await changes.next(call.session, HOLD_POLL_MS, call.signal);
         return 'again';
       case 'expired':
-        if (acquired.home !== node) return () => neighbourhood.sendHome(call.session, acquired.home);
+        if (acquired.home !== node) return () => sendHome(call, acquired.home);
         await neighbourhood.retire(call.session);
         return 'again';
       case 'absent': {

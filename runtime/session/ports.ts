@@ -21,8 +21,8 @@ export interface Neighbourhood {
   shed(session: string): Promise<boolean>;
   /** Ends an expired session whose home is here; the caller has its turn. */
   retire(session: string): Promise<void>;
-  /** Brings an expired session home, where it ends; resolves when the next acquire may be tried. */
-  sendHome(session: string, home: string): Promise<void>;
+  /** Brings an expired session home, where it ends; resolves when the next acquire may be tried. False: home cannot be asked. */
+  sendHome(session: string, home: string): Promise<boolean>;
   /** Carries the request to where the session is, instead of the client. */
   forward(call: Invocation, to: string, home: string): Promise<Served>;
   /** Something is owed to somebody since this commit; `effects` of it are new rows of the outbox. */

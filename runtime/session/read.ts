@@ -47,7 +47,8 @@ export function createReader(options: ReaderOptions, { moved, astray }: Elsewher
     const slot = snapshot?.slot;
     if (slot && (slot.state === 'resident' || slot.state === 'leaving')) {
       if (slot.state === 'leaving' && call.minVersion !== undefined && slot.version < call.minVersion) return hold(call);
-      if (slot.state === 'resident' && slot.ttlMs > 0 && clock.now() - slot.lastAccessAtMs > slot.ttlMs) return readAnswer(call, undefined);
+      // Away from home it has not ended before it is brought home.
+      if (slot.state === 'resident' && slot.home === node && slot.ttlMs > 0 && clock.now() - slot.lastAccessAtMs > slot.ttlMs) return readAnswer(call, undefined);
       return readAnswer(call, slot, new StoredSession(store, slot, snapshot.loaded, node));
     }
     // Before and during the hand-over the source answers reads, and holds those that have seen more than it has.

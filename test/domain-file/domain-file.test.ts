@@ -22,7 +22,7 @@ describe('the domain file', () => {
   it('reports everything that is wrong at once, with line and column', () => {
     expect(errorsOf('levels: [a, b]\ncolour: red\nroot:\n  name: Cloud\n  port: 70000\n  children:\n    - name: x\n      store: mysql\n    - name: x\n'))
       .to.deep.equal([
-        'f:2:1: unknown key colour: a domain file has domain, levels, store, basePort, oraclePort, cors and root',
+        'f:2:1: unknown key colour: a domain file has domain, levels, store, basePort, oraclePort, cors, offload and root',
         'f:4:9: "Cloud" is no good name of a node: 1 to 63 lower-case letters, digits and dashes, with no dash at either end',
         'f:5:9: the port of Cloud is 70000; a port is 1 to 65535',
         'f:8:14: mysql is no store: use auto, redis, embedded, memory, redis://host:port or unix:///path',
@@ -69,6 +69,14 @@ describe('the domain file', () => {
   it('moves all ports with the base port', () => {
     const { nodes } = domainOf('root:\n  name: x\n  children:\n    - {name: y, port: 8180}\n    - {name: z}\n', { basePort: 9000 });
     expect(nodes.map(({ port }) => port)).to.deep.equal([9000, 9100, 9002]);
+  });
+
+  it('gives every node the policy of the offload trigger, unless it has its own; one that cannot be followed is refused', () => {
+    const { nodes } = domainOf('offload: {capacityMb: 64, everySeconds: 30}\nroot:\n  name: x\n  children:\n    - {name: y, offload: {capacityMb: 8, highPercent: 90}}\n');
+    expect(nodes.map(({ offload }) => offload)).to.deep.equal([{ capacityMb: 64, everySeconds: 30 }, { capacityMb: 8, highPercent: 90 }]);
+    expect(domainOf('root:\n  name: x\n').nodes[0]!.offload).to.equal(undefined);
+    expect(errorsOf('offload: {capacityMb: 64, lowPercent: 90}\nroot:\n  name: x\n')).to.deep.equal(['f:1:10: lowPercent of offload: a percentage of the capacity, below the high one']);
+    expect(errorsOf('offload: {highPercent: 90}\nroot:\n  name: x\n')[0]).to.include('capacityMb of offload');
   });
 
   it('lets a node have a store and labels of its own', () => {

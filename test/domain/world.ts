@@ -5,10 +5,13 @@
 import type { Clock } from '../../runtime/base/clock.js';
 import { directoryWithin, type NodeInfo, type Subtree } from '../../runtime/base/directory.js';
 import { silentLog } from '../../runtime/base/log.js';
+import { memoryShelf, type Shelf } from '../../runtime/base/shelf.js';
+import type { Watermarks } from '../../runtime/model/watermarks.js';
 import { Fault } from '../../runtime/model/faults.js';
 import type { Guards } from '../../runtime/model/guards.js';
 import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, RESERVATION_MS } from '../../runtime/model/limits.js';
 import type { Caller, Commands, Reply } from '../../runtime/base/reply.js';
+import { memoryArchive } from '../../runtime/offload/archive.js';
 import { createCommands } from '../../runtime/offload/commands.js';
 import type { MoveStepName } from '../../runtime/offload/move.js';
 import { createNeighbourhood } from '../../runtime/offload/neighbourhood.js';
@@ -100,10 +103,21 @@ export class World {
   /** Functions that others may propagate to. */
   readonly receivers = new Map<string, Worker>([['ledger', ledgerWorker()]]);
   weather: Weather = () => 'fine';
+  readonly archive = memoryArchive();
+  /** Of every node that starts from now on. */
+  marks: Partial<Watermarks> | undefined;
+  readonly #shelves = new Map<string, Shelf>();
   storeWeather: StoreWeather = () => 'fine';
   /** Called at every step of a move; throwing there is a crash of its driver. */
   reached: (step: MoveStepName, session: string) => void | Promise<void> = () => undefined;
   #uuids = 0;
+
+  /** Outlives the node, as its state folder does. */
+  #shelf(name: string): Shelf {
+    const shelf = this.#shelves.get(name) ?? memoryShelf();
+    this.#shelves.set(name, shelf);
+    return shelf;
+  }
 
   constructor(readonly tree: Subtree, readonly functions: string[] = ['list'], private readonly guards?: Guards) {
     for (const name of namesOf(tree)) this.#start(name);
@@ -255,7 +269,7 @@ export class World {
     const ids = { uuid: () => this.uuid() };
     const offload = new Offload({
       node: name, store, peers, directory, status: memoryStatus(), line, changes, clock, ids, log: silentLog,
-      random: () => 0.5, functions: this.#functionsOf(name), reached: (step, session) => this.reached(step, session),
+      random: () => 0.5, shelf: (kind) => this.#shelf(`${name} ${kind}`), archive: this.archive, marks: this.marks, functions: this.#functionsOf(name), reached: (step, session) => this.reached(step, session),
     });
     const neighbourhood = createNeighbourhood(offload, () => Promise.reject(new Fault('MOVING')));
     const sessions = createSessions({ node: name, boot: this.uuid(), store, line, changes, neighbourhood, clock, ids });
