@@ -51,6 +51,7 @@ import { StatusFile } from './offload/status.js';
 import { createTransport } from './offload/transport.js';
 import { Activity } from './report/activity.js';
 import { Reporter } from './report/reporter.js';
+import { sampledWorkers } from './report/sampled.js';
 import { Changes } from './session/changes.js';
 import { createSessions } from './session/invoke.js';
 import { WaitingLine } from './session/line.js';
@@ -110,7 +111,9 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const signer = createPeerSigner({ node: name, key: peerKey, clock, ids });
   const peerClient = createPeerClient({ signer });
   const bundles = createBundles({ folder: join(stateDir, 'bundles'), ids });
-  const workers = createWorkers({ clock, log, ...config.workers });
+  const activity = new Activity();
+  const plainWorkers = createWorkers({ clock, log, ...config.workers });
+  const workers = config.performanceSamples ? sampledWorkers(plainWorkers, { activity, clock, monotonic: () => performance.now() }) : plainWorkers;
   const place = { name, level, labels: config.labels, collections: [] as string[] };
   const deployments = new Deployments({ place, stateDir, bundles, workers, clock, log });
 
@@ -129,7 +132,6 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
 
   const line = new WaitingLine({ clock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS });
   const changes = new Changes(clock);
-  const activity = new Activity();
   const status = new StatusFile(join(stateDir, 'offload-status'));
   const offload = new Offload({
     node: name, store, peers: new Peers(createTransport(peerClient, directory)), directory, status, line, changes, clock, ids, log,

@@ -13,7 +13,7 @@ const ALLOWED = {
   'runtime/offload': ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session'],
   'runtime/handler': ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session', 'runtime/offload'],
   'runtime/telemetry': ['runtime/model', 'runtime/base'],
-  'runtime/report': ['runtime/model', 'runtime/base', 'runtime/store'],
+  'runtime/report': ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session'],
   'runtime/gateway': ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session', 'runtime/offload', 'runtime/handler', 'runtime/telemetry', 'runtime/report'],
   // node.ts and agent.ts: the only files that construct long-lived things.
   runtime: ['runtime/model', 'runtime/base', 'runtime/store', 'runtime/session', 'runtime/offload', 'runtime/handler', 'runtime/telemetry', 'runtime/report', 'runtime/gateway'],

@@ -352,6 +352,10 @@ class StatefulCall implements Invocation {
   get isGone(): boolean {
     return this.call.isAborted;
   }
+
+  get arrivedMs(): number {
+    return this.call.startedMs;
+  }
 }
 
 /** node:http gives header values as Latin-1, one character a byte; what is UTF-8 is read as such, as it is in URLs. */

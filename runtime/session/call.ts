@@ -60,6 +60,8 @@ export interface WorkerCall {
   /** Aborted when the client goes away or the time is up. */
   signal: AbortSignal;
   timeoutMs: number;
+  /** When the request arrived at the gateway, on its clock that only ever grows. */
+  readonly arrivedMs?: number;
 }
 
 export interface TelemetryEntry {

@@ -46,6 +46,8 @@ export interface Invocation {
   readonly signal: AbortSignal;
   /** The same as `signal.aborted`, without making a signal. */
   readonly isGone?: boolean;
+  /** When it arrived, on the gateway's clock that only ever grows. */
+  readonly arrivedMs?: number;
 }
 
 export type Served =

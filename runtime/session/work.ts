@@ -32,6 +32,10 @@ export class Work implements WorkerCall {
   get timeoutMs(): number {
     return this.call.timeoutMs;
   }
+
+  get arrivedMs(): number | undefined {
+    return this.call.arrivedMs;
+  }
 }
 
 export function requestOf({ requestId, request }: Invocation): Acquire['request'] {

@@ -1,0 +1,51 @@
+/**
+ * Workers whose stateful calls leave their times behind: how long each was on its way to the handler, and how
+ * long the handler took. Only for nodes that are told to give performance samples; others pay nothing.
+ */
+import type { Clock } from '../base/clock.js';
+import type { Deployment } from '../model/config.js';
+import type { Worker, WorkerAnswer, WorkerCall } from '../session/call.js';
+import type { Activity } from './activity.js';
+
+export interface Loading {
+  load(deployment: Deployment, bundle: string): Promise<Worker>;
+  close(): Promise<void>;
+}
+
+export interface SampledParts {
+  activity: Pick<Activity, 'sample'>;
+  clock: Clock;
+  monotonic: () => number;
+}
+
+export function sampledWorkers(workers: Loading, parts: SampledParts): Loading {
+  return { load: async (deployment, bundle) => sampled(await workers.load(deployment, bundle), parts), close: () => workers.close() };
+}
+
+function sampled(worker: Worker, { activity, clock, monotonic }: SampledParts): Worker {
+  if (worker.kind === 'stateless') return worker;
+  return {
+    kind: worker.kind, streams: worker.streams ?? false, close: () => worker.close(),
+    async run(call: WorkerCall): Promise<WorkerAnswer> {
+      const { id: session, epoch } = call.session!.info;
+      const [startedMs, atMs] = [monotonic(), clock.now()];
+      const transferMs = sentMs(call) === undefined ? startedMs - (call.arrivedMs ?? startedMs) : atMs - sentMs(call)!;
+      const answer = await worker.run(call);
+      const take = (metric: string, value: number | string, whenMs: number) => activity.sample({ session, epoch, metric, value, atMs: whenMs });
+      take('function_execution_time', (monotonic() - startedMs) / 1000, clock.now());
+      take('function_transfer_time', Math.max(0, transferMs) / 1000, atMs);
+      for (const { target, value, atMs: loggedMs } of answer.telemetry) take(target, value, loggedMs);
+      return answer;
+    },
+  };
+}
+
+/** The sender's stamp: nanoseconds since the epoch, as OpenFaaS writes it, or milliseconds. Clocks of two machines may disagree. */
+function sentMs({ request }: WorkerCall): number | undefined {
+  const stamp = Number(request.headers['x-start-time'] ?? 0);
+  if (!(stamp > 0)) return undefined;
+  return stamp > NANOSECONDS_FROM ? stamp / 1e6 : stamp;
+}
+
+/** No stamp in milliseconds is so large for the next thirty thousand years. */
+const NANOSECONDS_FROM = 1e15;
