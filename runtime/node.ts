@@ -38,7 +38,7 @@ import { createAliasListener, createTelemetryDoor } from './gateway/telemetry-do
 import { createWorkers } from './handler/workers.js';
 import { configFromEnvironment } from './model/environment.js';
 import { type NodeConfig, VERSION } from './model/config.js';
-import { DEFAULT_CAPACITY_PER_CORE, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
+import { CLOSE_GRACE_MS, DEFAULT_CAPACITY_PER_CORE, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
 import { folderArchive } from './offload/archive.js';
 import { createCommands } from './offload/commands.js';
 import { createForward } from './offload/forward.js';
@@ -197,7 +197,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
       reporter?.close();
       agent.close();
       passingOn.close();
-      await Promise.all([gateway.close(), alias?.close()]);
+      await Promise.all([gateway.close(config.drainMs), alias?.close()]);
       offload.close();
       await telemetry.close();
       await Promise.all([deployments.close(), carrier.close(), peerClient.close()]);
@@ -222,17 +222,19 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
   // A terminal's Ctrl-C reaches the whole group; the supervisor ends its nodes itself, in order.
   process.on('SIGINT', () => undefined);
+  let drainMs = CLOSE_GRACE_MS;
   let starting: Promise<RunningNode> | undefined;
   let ending: Promise<void> | undefined;
   // A start that is under way is waited for, so that whatever it has begun is ended too.
   const end = () => {
-    systemClock.setTimeout(() => process.exit(1), STOP_MS);
+    systemClock.setTimeout(() => process.exit(1), STOP_MS - CLOSE_GRACE_MS + drainMs);
     ending ??= (starting ?? Promise.resolve(undefined)).then((node) => node?.close()).then(() => process.exit(0), () => process.exit(1));
   };
   process.on('SIGTERM', end);
   process.on('disconnect', end);
   try {
     const config = values.config ? (JSON.parse(await readFile(values.config, 'utf8')) as NodeConfig) : configFromEnvironment(process.env);
+    drainMs = config.drainMs ?? CLOSE_GRACE_MS;
     starting = startNode(config, hooksOf(process.env));
     const node = await starting;
     report({ event: 'ready', name: node.name, url: node.url, store: node.store, aliasUrl: node.aliasUrl, pid: process.pid });

@@ -102,6 +102,6 @@ export function originOf({ rawHeaders }: IncomingMessage): string | undefined {
 
 /** `http://localhost:*`, `https://*.example.org`: a star is any port, or any labels of a name. */
 function patternOf(origin: string): RegExp {
-  const parts = origin.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\/]/g, '\\$&'));
-  return new RegExp(`^${parts.join('[\\w.-]+')}$`, 'i');
+  const quoted = origin.replace(/[.+?^${}()|[\]\\/]/g, '\\$&');
+  return new RegExp(`^${quoted.replace(/:\*$/, ':\\d{1,5}').replace('*', '[\\w.-]+')}$`, 'i');
 }

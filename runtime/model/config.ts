@@ -49,6 +49,8 @@ export interface NodeConfig {
   peerKeyFile: string;
   /** None unless given. */
   cors?: CorsSettings;
+  /** Time that requests in hand have when the node is told to stop, in ms; 2000 unless given, for Ctrl-C has to be through within 4 s. */
+  drainMs?: number;
   /** Deployments that must be loaded before /healthz answers 200. */
   awaitFunctions?: string[];
   /** Requests that the node can work on at once, as policies count its load; default 16 for each core. */

@@ -4,7 +4,7 @@ import { corsProblem, type CorsSettings } from './cors.js';
 
 /**
  * A node's configuration from the environment of a container or of a machine of its own: NODE_NAME
- * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID CORS_ORIGINS, and secret files
+ * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID CORS_ORIGINS DRAIN_MS, and secret files
  * `admin-password` and `peer-key` in SECRETS_DIR. Passwords are never read from the environment.
  */
 export function configFromEnvironment(env: Record<string, string | undefined>): NodeConfig {
@@ -17,7 +17,7 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     parentUrl: env.PARENT_URL, oracleUrl: env.ORACLE_URL, domainId: env.DOMAIN_ID ?? 'local', labels: {},
     store: env.STORE_URL ?? 'auto', stateDir, adminUser: 'admin',
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
-    cors: corsOf(env), offload: marksOf(env),
+    cors: corsOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS),
   };
 }
 
@@ -36,8 +36,13 @@ function corsOf(env: Record<string, string | undefined>): CorsSettings | undefin
   const origins = words(env.CORS_ORIGINS);
   if (origins.length === 0) return undefined;
   const settings: CorsSettings = { origins, credentials: env.CORS_CREDENTIALS === 'true', headers: words(env.CORS_HEADERS) };
-  if (env.CORS_MAX_AGE !== undefined) settings.maxAgeS = Number(env.CORS_MAX_AGE);
+  if (env.CORS_MAX_AGE !== undefined) settings.maxAgeS = wholeOf('CORS_MAX_AGE', env.CORS_MAX_AGE);
   const problem = corsProblem(settings);
   if (problem !== undefined) throw new Error(`CORS_ORIGINS: ${problem}.`);
   return settings;
+}
+
+function wholeOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw new Error(`${name} is ${text}; it is a whole number.`);
 }

@@ -1,0 +1,64 @@
+/** SIGTERM on a real node with requests and streams in hand. */
+import { expect } from 'chai';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Tree } from '../../bench/harness/tree.js';
+
+const SOURCE = `export default async function* (request, context) {
+  context.signal.addEventListener('abort', () => context.logger.info('it was told'));
+  yield 'begun';
+  if (request.path === '/endless') for (;;) { yield '.'; await new Promise((resolve) => setTimeout(resolve, 5)); }
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  yield 'finished';
+}`;
+
+describe('A node that is told to stop', function () {
+  this.timeout(60_000);
+
+  it('takes no more, lets requests in hand end, breaks off what does not end in its time, and exits', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'drain-'));
+    await mkdir(join(folder, 'f'));
+    await writeFile(join(folder, 'f', 'handler.js'), SOURCE);
+    const tree = new Tree({
+      plans: [{ name: 'cloud', level: 'cloud' }], store: 'memory', functions: [{ name: 'f', folder: join(folder, 'f') }],
+    });
+    await tree.start();
+    try {
+      const node = tree.node('cloud');
+      const { hostname, port } = new URL(node.url);
+      const open = async (path: string) => {
+        const socket: Socket = connect(Number(port), hostname).on('error', () => undefined);
+        const stream = { text: '', closed: new Promise<void>((resolve) => socket.once('close', () => resolve())) };
+        socket.write(`GET /function/f${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        await new Promise<void>((resolve) => socket.on('data', (chunk) => {
+          stream.text += String(chunk);
+          if (stream.text.includes('begun')) resolve();
+        }));
+        return stream;
+      };
+      const [finishing, endless] = await Promise.all([open('/finishing'), open('/endless')]);
+      process.kill(node.pid, 'SIGTERM');
+      while (await connects(Number(port), hostname)) await new Promise(setImmediate);
+      await Promise.all([finishing.closed, endless.closed]);
+      expect(finishing.text).to.match(/finished\r\n0\r\n\r\n$/);
+      expect(endless.text).to.match(/\.\r\n$/).and.not.match(/\r\n0\r\n\r\n$/);
+      while (node.isRunning) await new Promise(setImmediate);
+      expect(await readFile(join(node.options.folder, 'node.log'), 'utf8')).to.contain('it was told');
+    } finally {
+      await tree.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+function connects(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
