@@ -43,7 +43,8 @@ export class DeadLetters {
 
   /** It was sent again, and given up again. */
   async again(letter: DeadLetter, reason: string, answered: boolean): Promise<void> {
-    await this.#letters.put(letter.letter, { ...letter, reason, answered, atMs: this.options.clock.now() });
+    // Later than before in any case: the next try of one that was refused goes by it.
+    await this.#letters.put(letter.letter, { ...letter, reason, answered, atMs: Math.max(this.options.clock.now(), letter.atMs + 1) });
   }
 
   get(letter: string): DeadLetter | undefined {

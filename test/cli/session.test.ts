@@ -42,6 +42,11 @@ describe('sessions on the command line', function suite() {
     await up();
     await add('a', 'leaf');
     expect(await holder()).to.deep.equal(['leaf']);
+    await done('session', 'pause', 'anna');
+    const inspected = JSON.parse(await done('session', 'inspect', 'anna', '--json')) as { node: string; may: string[] }[];
+    expect(inspected.find(({ node }) => node === 'leaf')!.may).to.deep.equal(['resume']);
+    expect((await shell.run('session', 'offload', 'anna')).stderr).to.include('SESSION_PAUSED');
+    await done('session', 'resume', 'anna');
     await done('session', 'offload', 'anna');
     expect(await holder()).to.deep.equal(['top']);
     await done('session', 'onload', 'anna');
