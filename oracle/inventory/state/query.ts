@@ -93,7 +93,8 @@ function addMissing(set: WorkingSet, query: ListQuery, name: string, value: stri
   const wanted = flag(name, value);
   const [boot, field] = name === 'missingIPV4' ? ['boot_ipv4_address', 'ipv4_address'] : ['boot_ipv6_address', 'ipv6_address'];
   query.tests.push((row) => {
-    const has = row.value[boot!] !== undefined || set.findAll('NetworkInterface', 'compute_node_id', row.id).some((each) => each.value[field!] !== undefined);
+    const has = row.value[boot!] !== undefined || (set.find('NetworkInterface', 'compute_node_id', row.id) !== undefined
+      && set.findAll('NetworkInterface', 'compute_node_id', row.id).some((each) => each.value[field!] !== undefined));
     return has !== wanted;
   });
 }
