@@ -7,7 +7,8 @@ import type { Target } from './target.js';
 const TIMEOUT_MS = 3_000;
 
 export interface NodeStatus extends KnownNode {
-  state: 'ready' | 'not ready' | 'unreachable';
+  /** `no access`: it joined later and has another admin's password. */
+  state: 'ready' | 'not ready' | 'unreachable' | 'no access';
   labels: Record<string, string>;
   /** Names; missing when it cannot be reached. */
   functions?: string[];
@@ -26,11 +27,22 @@ interface Described {
   sessions: Record<string, number>;
 }
 
-/** In the order of the nodes. Throws when one refuses; one that is silent is `unreachable`. */
+/** The nodes of the state folder and those that joined later, which the oracle knows; each below its parent, depth first. */
+export async function allNodes({ client, oracleUrl, nodes }: Target): Promise<KnownNode[]> {
+  if (oracleUrl === undefined) return nodes;
+  const listed = await client.json<(KnownNode & { parent?: string | null })[]>(oracleUrl, 'GET', '/api/v1/nodes').catch(() => []);
+  const late = listed.filter(({ name, parent }) => parent && !nodes.some((node) => node.name === name));
+  const all = [...nodes, ...late.map(({ name, level, url, parent }) => ({ name, level, url, parent }))];
+  const below = (node: KnownNode): KnownNode[] => [node, ...all.filter(({ parent }) => parent === node.name).flatMap(below)];
+  return all.filter(({ parent }) => parent === undefined).flatMap(below);
+}
+
+/** In the order of the nodes. Throws when one of the state folder's refuses; one that is silent is `unreachable`. */
 export async function describeNodes(target: Target, nodes: KnownNode[] = target.nodes): Promise<NodeStatus[]> {
-  return (await askAll(nodes, (node) => describeNode(target, node))).map((answer) => {
-    if (answer.status === 'rejected') throw answer.reason;
-    return answer.value;
+  return (await askAll(nodes, (node) => describeNode(target, node))).map((answer, index) => {
+    if (answer.status === 'fulfilled') return answer.value;
+    if (target.nodes.includes(nodes[index]!)) throw answer.reason;
+    return { ...nodes[index]!, state: 'no access', labels: {} };
   });
 }
 

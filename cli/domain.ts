@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { describeError } from '../runtime/base/domain-file.js';
 import { hasEnded, signal } from '../runtime/base/process.js';
-import { describeNodes } from './describe-nodes.js';
+import { allNodes, describeNodes } from './describe-nodes.js';
 import { CliFailure, EXIT } from './failure.js';
 import { wholeNumber } from './options.js';
 import { print, table } from './print.js';
@@ -78,7 +78,7 @@ async function show(given: string | undefined, options: FileOptions): Promise<vo
   const runs = named === undefined && (options.gateway !== undefined || await readRecord(stateFolder(options.domain ?? DEFAULT_STATE)) !== undefined);
   if (runs) {
     const target = await findTarget(options);
-    const nodes = await describeNodes(target);
+    const nodes = await describeNodes(target, await allNodes(target));
     print({ oracleUrl: target.oracleUrl, nodes }, options.json, () => treePicture(nodes));
     return;
   }

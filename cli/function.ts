@@ -5,7 +5,7 @@ import { basename, resolve } from 'node:path';
 import { appliesAt, CONSTRAINT_FORM, isConstraint } from '../runtime/base/constraints.js';
 import { Client } from './client.js';
 import { bundleOf, deploy, type FunctionStatus, imageOf } from './deploy.js';
-import { describeNodes, type NodeStatus } from './describe-nodes.js';
+import { allNodes, describeNodes, type NodeStatus } from './describe-nodes.js';
 import { CliFailure, EXIT, wrongUsage } from './failure.js';
 import { keyValue, several } from './options.js';
 import { constraintsOf, type Placement, PLACEMENT_OPTIONS, subtreeOf } from './placement.js';
@@ -114,7 +114,7 @@ async function deployAll(source: string, options: Options): Promise<void> {
   const functions = await functionsOf(source, options);
   const target = await findTarget(options);
   const start = nodeNamed(target, options.node);
-  const area = scope === 'node' ? [start] : subtreeOf(start, target.nodes);
+  const area = scope === 'node' ? [start] : subtreeOf(start, await allNodes(target));
   const chosen = placed ? constraintsOf(options, area) : [];
   const before = await describeNodes(target, area);
   const done: Deployed[] = [];

@@ -111,6 +111,7 @@ describe('the command line', function suite() {
     await shell.start(/^admin:/, 'node', 'start', '--parent', nodes[0]!.url, '--oracle', oracleUrl, '--peer-key', peerKeyFile, '--name', 'late', '--level', 'edge', '--store', 'memory');
     const top = await shell.run('node', 'show', 'top', '--json');
     expect((JSON.parse(top.stdout) as { children: { name: string }[] }).children.map(({ name }) => name)).to.include('late');
+    expect((await shell.run('domain', 'show')).stdout).to.match(/^├─ leaf .*\n└─ late +edge /m);
   });
 
   it('ends with 2 on wrong usage and with 3 where nothing listens', async () => {
