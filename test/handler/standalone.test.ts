@@ -41,6 +41,22 @@ describe('A function by itself', () => {
     expect(await again.json()).to.deep.equal({ products: ['apple'] });
   });
 
+  it('streams bodies both ways, and breaks off an answer that fails in the middle', async () => {
+    const source = await functions.folder('mirror', { 'handler.ts': `import { Streaming, type StreamingRequest } from 'xylem';
+      export default class extends Streaming {
+        async *handle(request: StreamingRequest) {
+          for await (const piece of request.body) yield piece;
+          if (request.path === '/fails') throw new Error('secret');
+        }
+      }` });
+    const url = await start(source);
+    const body = Buffer.alloc(20_000_000, 'every byte counts ');
+    const answer = await fetch(url, { method: 'POST', body });
+    expect(Buffer.from(await answer.arrayBuffer()).equals(body)).to.equal(true);
+    const broken = await fetch(`${url}/fails`, { method: 'POST', body: 'half' }).then((half) => half.text()).catch(() => 'broken off');
+    expect(broken).to.equal('broken off');
+  });
+
   it('answers faults as a node does', async () => {
     const url = await start('functions/shopping-cart');
     const answer = await fetch(url);
