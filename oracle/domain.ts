@@ -212,8 +212,9 @@ export class Domain {
 
   private takeDependency(id: string, outputs: Record<string, string>): void {
     const entry = this.sessions.get(id);
-    if (!entry || JSON.stringify(entry.dependencies ?? {}) === JSON.stringify(outputs)) return;
-    entry.dependencies = outputs;
+    const isKnown = entry && Object.entries(outputs).every(([output, receiver]) => entry.dependencies?.[output] === receiver);
+    if (!entry || isKnown) return;
+    entry.dependencies = { ...entry.dependencies, ...outputs };
     this.parts.onChange?.({ kind: 'dependency', session: entry });
   }
 

@@ -135,7 +135,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const status = new StatusFile(join(stateDir, 'offload-status'));
   const offload = new Offload({
     node: name, store, peers: new Peers(createTransport(peerClient, directory)), directory, status, line, changes, clock, ids, log,
-    random: Math.random, reached: hooks.reached, marks: config.offload,
+    random: Math.random, reached: hooks.reached, onEffect: (session, output, receiver) => activity.depend(session, output, receiver), marks: config.offload,
     shelf: (kind) => folderShelf(join(stateDir, kind)), archive: folderArchive(join(stateDir, 'archive')),
     functions: createLocalFunctions({ node: name, deployments, sessions: () => sessions, ids }),
   });

@@ -16,7 +16,7 @@ import type { SessionStore } from '../store/store.js';
 import type { DeadLetter, DeadLetters } from './dead-letters.js';
 import type { Paths } from './path.js';
 import type { Peers } from './peers.js';
-import { mayPass, type Received, type Receiver, type Trail } from './receive.js';
+import { mayPass, type Received, type Receiver, receivingSession, type Trail } from './receive.js';
 
 export interface EffectsOptions {
   node: string;
@@ -25,6 +25,8 @@ export interface EffectsOptions {
   receiver: Receiver;
   paths: Paths;
   deadLetters: DeadLetters;
+  /** Told whom a session's effect is for: how (`propagate:<function>`, or the called function's name), and the receiving session. */
+  onEffect?(session: string, output: string, receiver: string): void;
   clock: Clock;
   log: Log;
 }
@@ -174,6 +176,8 @@ export class Effects {
 
   #enqueue(session: string, delivery: Delivery, job: Job): void {
     const { row, target } = job;
+    if (row.kind === 'call') this.options.onEffect?.(session, row.function, row.session);
+    else this.options.onEffect?.(session, `propagate:${row.function}`, receivingSession(row.function, target));
     const name = row.kind === 'call' ? `${row.function}\n${row.session}` : `${row.function}\n\n${target}`;
     const lane = delivery.lanes.get(name);
     if (lane) {

@@ -59,6 +59,8 @@ export interface OffloadOptions {
   archive?: Archive;
   /** Policy of the offload trigger. */
   marks?: Partial<Watermarks>;
+  /** Told of every effect of a session here on another. */
+  onEffect?(session: string, output: string, receiver: string): void;
 }
 
 /** What an asker may be given. */

@@ -37,10 +37,11 @@ export class Activity {
     else this.dropped += 1;
   }
 
-  /** The session called or propagated to another: `output` names how. */
+  /** The session called or propagated to another: `output` names how. Of several receivers the first counts, which is the nearest. */
   depend(session: string, output: string, receiver: string): void {
-    if (this.outputs.size >= MAX_SESSIONS_PER_REPORT && !this.outputs.has(session)) return;
-    this.outputs.set(session, { ...this.outputs.get(session), [output]: receiver });
+    const known = this.outputs.get(session);
+    if (known?.[output] !== undefined || (!known && this.outputs.size >= MAX_SESSIONS_PER_REPORT)) return;
+    this.outputs.set(session, { ...known, [output]: receiver });
   }
 
   /** Everything since the last time, which begins anew. */
