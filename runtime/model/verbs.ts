@@ -179,8 +179,10 @@ export interface Ask {
   verb: 'ask';
   session: string;
   epoch: number;
-  /** Life that the asker departed: what is known here of another says nothing about it. */
+  /** Life that the asker departed: what is known here of another says nothing about it, unless this node is its home. */
   incarnation?: string;
+  /** Home of that life. */
+  home?: string;
 }
 export type AskReply =
   | { kind: 'committed'; epoch: number; current: string; home: string; incarnation: string }

@@ -16,7 +16,8 @@ export function createPeerCalls(offload: Offload): PeerCalls {
     '/peer/ask': async (body) => {
       const fields = new Fields(body);
       const session = fields.session();
-      const reply = await store.run({ verb: 'ask', session, epoch: fields.count('epoch'), incarnation: fields.maybeText('incarnation') });
+      const [incarnation, home] = [fields.maybeText('incarnation'), fields.maybeText('home')];
+      const reply = await store.run({ verb: 'ask', session, epoch: fields.count('epoch'), incarnation, home });
       changes.announce(session);
       return reply;
     },

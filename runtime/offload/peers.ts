@@ -63,8 +63,9 @@ export class Peers {
     return this.transport.json(node, '/peer/claim?only=here', request, SHORT_MS) as Promise<ClaimAnswer>;
   }
 
-  ask(node: string, session: string, epoch: number, incarnation: string): Promise<AskReply> {
-    return this.transport.json(node, '/peer/ask', { session, epoch, incarnation }, SHORT_MS) as Promise<AskReply>;
+  /** @param life that was departed, and its home */
+  ask(node: string, session: string, epoch: number, { incarnation, home }: Pick<Slot, 'incarnation' | 'home'>): Promise<AskReply> {
+    return this.transport.json(node, '/peer/ask', { session, epoch, incarnation, home }, SHORT_MS) as Promise<AskReply>;
   }
 
   gone(node: string, session: string, epoch: number, incarnation: string): Promise<unknown> {

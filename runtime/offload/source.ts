@@ -126,7 +126,7 @@ export class Source {
     const slot = await store.slot(session);
     if (slot?.state !== 'leaving' || !slot.leaving) return true;
     const { leaving } = slot;
-    const reply = await peers.ask(leaving.to, session, leaving.epoch, slot.incarnation);
+    const reply = await peers.ask(leaving.to, session, leaving.epoch, slot);
     await this.#apply(session, slot.function, leaving, reply);
     return true;
   }

@@ -118,7 +118,7 @@ export class Moves extends Requests {
     const leaving = world.nodes[at]!.slot!.leaving!;
     return this.send(world, {
       kind: 'call', to: this.indexOf(leaving.to), from: at, for: `ask ${leaving.attempt}`,
-      command: { verb: 'ask', session: SESSION, epoch: leaving.epoch, incarnation: world.nodes[at]!.slot!.incarnation },
+      command: { verb: 'ask', session: SESSION, epoch: leaving.epoch, incarnation: world.nodes[at]!.slot!.incarnation, home: world.nodes[at]!.slot!.home },
     });
   }
 

@@ -169,6 +169,26 @@ describe('regressions of ends and lives', () => {
     expect(await domain.items(LEAF)).to.deep.equal(['new']);
   });
 
+  /**
+   * Sent home to end there, a session ended and was born again before its last holder had learned that it had arrived. The holder
+   * asked for a life that home no longer knew, was told that nothing had come, and took the ended life back: it stood in the way for ever.
+   */
+  it('ended life comes back at its last holder: home knows that what it ended had arrived', async () => {
+    await add('old');
+    await domain.up(LEAF);
+    domain.fail('update-session', 'lost', Number.POSITIVE_INFINITY, ({ to }) => to === MILAN);
+    await domain.down(LEAF);
+    expect((await domain.slot(MILAN))?.state).to.equal('leaving');
+    domain.fail('', 'lost');
+    domain.world.clock.nowMs += TTL_MS + 1;
+    expect(await domain.world.during(domain.world.invoke(LEAF, S, 'new', { ttlMs: 3_600_000 }))).to.include({ kind: 'answer' });
+    domain.heal();
+    await domain.rest();
+    expect(await domain.holders()).to.deep.equal([LEAF]);
+    expect(await domain.items(MILAN)).to.deep.equal(['new']);
+    expect(await domain.open()).to.deep.equal([]);
+  });
+
   /** A stub was collected by age while its session lived on elsewhere, and the next request made an empty one. */
   it('stub forgotten while the session lives: home never forgets what is away', async () => {
     await domain.add(LEAF, 'a');

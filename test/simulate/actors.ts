@@ -154,10 +154,12 @@ export class Actors {
   }
 
   async #persist<T>(tries: number, work: () => Promise<T>): Promise<T | undefined> {
+    let last = '';
     for (let tried = 0; tried < tries; tried += 1) {
       try {
         return await work();
       } catch (error) {
+        last = (error as Error).message;
         if (!(error instanceof Fault) || !(error.retryable || error.code === 'PEER_UNREACHABLE')) {
           this.stage.violate(`client fault: somebody saw ${error instanceof Fault ? error.code : String((error as Error).stack)}`);
           return undefined;
@@ -165,7 +167,7 @@ export class Actors {
       }
       await this.#wait(BETWEEN_TRIES_MS);
     }
-    if (tries > 1) this.stage.violate(`never served: a request was not answered in ${tries} tries`);
+    if (tries > 1) this.stage.violate(`never served: a request was not answered in ${tries} tries, at last: ${last}`);
     return undefined;
   }
 

@@ -101,6 +101,8 @@ export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
   }),
   ask: (c) => ({
     'of the same life': { ...c.ask(1), incarnation: 'incarnation-a' }, 'of another life': { ...c.ask(1), incarnation: 'incarnation-z' },
+    'of another life homed here': c.ask(0, { incarnation: 'former', home: NODE }),
+    'of another life homed elsewhere': c.ask(0, { incarnation: 'former', home: PARENT }),
     'of epoch 0': c.ask(0), 'of epoch 1': c.ask(1), 'of the arriving epoch': c.ask(6), 'of a later epoch': c.ask(50),
   }),
   abort: (c) => ({

@@ -57,7 +57,7 @@ export function commandsFor(session: string) {
     learn: (fields: Fields<Learn> = {}): Learn => ({
       verb: 'learn', session, function: 'cart', home: NODE, current: PARENT, epoch: 1, incarnation: 'incarnation-a', ...fields,
     }),
-    ask: (epoch: number): Ask => ({ verb: 'ask', session, epoch }),
+    ask: (epoch: number, fields: Fields<Ask> = {}): Ask => ({ verb: 'ask', session, epoch, ...fields }),
     abort: (fields: Fields<Abort> = {}): Abort => ({ verb: 'abort', session, epoch: 1, attempt: 'attempt-out', ...fields }),
     drop: (attempt = 'attempt-in'): Drop => ({ verb: 'drop', session, attempt }),
     claim: (fields: Fields<Claim> = {}): Claim => ({

@@ -4,7 +4,7 @@ import type { Ask, AskReply, Here, Step } from '../verbs.js';
 import { changed, isAbsent, unchanged, withoutArriving } from './outcome.js';
 
 /** The source asks its target what became of the move; the answer decides it for good (rule 1). */
-export function ask(slot: Slot | undefined, command: Ask, _here: Here, guards: Guards): Step<AskReply> {
+export function ask(slot: Slot | undefined, command: Ask, here: Here, guards: Guards): Step<AskReply> {
   const isSameLife = command.incarnation === undefined || slot?.incarnation === command.incarnation || !guards.incarnationCompare;
   if (slot && !isAbsent(slot) && isSameLife) {
     const isCommitted = guards.askJudgesEpoch ? slot.epoch >= command.epoch : slot.state === 'resident' && slot.epoch === command.epoch;
@@ -12,6 +12,11 @@ export function ask(slot: Slot | undefined, command: Ask, _here: Here, guards: G
       const { epoch, current, home, incarnation } = slot;
       return unchanged(slot, { kind: 'committed', epoch, current, home, incarnation });
     }
+  }
+  // Home alone ends a life, and only one that it holds: a later life at home says that the asked one arrived, and ended there.
+  const { epoch: asked, incarnation = '', home } = command;
+  if (slot && !isAbsent(slot) && !isSameLife && home === here.node && slot.epoch > asked) {
+    return unchanged(slot, { kind: 'committed', epoch: asked, current: home, home, incarnation });
   }
   if (guards.askFences && slot?.arriving?.epoch === command.epoch) {
     return changed(withoutArriving(slot), { kind: 'fenced' }, { unstage: slot.arriving.attempt });

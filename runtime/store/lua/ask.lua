@@ -4,5 +4,9 @@ local isSameLife = command.incarnation == nil or (slot and slot.incarnation == c
 if not isAbsent(slot) and isSameLife and slot.epoch >= command.epoch then
   return reply({kind = 'committed', epoch = slot.epoch, current = slot.current, home = slot.home, incarnation = slot.incarnation})
 end
+-- Home alone ends a life, and only one that it holds: a later life at home says that the asked one arrived, and ended there.
+if not isAbsent(slot) and not isSameLife and command.home == node and slot.epoch > command.epoch then
+  return reply({kind = 'committed', epoch = command.epoch, current = node, home = node, incarnation = command.incarnation})
+end
 if slot and slot.arriving and slot.arriving.epoch == command.epoch then dropArriving(slot) end
 return reply({kind = 'fenced'})
