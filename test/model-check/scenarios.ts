@@ -51,6 +51,13 @@ const strays: Message[] = [
 ];
 const strayAsk: Message[] = [{ kind: 'call', to: MIDDLE, from: LEAF, for: 'ask a9', command: { verb: 'ask', session: 's', epoch: 1 } }];
 
+/** Home again, but the last holder does not know that it arrived. */
+const lostConfirm = {
+  leaf: resident('leaf', 2, { bornBy: 'a9' }),
+  middle: { state: 'leaving', current: 'middle', epoch: 1, leaving: { to: 'leaf', epoch: 2, attempt: 'a9' } } as Partial<Slot>,
+  root: stub('leaf', 0),
+};
+
 /** Up to the root and down to the middle: home's stub is one move behind. */
 const chain = { leaf: stub('root', 1), middle: resident('middle', 2, { owed: [{ to: 'leaf', kind: 'update', epoch: 2 }] }), root: stub('middle', 2) };
 
@@ -91,6 +98,7 @@ export const SCENARIOS: readonly Scenario[] = [
   move('a move with a lost lease, a failing handler and a request sent again', { lease: 1, fail: 1, again: 1 }, [[LEAF], [LEAF]]),
   { name: 'an update owed, then a move with a crash', slots: updateOwed, budget: { moves: 1, crash: 1 }, entries: [[LEAF]], moves: EVERY_MOVE },
   { name: 'an update owed, then a move with a lost message', slots: updateOwed, budget: { moves: 1, lost: 1 }, entries: [[LEAF]], moves: EVERY_MOVE },
+  { name: 'home again with a lost confirm, and an end', slots: lostConfirm, budget: { expire: 1, lost: 1 }, entries: [[LEAF], [LEAF]] },
   { name: 'an update owed, and an end', slots: updateOwed, budget: { expire: 1, collect: 1, lost: 1 }, entries: [[LEAF], [MIDDLE]], moves: EVERY_MOVE },
   { name: 'stray messages of an earlier move', slots: backHome, messages: strays, budget: { moves: 1, late: 1 }, entries: AT_BOTH_ENDS, moves: EVERY_MOVE },
   { name: 'a stray question of an earlier move', slots: backHome, messages: strayAsk, budget: { moves: 1, crash: 1 }, entries: AT_BOTH_ENDS, moves: EVERY_MOVE },

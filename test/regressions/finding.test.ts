@@ -189,6 +189,27 @@ describe('regressions of ends and lives', () => {
     expect(await domain.open()).to.deep.equal([]);
   });
 
+  /**
+   * The same without a rebirth meanwhile: the holder took the tombstone's epoch for its stub's, and when home began the next life
+   * under that very epoch, was asked, and still named the old life: so the next life was given the name of the one that had ended.
+   */
+  it('ended life lends its name to the next: a life that begins after the end is another', async () => {
+    await add('old');
+    await domain.up(LEAF);
+    domain.fail('update-session', 'lost', Number.POSITIVE_INFINITY, ({ to }) => to === MILAN);
+    await domain.down(LEAF);
+    const before = (await domain.slot(LEAF))!;
+    domain.fail('', 'lost', Number.POSITIVE_INFINITY, ({ from }) => from === LEAF);
+    domain.world.clock.nowMs += TTL_MS + 1;
+    await domain.world.during(domain.world.node(LEAF).offload.retire(S));
+    expect((await domain.slot(LEAF))?.state).to.equal('tombstone');
+    await domain.world.during(domain.world.node(MILAN).offload.source.settle(S));
+    domain.heal();
+    await add('new');
+    expect((await domain.slot(LEAF))?.incarnation).not.to.equal(before.incarnation);
+    expect(await domain.items(LEAF)).to.deep.equal(['new']);
+  });
+
   /** A stub was collected by age while its session lived on elsewhere, and the next request made an empty one. */
   it('stub forgotten while the session lives: home never forgets what is away', async () => {
     await domain.add(LEAF, 'a');

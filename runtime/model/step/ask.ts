@@ -9,7 +9,9 @@ export function ask(slot: Slot | undefined, command: Ask, here: Here, guards: Gu
   if (slot && !isAbsent(slot) && isSameLife) {
     const isCommitted = guards.askJudgesEpoch ? slot.epoch >= command.epoch : slot.state === 'resident' && slot.epoch === command.epoch;
     if (isCommitted) {
-      const { epoch, current, home, incarnation } = slot;
+      const { current, home, incarnation } = slot;
+      // A tombstone's epoch is where the next life begins: the asker's stub must not stand in its way.
+      const epoch = slot.state === 'tombstone' ? command.epoch : slot.epoch;
       return unchanged(slot, { kind: 'committed', epoch, current, home, incarnation });
     }
   }
