@@ -138,6 +138,7 @@ describe('the OpenAPI document of the inventory', () => {
       expect(schema.$schema).to.equal('https://json-schema.org/draft/2020-12/schema');
       expect(text).to.equal(`${JSON.stringify(schema, undefined, 2)}\n`);
     }
+    expect((await inventory.call('GET', '/inventory/schemas/__proto__')).status).to.equal(404);
     const bmc = (await inventory.call('GET', '/inventory/schemas/BMC.json')).body;
     expect(bmc.properties.password.writeOnly).to.equal(true);
     expect(bmc.required).to.include.members(['username', 'password', 'mac_address']);

@@ -16,7 +16,8 @@ export function schemaRoutes(options: ObjectOptions, routes: () => InventoryRout
     {
       method: 'GET', path: '/schemas/:name', need: 'read', operation: 'getSchema', summary: 'The JSON Schema of an object, as a file.', answers: { 200: { schema: { type: 'object' } } },
       run({ params, headers }) {
-        const document = documents[params['name']!.replace(/\.json$/, '') as ObjectName];
+        const name = params['name']!.replace(/\.json$/, '') as ObjectName;
+        const document = OBJECT_NAMES.includes(name) ? documents[name] : undefined;
         if (!document) throw new Fault('NOT_FOUND', { path: `/schemas/${params['name']}; schemas: ${OBJECT_NAMES.join(', ')}` });
         const type = String(headers['accept'] ?? '').includes('application/schema+json') ? 'application/schema+json' : 'application/json';
         return { status: 200, headers: { 'content-type': type }, text: schemaText(document) };
