@@ -31,6 +31,7 @@ import { createGateway } from './gateway/gateway.js';
 import { createHealth } from './gateway/health.js';
 import { createLocalFunctions } from './gateway/local-functions.js';
 import { nodeRoutes } from './gateway/node-routes.js';
+import { createOwnSamples } from './gateway/own-samples.js';
 import { PassingOn } from './gateway/passing-on.js';
 import { createSendOn } from './gateway/send-on.js';
 import { systemRoutes } from './gateway/system-routes.js';
@@ -146,8 +147,9 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const access = createAccess({ user: config.adminUser, password }, createPeerVerifier({ key: peerKey, clock }));
   const telemetry = createTelemetry({
     node: name, stateDir, clock, log, settings: telemetrySettings(config.telemetry ?? {}, process.env, config.oracleUrl !== undefined),
-    directory, peers: peerClient, oracleUrl: config.oracleUrl,
+    directory, peers: peerClient, oracleUrl: config.oracleUrl, sample: () => ownSamples.take(),
   });
+  const ownSamples = createOwnSamples({ node: name, deployments, clock });
   const telemetryDoor = createTelemetryDoor({ routes: telemetry.routes, access, clock, ids, log });
   const { aliasPort } = config.telemetry ?? {};
   const alias = aliasPort === undefined ? undefined : createAliasListener(telemetryDoor, config.host, aliasPort);
@@ -161,6 +163,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   ];
   const gateway = createGateway({
     node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access, telemetry: telemetryDoor,
+    onSaid: (functionName, entries) => telemetry.record(ownSamples.said(functionName, entries)),
     health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
     admin: () => createAdmin({ routes, access, clock, ids, log }), clock, ids, log, activity,
     cors: config.cors && config.cors.origins.length > 0 ? createCors({ settings: config.cors, key: peerKey, clock }) : undefined,

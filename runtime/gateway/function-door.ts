@@ -14,7 +14,7 @@ import {
   STREAM_PIECE_BYTES, STREAM_WINDOW_BYTES,
 } from '../model/limits.js';
 import type { Activity } from '../report/activity.js';
-import type { FunctionRequest, FunctionResponse, Worker } from '../session/call.js';
+import type { FunctionRequest, FunctionResponse, TelemetryEntry, Worker, WorkerAnswer } from '../session/call.js';
 import type { Invocation, Served, Sessions } from '../session/invoke.js';
 import { type RawHeaders, sendFault, sendFunctionResponse, writeFunctionHead } from './answer.js';
 import { hasBody, linger, readBody } from './body.js';
@@ -33,6 +33,8 @@ export interface FunctionDoorParts {
   log: Log;
   /** Missing: functions see to it themselves. */
   cors?: Cors;
+  /** Told what functions say by `telemetryLog`, once their call has taken effect. */
+  onSaid?(functionName: string, entries: readonly TelemetryEntry[]): void;
   /** Milliseconds that only ever grow. */
   monotonic: () => number;
   /** Told of every stateful request that was served here or sent elsewhere. */
@@ -141,15 +143,17 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       call.request = request;
       const { worker } = call.deployed;
       const answer = worker.runNow ? worker.runNow(call) : worker.run(call);
-      if ('then' in answer) answer.then(({ response }) => finish(call, response)).catch((error: unknown) => refuse(call, error));
-      else finish(call, answer.response);
+      if ('then' in answer) answer.then((late) => finish(call, late)).catch((error: unknown) => refuse(call, error));
+      else finish(call, answer);
     } catch (error) {
       refuse(call, error);
     }
   }
 
-  function finish(call: FunctionCall, response: FunctionResponse): void {
-    if (!call.settled) reply(call, response, []);
+  function finish(call: FunctionCall, { response, telemetry }: Pick<WorkerAnswer, 'response' | 'telemetry'>): void {
+    if (call.settled) return;
+    if (telemetry !== undefined && telemetry.length > 0) parts.onSaid?.(call.function, telemetry);
+    reply(call, response, []);
   }
 
   /** The function takes the body as it comes, or leaves it. */
@@ -223,6 +227,12 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       const carried = comes && invocation.forward && sessions.carry ? await carry(call, invocation, expects) : undefined;
       if (carried === undefined && comes && call.body === undefined) call.request.body = await read(call, statefulBytes, expects);
       const served = carried ?? await sessions.invoke(invocation);
+      const body = expects || hasBody(incoming) ? await read(call, statefulBytes, expects) : EMPTY;
+      call.request = { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body };
+      const sentMs = stampOf(incoming.headers['x-start-time']);
+      if (sentMs !== undefined) call.deployed.metrics.transfer(clock.now() - sentMs);
+      const served = await sessions.invoke(invocation);
+      if (served.kind === 'answer' && served.telemetry && served.telemetry.length > 0) parts.onSaid?.(call.function, served.telemetry);
       if (call.settled) return;
       if (served.kind === 'answer') {
         reply(call, served.response, headersOf(call, served));
@@ -260,7 +270,14 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     count(call, 204);
   }
 
-  function sendMoved({ incoming, response }: FunctionCall, at: FunctionPath, { to, epoch, url, home, hops }: Served & { kind: 'moved' }): void {
+  /** When the sender sent it, in ms since the epoch: it may say so in ms, µs or ns. */
+function stampOf(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string' || !/^\d{12,19}$/.test(header)) return undefined;
+  const stamp = Number(header);
+  return stamp > 1e17 ? stamp / 1e6 : stamp > 1e14 ? stamp / 1e3 : stamp;
+}
+
+function sendMoved({ incoming, response }: FunctionCall, at: FunctionPath, { to, epoch, url, home, hops }: Served & { kind: 'moved' }): void {
     response.writeHead(307, {
       location: redirectTo(url, at, home, hops, cors?.markOf(incoming, at)), 'x-session-location': headerText(to), 'x-session-epoch': epoch, 'content-length': 0,
     });

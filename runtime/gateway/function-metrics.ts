@@ -9,6 +9,11 @@ export class FunctionMetrics {
   private readonly byBucket = new Float64Array(BUCKETS_S.length + 1);
   totalMs = 0;
   private answered = 0;
+  /** Calls that told when they were sent, and their time on the way, all together. */
+  transferred = 0;
+  transferMs = 0;
+  /** Of those, calls sent after they arrived: by another clock. */
+  sentLater = 0;
 
   finish(status: number, tookMs: number): void {
     this.byStatus[status]! += 1;
@@ -18,6 +23,13 @@ export class FunctionMetrics {
     let bucket = 0;
     while (bucket < BUCKETS_S.length && seconds > BUCKETS_S[bucket]!) bucket += 1;
     this.byBucket[bucket]! += 1;
+  }
+
+  /** @param tookMs from the sender's stamp to here; below 0 counts as 0, and is counted */
+  transfer(tookMs: number): void {
+    this.transferred += 1;
+    if (tookMs < 0) this.sentLater += 1;
+    else this.transferMs += tookMs;
   }
 
   get finished(): number {

@@ -30,6 +30,7 @@ export interface GatewayParts {
   access: Access;
   health: Health;
   telemetry?: TelemetryDoor;
+  onSaid?: FunctionDoorParts['onSaid'];
   /** Makes the handler of everything that is neither function nor command nor health; called at most once. */
   admin(): Promise<(request: IncomingMessage, response: ServerResponse) => void>;
   clock: Clock;

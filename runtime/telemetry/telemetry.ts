@@ -22,6 +22,8 @@ export interface TelemetryParts {
   peers: PeerClient;
   /** Missing: only what the tree knows is known of other nodes. */
   oracleUrl?: string;
+  /** What the node says of itself, now and then. */
+  sample?(): Point[];
   stateDir: string;
   clock: Clock;
   log: Log;
@@ -31,6 +33,8 @@ export interface Telemetry {
   readonly routes: readonly TelemetryRoute[];
   /** Points of the node itself, by the same way as everybody's. */
   put(points: readonly Point[]): Promise<void> | undefined;
+  /** The same for whoever cannot wait: what finds no room is logged and dropped. */
+  record(points: readonly Point[]): void;
   /** Forgets what has been in memory for longer than the eviction time. @returns latest values that went */
   evict(): number;
   /** Everything that was stored before is in the database when it resolves. */
@@ -57,6 +61,13 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
   const cluster = new Cluster({ self: node, nodes: () => knowledge.nodes(), replicas: () => knowledge.replicas, ask });
   const asking = new Asking({ storage, cluster, remembered: () => undefined });
   const routeParts = { node, storage, asking, cluster, isHead: () => knowledge.nodes().find(({ name }) => name === node)?.isHead ?? false, appCache: settings.appCache, now: () => clock.now() };
+  const record = (points: readonly Point[]) => {
+    try {
+      storage.put(points)?.catch((error: unknown) => log.warn({ reason: (error as Error).message }, 'samples of the node were not kept'));
+    } catch (error) {
+      log.warn({ reason: (error as Error).message }, 'samples of the node were dropped');
+    }
+  };
   const timers = new Set<Timer>();
   const every = (ms: number, work: () => unknown) => {
     const again = () => {
@@ -72,6 +83,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
   return {
     routes: [...seedRoutes(routeParts), ...peerRoutes(routeParts)],
     put: (points) => storage.put(points),
+    record,
     settle: async () => history?.settle(),
     tidy: async () => history?.tidy(),
     evict: () => storage.evict(),
@@ -82,6 +94,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
       await replicas.start();
       every(EVICT_EVERY_MS, () => storage.evict());
       if (history) every(TELEMETRY_TIDY_MS, () => history.tidy().catch((error: unknown) => log.warn({ reason: (error as Error).message }, 'the history could not be tidied')));
+      if (settings.ownSamplesMs > 0) every(settings.ownSamplesMs, () => record(parts.sample?.() ?? []));
       knowledge.start();
     },
     async close() {
