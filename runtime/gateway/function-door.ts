@@ -226,12 +226,9 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       call.request = { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body: EMPTY };
       const carried = comes && invocation.forward && sessions.carry ? await carry(call, invocation, expects) : undefined;
       if (carried === undefined && comes && call.body === undefined) call.request.body = await read(call, statefulBytes, expects);
-      const served = carried ?? await sessions.invoke(invocation);
-      const body = expects || hasBody(incoming) ? await read(call, statefulBytes, expects) : EMPTY;
-      call.request = { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body };
       const sentMs = stampOf(incoming.headers['x-start-time']);
       if (sentMs !== undefined) call.deployed.metrics.transfer(clock.now() - sentMs);
-      const served = await sessions.invoke(invocation);
+      const served = carried ?? await sessions.invoke(invocation);
       if (served.kind === 'answer' && served.telemetry && served.telemetry.length > 0) parts.onSaid?.(call.function, served.telemetry);
       if (call.settled) return;
       if (served.kind === 'answer') {

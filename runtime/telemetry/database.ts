@@ -173,13 +173,13 @@ export class Database {
     return undefined;
   }
 
-  async export({ ids, fromMs, toMs, format, names, file, hot }: HistoryCalls['export']['ask']): Promise<undefined> {
-    await this.want(ids);
+  /** Points from one file, the names of their series from another: joined, and written as Parquet. */
+  async export({ names, hot, file }: HistoryCalls['export']['ask']): Promise<undefined> {
     await this.db.run(`COPY (
-      SELECT n."metricID", n."entityID", n.node, p.ts AS timestamp, p.val FROM (
-        ${await this.latestWritten(fromMs, toMs)} UNION ALL SELECT series, ts, val FROM read_csv(${text(hot)}, header = false, columns = {series: 'INTEGER', ts: 'BIGINT', val: 'DOUBLE'})
-      ) p JOIN read_json(${text(names)}, format = 'newline_delimited', columns = {id: 'INTEGER', "metricID": 'VARCHAR', "entityID": 'VARCHAR', node: 'VARCHAR'}) n ON n.id = p.series
-      ORDER BY ALL) TO ${text(file)} (FORMAT ${format}${format === 'csv' ? ', HEADER' : ''})`);
+      SELECT n."metricID", n."entityID", n.node, p.ts AS "timestamp", p.val
+      FROM read_csv(${text(hot)}, header = false, auto_detect = false, columns = {'series': 'INTEGER', 'ts': 'BIGINT', 'val': 'DOUBLE'}) p
+      JOIN read_json(${text(names)}, format = 'newline_delimited', columns = {'id': 'INTEGER', 'metricID': 'VARCHAR', 'entityID': 'VARCHAR', 'node': 'VARCHAR'}) n ON n.id = p.series
+      ORDER BY ALL) TO ${text(file)} (FORMAT parquet)`);
     return undefined;
   }
 

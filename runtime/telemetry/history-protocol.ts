@@ -30,7 +30,7 @@ export interface HistoryCalls {
   compact: { ask: { minPoints: number }; answer: number };
   retain: { ask: { beforeMs: number }; answer: number };
   /** Writes the points to a file, which the asker reads and removes. */
-  export: { ask: { ids: Uint32Array; fromMs: number; toMs: number; format: 'csv' | 'parquet'; names: string; file: string; hot: string }; answer: undefined };
+  export: { ask: { names: string; hot: string; file: string }; answer: undefined };
   close: { ask: undefined; answer: undefined };
 }
 

@@ -73,6 +73,10 @@ export class History implements Disk {
     this.warming = new Warming({ points: this.points, client: this.client, log, pointBytes: settings.persistentBytes });
   }
 
+  get folder(): string {
+    return this.parts.folder;
+  }
+
   // ── Start and end ────────────────────────────────────────────────────────────────────────────
 
   async open(): Promise<void> {

@@ -9,6 +9,7 @@ import { Cluster } from './cluster.js';
 import { History } from './history.js';
 import { Knowledge } from './knowledge.js';
 import { TELEMETRY_TIDY_MS } from '../model/limits.js';
+import { moreRoutes } from './more-routes.js';
 import type { Point } from './read-put.js';
 import { peerRoutes, seedRoutes, type TelemetryRoute } from './routes.js';
 import { Replicas } from './replicas.js';
@@ -81,7 +82,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
     again();
   };
   return {
-    routes: [...seedRoutes(routeParts), ...peerRoutes(routeParts)],
+    routes: [...seedRoutes(routeParts), ...peerRoutes(routeParts), ...moreRoutes({ node, storage, history, now: () => clock.now() })],
     put: (points) => storage.put(points),
     record,
     settle: async () => history?.settle(),
