@@ -8,7 +8,7 @@ import { corsProblem, type CorsSettings } from './cors.js';
  * `admin-password` and `peer-key` in SECRETS_DIR. Passwords are never read from the environment.
  */
 export function configFromEnvironment(env: Record<string, string | undefined>): NodeConfig {
-  const name = env.NODE_NAME;
+  const name = env.NODE_NAME ?? env.HOSTNAME;
   if (!name) throw new Error('NODE_NAME is missing: give the node a name, or start it with --config FILE.');
   const stateDir = env.STATE_DIR ?? `.state/${name}`;
   const secrets = env.SECRETS_DIR ?? '/run/secrets';
@@ -18,6 +18,8 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     store: env.STORE_URL ?? 'auto', stateDir, adminUser: 'admin',
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
     cors: corsOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS),
+    telemetry: { aliasPort: 50_000 },
+    cors: corsOf(env), offload: marksOf(env),
   };
 }
 

@@ -1,5 +1,4 @@
 /** What a node's telemetry is told: by its configuration and by the environment variables that the seed names. */
-import { hostname } from 'node:os';
 import type { TelemetryConfig } from '../model/config.js';
 import { MIN_REGION_MB } from '../model/limits.js';
 
@@ -56,11 +55,6 @@ export function telemetrySettings(config: TelemetryConfig, environment: Environm
     compactAfterPoints: config.compactAfterPoints ?? DEFAULT_COMPACT_POINTS,
     ownSamplesMs: (config.ownSamplesSeconds ?? DEFAULT_OWN_SAMPLES_S) * 1_000, warnings,
   };
-}
-
-/** The name of a node that nobody named: HOSTNAME, else what the system says. */
-export function defaultName({ HOSTNAME }: Environment): string {
-  return HOSTNAME || hostname();
 }
 
 function flagOf(name: string, text: string | undefined, otherwise: boolean | undefined, warnings: string[]): boolean | undefined {
