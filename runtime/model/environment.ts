@@ -19,7 +19,6 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
     cors: corsOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS),
     telemetry: { aliasPort: 50_000 },
-    cors: corsOf(env), offload: marksOf(env),
   };
 }
 
