@@ -104,7 +104,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   log.info({ url }, 'the oracle is ready');
   return {
     url,
-    mirror: proxy.proxy_type === 'Redis' ? hidden(proxy.redis_url) : `off: ${mirror?.reason ?? 'no settings ask for one'}`,
+    mirror: proxy.proxy_type === 'Redis' ? hidden(proxy.redis_url) : `off: ${mirror?.reason ?? 'oracle.yml names none'}`,
     prepareClose: () => inventory.keeping.prepareClose(),
     async close() {
       clock.clearTimeout(timer);

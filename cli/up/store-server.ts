@@ -7,7 +7,7 @@ import { CliFailure } from '../failure.js';
 
 const SCRIPT = fileURLToPath(new URL('../../runtime/store/server/main.js', import.meta.url));
 /** What is installed or cached is found sooner. */
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 5_000;
 /** The search keeps its own time; this is for one that hangs. */
 const MARGIN_MS = 5_000;
 

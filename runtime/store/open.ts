@@ -1,10 +1,12 @@
 /** Opens the store that a node's configuration asks for, and says why it is the one it is. */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../base/clock.js';
+import { type Clock, pause } from '../base/clock.js';
 import { readSecret } from '../base/credentials.js';
 import type { Log } from '../base/log.js';
 import type { FoundServer, NodeConfig } from '../model/config.js';
+import { asFault } from '../model/faults.js';
+import { STORE_START_MS } from '../model/limits.js';
 import { createMemoryStore } from './memory.js';
 import { findServer } from './server/find.js';
 import type { SessionStore } from './store.js';
@@ -22,6 +24,9 @@ export interface OpenedStore {
   /** Closes the store, and ends its server when the node runs one of its own. */
   close(): Promise<void>;
 }
+
+/** Pause before a store that was not there is asked again. */
+const OPEN_AGAIN_MS = 500;
 
 interface Parts {
   clock: Clock;
@@ -92,8 +97,24 @@ async function openOwnServer(config: NodeConfig, { clock, log }: Parts, found: F
 async function openRemote(config: NodeConfig, { clock, log }: Parts): Promise<OpenedStore> {
   const { openRedisStore } = await import('./redis.js');
   const password = await passwordFor(config);
-  const store = await openRedisStore({ node: config.name, clock, url: config.store, ...(password !== undefined && { password }), onEvent: (event) => log.warn({ event }, 'the store\'s connection') });
+  const store = await patiently(clock, log, () => openRedisStore({
+    node: config.name, clock, url: config.store, ...(password !== undefined && { password }), onEvent: (event) => log.warn({ event }, 'the store\'s connection'),
+  }));
   return { store, url: withoutPassword(config.store), why: 'given as a URL', close: () => store.close() };
+}
+
+/** Somebody else's store may come up after the node does: it is waited for as long as a server of the node's own would be. */
+async function patiently<T>(clock: Clock, log: Log, open: () => Promise<T>): Promise<T> {
+  const untilMs = clock.now() + STORE_START_MS;
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      if (asFault(error, '').code !== 'STORE_UNAVAILABLE' || clock.now() >= untilMs) throw error;
+      log.warn({ reason: (error as Error).message }, 'the store is waited for');
+      await pause(clock, OPEN_AGAIN_MS);
+    }
+  }
 }
 
 /** Passwords stand in files, never in an address that is shown. */
