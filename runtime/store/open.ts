@@ -106,14 +106,20 @@ async function openRemote(config: NodeConfig, { clock, log }: Parts): Promise<Op
 /** Somebody else's store may come up after the node does: it is waited for as long as a server of the node's own would be. */
 async function patiently<T>(clock: Clock, log: Log, open: () => Promise<T>): Promise<T> {
   const untilMs = clock.now() + STORE_START_MS;
-  for (;;) {
-    try {
-      return await open();
-    } catch (error) {
-      if (asFault(error, '').code !== 'STORE_UNAVAILABLE' || clock.now() >= untilMs) throw error;
-      log.warn({ reason: (error as Error).message }, 'the store is waited for');
-      await pause(clock, OPEN_AGAIN_MS);
+  // A waiting timer of the clock does not keep a process alive that has nothing else yet.
+  const alive = setInterval(() => undefined, STORE_START_MS);
+  try {
+    for (;;) {
+      try {
+        return await open();
+      } catch (error) {
+        if (asFault(error, '').code !== 'STORE_UNAVAILABLE' || clock.now() >= untilMs) throw error;
+        log.warn({ reason: (error as Error).message }, 'the store is waited for');
+        await pause(clock, OPEN_AGAIN_MS);
+      }
     }
+  } finally {
+    clearInterval(alive);
   }
 }
 

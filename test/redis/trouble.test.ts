@@ -2,7 +2,11 @@ import { expect } from 'chai';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createClient } from 'redis';
+import { systemClock } from '../../runtime/base/clock.js';
+import type { Log } from '../../runtime/base/log.js';
+import type { NodeConfig } from '../../runtime/model/config.js';
 import { Fault } from '../../runtime/model/faults.js';
+import { openStore } from '../../runtime/store/open.js';
 import { openRedisStore, type RedisStore } from '../../runtime/store/redis.js';
 import { born, bytes, commandsFor, dataOf, NODE, set, shown, START_MS } from '../store/support.js';
 import { LossyProxy } from './proxy.js';
@@ -57,6 +61,8 @@ describe('a store on Redis in trouble', () => {
     const store = await openRedisStore({ node: NODE, clock, url: `unix://${proxy.path}` });
     const c = commandsFor('lost');
     await store.acquire(c.create());
+    // Whatever the other connection was still to be answered has been answered by then.
+    await store.ping();
     const lost = proxy.loseNextAnswer();
     const fault = await faultOf(store.release(c.release(), { writes: [{ op: 'append', key: 'log', values: [bytes('once')] }] }));
     await lost;
@@ -66,6 +72,18 @@ describe('a store on Redis in trouble', () => {
     expect(shown(await dataOf(store, 'lost'))).to.deep.equal([['log', ['once']]]);
     await store.close();
     await proxy.close();
+  });
+
+  it('is waited for at a start when it is somebody else\'s and not there yet', async () => {
+    const { url } = redis.server;
+    await redis.server.stop();
+    let later: Promise<void> | undefined;
+    // The node's first word about it is what brings the server up.
+    const log = { warn: () => { later ??= startServer({ stateDir: redis.stateDir }).then((again) => { redis = again; }); } } as unknown as Log;
+    const opened = await openStore({ name: NODE, store: url, stateDir: redis.stateDir } as NodeConfig, { clock: systemClock, log });
+    await later;
+    expect(await opened.store.slot('nobody')).to.equal(undefined);
+    await opened.close();
   });
 
   it('runs its scripts although somebody has flushed them', async () => {
