@@ -169,7 +169,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
     cors: config.cors && config.cors.origins.length > 0 ? createCors({ settings: config.cors, key: peerKey, clock }) : undefined,
   });
   const reporter = config.oracleUrl === undefined ? undefined : new Reporter({
-    node: name, boot, oracleUrl: config.oracleUrl, peers: peerClient, store, activity, labels: { ...config.labels, level }, stateDir,
+    node: name, boot, oracleUrl: config.oracleUrl, peers: peerClient, store, activity, labels: { ...config.labels, level }, machine: hardware, stateDir,
     capacity: config.capacity ?? DEFAULT_CAPACITY_PER_CORE * availableParallelism(), memoryLimitBytes: config.memoryLimitBytes ?? 0,
     ...(config.capabilities && { capabilities: config.capabilities }),
     workDone: () => ({ ...deployments.metrics.sum(), inHand: deployments.list().reduce((sum, { inHand }) => sum + inHand, 0) }),

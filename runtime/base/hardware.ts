@@ -1,14 +1,11 @@
-/** What this machine is, as far as its operating system says. What it does not say is 0, -1, '' or false: nothing is invented. */
-import { readdir, readFile, statfs } from 'node:fs/promises';
+/** A machine by EDGELESS's names, made of what its operating system tells (`machine.ts`). Unknown facts are 0, '' or false: nothing is invented. */
 import { existsSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import type { NodeCapabilities } from '../model/report.js';
+import type { Machine } from './machine.js';
 
-const MEBIBYTE = 1_048_576;
-
-export interface HardwareParts {
-  /** Folder whose disk counts. */
-  folder: string;
+export interface CapabilitiesParts {
+  machine: Machine;
   labels: Record<string, string>;
   /** What an operator knows better than the operating system. */
   overrides?: Partial<NodeCapabilities>;
@@ -16,20 +13,22 @@ export interface HardwareParts {
   root?: string;
 }
 
-/** Sources: `os.cpus`, `os.totalmem`, `statfs`, `/proc/cpuinfo`, `/proc/driver/nvidia`, `/dev/tpm0`, `/dev/tdx_guest`, `/dev/sev-guest`, `/dev/sgx_enclave`. */
-export async function detectCapabilities({ folder, labels, overrides = {}, root = '/' }: HardwareParts): Promise<NodeCapabilities> {
+/** Beside the machine's own facts: `/proc/cpuinfo`, `/dev/tdx_guest`, `/dev/sev-guest`, `/dev/sgx_enclave`. */
+export async function capabilitiesOf({ machine: { facts }, labels, overrides = {}, root = '/' }: CapabilitiesParts): Promise<NodeCapabilities> {
   const cpuinfo = await readFile(`${root}proc/cpuinfo`, 'utf8').catch(() => '');
-  const disk = await statfs(folder).catch(() => undefined);
-  const gpus = await nvidia(root);
-  const has = (...names: string[]) => names.some((name) => existsSync(`${root}dev/${name}`));
-  const threads = cpus();
+  const isTee = ['tdx_guest', 'sev-guest', 'sgx_enclave'].some((name) => existsSync(`${root}dev/${name}`));
+  const threads = known(facts.core_count);
   return {
-    num_cpus: threads.length, num_cores: coresOf(cpuinfo) || threads.length, model_name_cpu: threads[0]?.model ?? '',
-    clock_freq_cpu: Number(/^bogomips\s*:\s*([\d.]+)/im.exec(cpuinfo)?.[1] ?? 0), mem_size: Math.floor(totalmem() / MEBIBYTE),
-    labels: Object.entries(labels).map(([name, value]) => `${name}=${value}`), is_tee_running: has('tdx_guest', 'sev-guest', 'sgx_enclave'),
-    has_tpm: has('tpm0', 'tpmrm0'), runtimes: ['NODE'], disk_tot_space: disk ? Math.floor(disk.blocks * disk.bsize / MEBIBYTE) : 0,
-    num_gpus: gpus.length, model_name_gpu: gpus[0] ?? '', mem_size_gpu: 0, ...overrides,
+    num_cpus: threads, num_cores: coresOf(cpuinfo) || threads, model_name_cpu: facts.cpu_model,
+    clock_freq_cpu: Number(/^bogomips\s*:\s*([\d.]+)/im.exec(cpuinfo)?.[1] ?? 0), mem_size: facts.memory_mb,
+    labels: Object.entries(labels).map(([name, value]) => `${name}=${value}`), is_tee_running: isTee, has_tpm: facts.has_tpm, runtimes: ['NODE'],
+    disk_tot_space: known(facts.disk_mb), num_gpus: known(facts.gpu_count), model_name_gpu: '', mem_size_gpu: 0, ...overrides,
   };
+}
+
+/** What is not known is −1 there. */
+function known(fact: number): number {
+  return Math.max(0, fact);
 }
 
 /** Physical cores over all packages; 0 where the processor does not say. */
@@ -41,13 +40,4 @@ function coresOf(cpuinfo: string): number {
     if (id !== undefined && cores !== undefined) packages.set(id, Number(cores));
   }
   return [...packages.values()].reduce((sum, cores) => sum + cores, 0);
-}
-
-async function nvidia(root: string): Promise<string[]> {
-  const folder = `${root}proc/driver/nvidia/gpus`;
-  const names = await readdir(folder).catch(() => [] as string[]);
-  return Promise.all(names.map(async (name) => {
-    const text = await readFile(`${folder}/${name}/information`, 'utf8').catch(() => '');
-    return /^Model:\s*(.+)$/m.exec(text)?.[1]?.trim() ?? '';
-  }));
 }

@@ -3,9 +3,10 @@
  * everything when the oracle has lost the thread. The oracle may be away; nothing waits for it.
  */
 import type { Clock, Timer } from '../base/clock.js';
-import { detectCapabilities } from '../base/hardware.js';
+import { capabilitiesOf } from '../base/hardware.js';
 import type { PeerClient } from '../base/http-client.js';
 import type { Log } from '../base/log.js';
+import type { Machine } from '../base/machine.js';
 import { MachineHealth } from '../base/machine-health.js';
 import { MAX_PAGE, MAX_SESSIONS_PER_REPORT, ORACLE_TICK_MS } from '../model/limits.js';
 import type { Slot } from '../model/record.js';
@@ -28,6 +29,7 @@ export interface ReporterParts {
   store: Pick<SessionStore, 'slot' | 'page'>;
   activity: Activity;
   labels: Record<string, string>;
+  machine: Machine;
   /** What an operator knows better than the operating system. */
   capabilities?: Partial<NodeCapabilities>;
   /** Requests that the node can work on at once. */
@@ -104,7 +106,7 @@ export class Reporter {
     const slots = changed ? await this.slotsOf(changed) : await this.everySlot();
     const { sessions, gone } = this.sessionsOf(slots, served, isFull);
     const isNews = this.capabilities === undefined;
-    this.capabilities ??= await detectCapabilities({ folder: parts.stateDir, labels: parts.labels, ...(parts.capabilities && { overrides: parts.capabilities }) });
+    this.capabilities ??= await capabilitiesOf({ machine: parts.machine, labels: parts.labels, ...(parts.capabilities && { overrides: parts.capabilities }) });
     this.number += 1;
     return {
       boot: parts.boot, number: this.number, isFull, accepting: parts.accepting(), health: await this.health.read(), load: this.load(),
