@@ -31,8 +31,13 @@ const faultOf = (promise: Promise<unknown>): Promise<Fault> => promise.then(() =
 
 describe('a store on Redis in trouble', () => {
   let redis: TestServer;
+  let proxy: LossyProxy | undefined;
   beforeEach(async () => { redis = await startServer({ fsync: 'always' }); });
-  afterEach(() => redis.end());
+  afterEach(async () => {
+    await proxy?.close();
+    proxy = undefined;
+    await redis.end();
+  });
 
   it('says that it is not available when its server is killed, comes back by itself, and has every acknowledged commit', async () => {
     const downs: string[] = [];
@@ -56,7 +61,7 @@ describe('a store on Redis in trouble', () => {
   });
 
   it('never sends a command again whose answer was lost', async () => {
-    const proxy = new LossyProxy(join(redis.stateDir, 'proxy.sock'), redis.server.socket);
+    proxy = new LossyProxy(join(redis.stateDir, 'proxy.sock'), redis.server.socket);
     await proxy.listen();
     const store = await openRedisStore({ node: NODE, clock, url: `unix://${proxy.path}` });
     const c = commandsFor('lost');
@@ -71,7 +76,6 @@ describe('a store on Redis in trouble', () => {
     expect((await store.slot('lost'))!.version).to.equal(1);
     expect(shown(await dataOf(store, 'lost'))).to.deep.equal([['log', ['once']]]);
     await store.close();
-    await proxy.close();
   });
 
   it('is waited for at a start when it is somebody else\'s and not there yet', async () => {
