@@ -10,8 +10,8 @@ import type { Tally } from './report.js';
 type Of<K extends Deed['kind']> = Extract<Deed, { kind: K }>;
 type Move = Extract<Deed, { kind: 'up' | 'down' | 'migrate' }>;
 
-/** Tries of a client that does not give up; each waits a while. */
-const RETRIES = 400;
+/** Tries of a client that does not give up: more than the longest fault lasts, for a session may have to wait for a node that is down. */
+const RETRIES = 2_000;
 const BETWEEN_TRIES_MS = 30;
 /** A client gives a try up when nothing has come by then. */
 const CLIENT_TIMEOUT_MS = 15_000;
