@@ -22,7 +22,7 @@ import type { LocalFunctions } from '../../runtime/offload/receive.js';
 import type { OffloadStatus, StatusFile } from '../../runtime/offload/status.js';
 import type { FunctionKind, Worker } from '../../runtime/session/call.js';
 import { Changes } from '../../runtime/session/changes.js';
-import { createSessions, type Served, type Sessions } from '../../runtime/session/invoke.js';
+import { createSessions, type Invocation, type Served, type Sessions } from '../../runtime/session/invoke.js';
 import { WaitingLine } from '../../runtime/session/line.js';
 import { createMemoryStore } from '../../runtime/store/memory.js';
 import type { SessionStore } from '../../runtime/store/store.js';
@@ -83,6 +83,8 @@ class Life {
   }
 }
 
+/** Nodes that may pass a request on before it is given back to its client. */
+const MOST_CARRIED = 16;
 const never = <T>() => new Promise<T>(() => undefined);
 
 export class World {
@@ -271,9 +273,17 @@ export class World {
       node: name, store, peers, directory, status: memoryStatus(), line, changes, clock, ids, log: silentLog,
       random: () => 0.5, shelf: (kind) => this.#shelf(`${name} ${kind}`), archive: this.archive, marks: this.marks, functions: this.#functionsOf(name), reached: (step, session) => this.reached(step, session),
     });
-    const neighbourhood = createNeighbourhood(offload, () => Promise.reject(new Fault('MOVING')));
+    const neighbourhood = createNeighbourhood(offload, (call, to, home) => this.#carry(call, to, home));
     const sessions = createSessions({ node: name, boot: this.uuid(), store, line, changes, neighbourhood, clock, ids });
     this.nodes.set(name, { name, store, offload, sessions, commands: createCommands(offload), peerCalls: createPeerCalls(offload) });
+  }
+
+  /** What a node does for a client that was redirected often enough: it asks the next one itself. */
+  #carry(call: Invocation, to: string, home: string): Promise<Served> {
+    const hops = (call.hops ?? 0) + 1;
+    const next = this.nodes.get(to);
+    if (!next || hops > MOST_CARRIED) return Promise.reject(new Fault('MOVING'));
+    return next.sessions.invoke({ ...call, redirectedHome: home, hops, forward: true });
   }
 
   /** Every node has every function; those that receive are `receivers`. */
