@@ -3,7 +3,7 @@
  * stores, with a network that a test can break. Time and ids are the test's.
  */
 import type { Clock } from '../../runtime/base/clock.js';
-import { directoryWithin, type NodeInfo, type Subtree } from '../../runtime/base/directory.js';
+import { directoryWithin, type Subtree } from '../../runtime/base/directory.js';
 import { silentLog } from '../../runtime/base/log.js';
 import { memoryShelf, type Shelf } from '../../runtime/base/shelf.js';
 import type { Watermarks } from '../../runtime/model/watermarks.js';
@@ -19,7 +19,6 @@ import { Offload } from '../../runtime/offload/offload.js';
 import { createPeerCalls, type PeerCalls } from '../../runtime/offload/peer-routes.js';
 import { Peers, type Transport } from '../../runtime/offload/peers.js';
 import type { LocalFunctions } from '../../runtime/offload/receive.js';
-import type { OffloadStatus, StatusFile } from '../../runtime/offload/status.js';
 import type { FunctionKind, Worker } from '../../runtime/session/call.js';
 import { Changes } from '../../runtime/session/changes.js';
 import { createSessions, type Invocation, type Served, type Sessions } from '../../runtime/session/invoke.js';
@@ -27,10 +26,13 @@ import { WaitingLine } from '../../runtime/session/line.js';
 import { createMemoryStore } from '../../runtime/store/memory.js';
 import type { SessionStore } from '../../runtime/store/store.js';
 import { ledgerWorker, listWorker } from './list-worker.js';
+import { memoryStatus } from './memory-status.js';
 import { TestClock } from './test-clock.js';
+import { namesOf } from './trees.js';
 
 export { type AskFor, ledgerWorker, listWorker } from './list-worker.js';
 export { TestClock } from './test-clock.js';
+export { defaultTree } from './trees.js';
 
 export type Link = { from: string; to: string; path: string };
 /** What the network does to a call: passes it, loses it, loses its answer after it took effect, or brings it when nobody waits any more. */
@@ -393,27 +395,4 @@ async function* brokenWith(life: Life, stream: AsyncIterable<Buffer>): AsyncGene
     if (next.done) return;
     yield next.value;
   }
-}
-
-function memoryStatus(): StatusFile {
-  let current: OffloadStatus = 'accept';
-  return { get current() { return current; }, set: async (status: OffloadStatus) => void (current = status) } as unknown as StatusFile;
-}
-
-function namesOf(tree: Subtree): string[] {
-  return [tree.node.name, ...tree.children.flatMap(namesOf)];
-}
-
-const info = (name: string, level: string): NodeInfo => ({ name, url: `http://${name}`, level, accepting: true });
-const leaf = (name: string): Subtree => ({ node: info(name, 'edge'), children: [] });
-
-/** The default domain: cloud; milan with two leaves, turin with one. */
-export function defaultTree(): Subtree {
-  return {
-    node: info('cloud', 'cloud'),
-    children: [
-      { node: info('milan', 'city'), children: [leaf('milan-001'), leaf('milan-002')] },
-      { node: info('turin', 'city'), children: [leaf('turin-001')] },
-    ],
-  };
 }
