@@ -26,6 +26,12 @@ export interface Furthest<S, I, O> {
 
 export const DEFAULT_BOUNDS: Bounds = { configurations: 2_000_000 };
 
+/** Operations without an answer that ask the same; the first so many of them are taken to have happened. */
+interface Alike {
+  places: number[];
+  happened: number;
+}
+
 interface Frame<S> {
   state: S;
   /** Places in `operations` of what may come next. */
@@ -47,8 +53,13 @@ class Search<S, I, O> {
   /** All answered operations before this place have happened. */
   #base = 0;
   #left: number;
-  /** Those without an answer that are taken to have happened, in no order. */
-  readonly #openDone = new Set<number>();
+  /** Those without an answer, the same ones together: of equal operations the one sent first may as well come first. */
+  readonly #open: Alike[] = [];
+  readonly #alike = new Map<number, Alike>();
+  /** Answers that told something, by the time of the answer, and how many of the first of them are explained. */
+  readonly #told: number[];
+  readonly #toldAt = new Map<number, number>();
+  #explained = 0;
   readonly #seen = new Set<string>();
   readonly #frames: Frame<S>[] = [];
   #furthest: { order: number[]; state: S } | undefined;
@@ -59,6 +70,21 @@ class Search<S, I, O> {
     this.#operations = [...answered, ...history.filter((one) => !isAnswered(one)).sort(byTime)];
     this.#answered = this.#left = answered.length;
     this.#done = new Uint8Array(this.#operations.length);
+    this.#told = answered.map((_, at) => at).filter((at) => !answered[at]!.isMute).sort((a, b) => answered[a]!.answeredAt - answered[b]!.answeredAt);
+    this.#told.forEach((at, place) => this.#toldAt.set(at, place));
+    this.#gatherOpen();
+  }
+
+  #gatherOpen(): void {
+    const byInput = new Map<string, Alike>();
+    for (let at = this.#answered; at < this.#operations.length; at += 1) {
+      const input = JSON.stringify(this.#operations[at]!.input);
+      const alike = byInput.get(input) ?? { places: [], happened: 0 };
+      if (alike.places.length === 0) this.#open.push(alike);
+      alike.places.push(at);
+      byInput.set(input, alike);
+      this.#alike.set(at, alike);
+    }
   }
 
   run(): Verdict<S, I, O> {
@@ -80,6 +106,8 @@ class Search<S, I, O> {
     const { state: after, output } = this.model.apply(state, operation.input);
     if (!this.#agrees(operation, output)) return;
     this.#mark(at, 1);
+    this.#noteHowFar(after, at);
+    if (!this.#leadsOn(after)) return this.#mark(at, 0);
     const configuration = this.#configuration(after);
     if (this.#seen.has(configuration)) return this.#mark(at, 0);
     this.#seen.add(configuration);
@@ -92,9 +120,20 @@ class Search<S, I, O> {
     return this.model.agrees ? this.model.agrees(expected, seen) : JSON.stringify(expected) === JSON.stringify(seen);
   }
 
+  /** Whether the next answer that is still to be explained can be reached from here at all. */
+  #leadsOn(state: S): boolean {
+    if (!this.model.leadsTo) return true;
+    while (this.#explained < this.#told.length && this.#done[this.#told[this.#explained]!]) this.#explained += 1;
+    const next = this.#told[this.#explained];
+    return next === undefined || this.model.leadsTo(state, this.#operations[next]!.output as O);
+  }
+
   #enter(state: S, by: number): void {
     this.#frames.push({ state, by, candidates: this.#candidates(), tried: 0 });
-    if (!this.#furthest || this.#frames.length > this.#furthest.order.length + 1) this.#furthest = { order: this.#order(), state };
+  }
+
+  #noteHowFar(state: S, by: number): void {
+    if (!this.#furthest || this.#frames.length > this.#furthest.order.length) this.#furthest = { order: [...this.#order(), by], state };
   }
 
   #leave(): void {
@@ -105,11 +144,11 @@ class Search<S, I, O> {
   #mark(at: number, done: 0 | 1): void {
     this.#done[at] = done;
     if (at >= this.#answered) {
-      if (done) this.#openDone.add(at);
-      else this.#openDone.delete(at);
+      this.#alike.get(at)!.happened += done ? 1 : -1;
       return;
     }
     this.#left += done ? -1 : 1;
+    if (!done) this.#explained = Math.min(this.#explained, this.#toldAt.get(at) ?? this.#explained);
     if (!done) this.#base = Math.min(this.#base, at);
     else while (this.#base < this.#answered && this.#done[this.#base]) this.#base += 1;
   }
@@ -124,8 +163,9 @@ class Search<S, I, O> {
       first = Math.min(first, this.#operations[at]!.answeredAt);
     }
     const candidates = found.filter((at) => this.#operations[at]!.invokedAt <= first).sort((a, b) => this.#operations[a]!.answeredAt - this.#operations[b]!.answeredAt);
-    for (let at = this.#answered; at < this.#operations.length && this.#operations[at]!.invokedAt <= first; at += 1) {
-      if (!this.#done[at]) candidates.push(at);
+    for (const { places, happened } of this.#open) {
+      const at = places[happened];
+      if (at !== undefined && this.#operations[at]!.invokedAt <= first) candidates.push(at);
     }
     return candidates;
   }
@@ -137,7 +177,7 @@ class Search<S, I, O> {
     for (let at = this.#base + 1; at < this.#answered && this.#operations[at]!.invokedAt <= untilAt; at += 1) {
       if (this.#done[at]) text += `,${at}`;
     }
-    return this.#openDone.size === 0 ? text : `${text};${[...this.#openDone].sort((a, b) => a - b).join()}`;
+    return this.#open.length === 0 ? text : `${text};${this.#open.map(({ happened }) => happened).join()}`;
   }
 
   #order(): number[] {
@@ -145,7 +185,7 @@ class Search<S, I, O> {
   }
 
   #whereItEnded(): Furthest<S, I, O> {
-    const { order, state } = this.#furthest!;
+    const { order, state } = this.#furthest ?? { order: [], state: this.model.initial() };
     for (const at of order) this.#mark(at, 1);
     const next = this.#candidates().map((at) => {
       const operation = this.#operations[at]!;

@@ -8,6 +8,8 @@ export interface Model<S, I, O> {
   key(state: S): string | number;
   /** Whether an answer is what the model answers; by default the same JSON. */
   agrees?(expected: O, seen: O): boolean;
+  /** Whether a state may still become one that answers this; by default it may. Cuts off what leads nowhere. */
+  leadsTo?(state: S, seen: O): boolean;
   show(state: S): string;
 }
 
@@ -99,6 +101,12 @@ export function listAppend(): Model<ListNode, ListInput, readonly string[]> {
     },
     key: ({ id }) => id,
     agrees: (expected, seen) => Array.isArray(seen) && placeOf(expected) === placeOf(seen),
+    // A list only grows: what is to be seen later begins with it.
+    leadsTo: (state, seen) => {
+      let place: ListNode | undefined = Array.isArray(seen) ? placeOf(seen) : undefined;
+      while (place && place.length > state.length) place = place.before;
+      return place === state;
+    },
     show: (state) => JSON.stringify(state.items()),
   };
 }
