@@ -1,9 +1,10 @@
 /** What the parts of a domain file must be together: names, levels, ports and stores. */
 import { marksProblem, type Watermarks } from '../model/watermarks.js';
+import { MAX_CAPACITY } from '../model/limits.js';
 import { corsProblem, type CorsSettings, LOOPBACK_ORIGINS } from '../model/cors.js';
 import type { DomainFile, DomainFileError, DomainNode, PortOptions } from './domain-file.js';
 import type { ReadDomain, ReadNode } from './domain-read.js';
-import type { At } from './domain-values.js';
+import type { At, ReadWork } from './domain-values.js';
 
 const DEFAULT_BASE_PORT = 8080;
 const DEFAULT_ORACLE_PORT = 7000;
@@ -44,6 +45,7 @@ class Checker {
     if (store) this.checkStore(store);
     this.checkCors(this.read.cors);
     this.checkMarks(this.read.offload);
+    this.checkWork(this.read.work);
     const oracle = this.ports.oraclePort ?? oraclePort?.value ?? DEFAULT_ORACLE_PORT;
     this.owners.set(oracle, 'the oracle');
     const nodes = root ? this.nodes(root, 0) : [];
@@ -68,7 +70,7 @@ class Checker {
   }
 
   private nodes(node: ReadNode, depth: number, parent?: string): { node: DomainNode; given?: At<number>; at: Place }[] {
-    const { name, port, store, labels, cors, offload } = node;
+    const { name, port, store, labels, cors, offload, work } = node;
     if (name) this.checkName(name);
     if (depth === this.levels.length) {
       this.fail(node.at, `${name?.value ?? 'this node'} is ${depth + 1} deep, but ${this.read.levelsKey} names only ${depth}: ${this.levels.join(', ')}`);
@@ -76,11 +78,12 @@ class Checker {
     if (store) this.checkStore(store);
     this.checkCors(cors);
     this.checkMarks(offload);
+    this.checkWork(work);
     const made: DomainNode = {
       name: name?.value ?? '', level: this.levels[depth] ?? '', ...(parent !== undefined && { parent }), port: 0,
       store: store?.value ?? this.read.store?.value ?? 'auto', labels,
       ...((offload ?? this.read.offload) && { offload: (offload ?? this.read.offload)!.value }),
-      cors: cors?.value ?? this.read.cors?.value ?? { origins: [...LOOPBACK_ORIGINS] },
+      cors: cors?.value ?? this.read.cors?.value ?? { origins: [...LOOPBACK_ORIGINS] }, ...valuesOf({ ...given(this.read.work), ...given(work) }),
     };
     const below = node.children.flatMap((child) => this.nodes(child, depth + 1, made.name));
     return [{ node: made, given: port, at: port ?? name ?? node.at }, ...below];
@@ -113,6 +116,11 @@ class Checker {
     if (problem) this.fail(offload!, `${problem.name} of offload: ${problem.reason}`);
   }
 
+  private checkWork({ capacity, memoryLimitBytes }: ReadWork = {}): void {
+    if (capacity && (capacity.value < 1 || capacity.value > MAX_CAPACITY)) this.fail(capacity, `capacity is ${capacity.value}; a node works on 1 to ${MAX_CAPACITY} requests at once`);
+    if (memoryLimitBytes && memoryLimitBytes.value < 0) this.fail(memoryLimitBytes, `memoryLimitBytes is ${memoryLimitBytes.value}; it is a number of bytes, or 0 for no limit`);
+  }
+
   private checkCors(cors: At<CorsSettings> | undefined): void {
     const problem = cors && corsProblem(cors.value);
     if (problem !== undefined) this.fail(cors!, problem);
@@ -132,6 +140,18 @@ class Checker {
   private fail({ line, column }: Place, reason: string): void {
     this.errors.push({ line, column, reason });
   }
+}
+
+/** Without the keys that say nothing, so that another's are not overwritten. */
+function given(work: ReadWork = {}): ReadWork {
+  return Object.fromEntries(Object.entries(work).filter(([, at]) => at !== undefined));
+}
+
+function valuesOf({ capacity, memoryLimitBytes, performanceSamples }: ReadWork): Pick<DomainNode, 'capacity' | 'memoryLimitBytes' | 'performanceSamples'> {
+  return {
+    ...(capacity && { capacity: capacity.value }), ...(memoryLimitBytes && { memoryLimitBytes: memoryLimitBytes.value }),
+    ...(performanceSamples && { performanceSamples: performanceSamples.value }),
+  };
 }
 
 /** Whether it is an address of a Redis server; a password does not belong into it. */

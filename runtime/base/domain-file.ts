@@ -20,6 +20,12 @@ export interface DomainNode {
   cors: CorsSettings;
   /** Policy of its offload trigger. */
   offload?: Partial<Watermarks>;
+  /** Requests that it works on at once, as policies count its load. */
+  capacity?: number;
+  /** Bytes of sessions that count as a full store; 0: without a limit. */
+  memoryLimitBytes?: number;
+  /** Times of every stateful request go to the oracle. */
+  performanceSamples?: boolean;
 }
 
 export interface DomainFile {
@@ -92,9 +98,10 @@ export interface NodePlaces {
 export function nodeConfigs(domain: DomainFile, places: NodePlaces): NodeConfig[] {
   const { stateDirOf, aliasBasePort: aliasBase, ...shared } = places;
   const urlOf = new Map(domain.nodes.map(({ name, port }) => [name, `http://${places.host}:${port}`]));
-  return domain.nodes.map(({ name, level, parent, port, store, labels, cors, offload }, index) => ({
+  return domain.nodes.map(({ name, level, parent, port, store, labels, cors, offload, capacity, memoryLimitBytes, performanceSamples }, index) => ({
     ...shared, name, level, port, url: urlOf.get(name)!, ...(parent !== undefined && { parentUrl: urlOf.get(parent)! }),
     domainId: domain.domainId, labels, store, cors, ...(offload && { offload }), stateDir: stateDirOf(name),
+    ...(capacity !== undefined && { capacity }), ...(memoryLimitBytes !== undefined && { memoryLimitBytes }), ...(performanceSamples !== undefined && { performanceSamples }),
     telemetry: { aliasPort: aliasPortOf(domain, index, aliasBase) },
   }));
 }

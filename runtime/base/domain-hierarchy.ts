@@ -7,13 +7,13 @@ import type { LineCounter, Node } from 'yaml';
 import { MAX_TREE_DEPTH } from '../model/limits.js';
 import type { DomainFileError } from './domain-file.js';
 import type { ReadDomain, ReadNode } from './domain-read.js';
-import { type At, ValueReader, type Values } from './domain-values.js';
+import { type At, ValueReader, type Values, WORK_KEYS } from './domain-values.js';
 
 /** One of these makes a file an infrastructure file. */
 export const HIERARCHY_KEYS = ['areaTypesIdentifiers', 'hierarchy'];
 
-const FILE_KEYS = [...HIERARCHY_KEYS, 'domain', 'store', 'basePort', 'oraclePort', 'cors', 'offload'];
-const AREA_KEYS = ['areaName', 'mainLocation', 'areas', 'store', 'labels'];
+const FILE_KEYS = [...HIERARCHY_KEYS, 'domain', 'store', 'basePort', 'oraclePort', 'cors', 'offload', ...WORK_KEYS];
+const AREA_KEYS = ['areaName', 'mainLocation', 'areas', 'store', 'labels', ...WORK_KEYS];
 const LOCATION_KEYS = ['location_id', 'openfaas_gateway', 'openfaas_password', 'redis_host', 'redis_port', 'redis_password'];
 const REDIS_PORT = 6379;
 const HTTP_PORTS: Record<string, number> = { 'http:': 80, 'https:': 443 };
@@ -38,7 +38,7 @@ export class HierarchyReader extends ValueReader {
     for (const key of HIERARCHY_KEYS) if (!values.has(key)) this.fail(node, `the key ${key} is missing: it stands beside ${HIERARCHY_KEYS.find((other) => other !== key)!}`);
     const levels = this.texts(values, levelsKey, 'an area type', `${levelsKey} is a list of names, the top area's first: ["continent", "country", "city"]`);
     return {
-      domain: this.text(values, 'domain'), cors: this.cors(values), offload: this.marks(values), levels, levelsKey, store: this.text(values, 'store'),
+      domain: this.text(values, 'domain'), cors: this.cors(values), offload: this.marks(values), work: this.work(values), levels, levelsKey, store: this.text(values, 'store'),
       basePort: this.whole(values, 'basePort'), oraclePort: this.whole(values, 'oraclePort'), root: this.top(values), remarks: this.remarks,
     };
   }
@@ -63,7 +63,7 @@ export class HierarchyReader extends ValueReader {
     const areas = this.items(values, 'areas', 'areas is a list of areas: [{"areaName": …}]');
     return {
       at: this.at(node, undefined), name: this.text(values, 'areaName'), port: location.port, store: this.text(values, 'store') ?? location.store,
-      labels: this.labels(values), children: areas.map((area) => this.area(area, depth + 1)).filter((area) => area !== undefined),
+      labels: this.labels(values), work: this.work(values), children: areas.map((area) => this.area(area, depth + 1)).filter((area) => area !== undefined),
     };
   }
 

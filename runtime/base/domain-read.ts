@@ -8,7 +8,7 @@ import { MAX_TREE_DEPTH } from '../model/limits.js';
 import type { Watermarks } from '../model/watermarks.js';
 import type { DomainFileError } from './domain-file.js';
 import { HIERARCHY_KEYS, HierarchyReader } from './domain-hierarchy.js';
-import { type At, ValueReader } from './domain-values.js';
+import { type At, type ReadWork, ValueReader } from './domain-values.js';
 
 export interface ReadNode {
   /** Where the node begins. */
@@ -19,6 +19,7 @@ export interface ReadNode {
   labels: Record<string, string>;
   cors?: At<CorsSettings>;
   offload?: At<Partial<Watermarks>>;
+  work: ReadWork;
   children: ReadNode[];
 }
 
@@ -32,13 +33,15 @@ export interface ReadDomain {
   oraclePort?: At<number>;
   cors?: At<CorsSettings>;
   offload?: At<Partial<Watermarks>>;
+  /** Of every node that says nothing else. */
+  work?: ReadWork;
   root?: ReadNode;
   /** What stands in the file and is not taken. */
   remarks: DomainFileError[];
 }
 
-const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'offload', 'root'];
-const NODE_KEYS = ['name', 'port', 'store', 'labels', 'cors', 'offload', 'children'];
+const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'root'];
+const NODE_KEYS = ['name', 'port', 'store', 'labels', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'children'];
 
 export function readTree(text: string): { read: ReadDomain; errors: DomainFileError[] } {
   const lines = new LineCounter();
@@ -63,7 +66,7 @@ class TreeReader extends ValueReader {
       domain: this.text(values, 'domain'), levelsKey: 'levels',
       levels: this.texts(values, 'levels', 'a level', 'levels is a list of names, the root\'s first: [cloud, city, edge]'),
       store: this.text(values, 'store'), basePort: this.whole(values, 'basePort'), oraclePort: this.whole(values, 'oraclePort'),
-      cors: this.cors(values), offload: this.marks(values), root: values.has('root') ? this.node(values.get('root')!, 1) : undefined, remarks: [],
+      cors: this.cors(values), offload: this.marks(values), work: this.work(values), root: values.has('root') ? this.node(values.get('root')!, 1) : undefined, remarks: [],
     };
   }
 
@@ -78,7 +81,7 @@ class TreeReader extends ValueReader {
     const children = this.items(values, 'children', 'children is a list of nodes, each with "- name: …"');
     return {
       at: this.at(node, undefined), name: this.text(values, 'name'), port: this.whole(values, 'port'), store: this.text(values, 'store'),
-      labels: this.labels(values), cors: this.cors(values), offload: this.marks(values),
+      labels: this.labels(values), cors: this.cors(values), offload: this.marks(values), work: this.work(values),
       children: children.map((child) => this.node(child, depth + 1)).filter((child) => child !== undefined),
     };
   }

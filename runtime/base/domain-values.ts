@@ -11,6 +11,14 @@ export interface At<T> {
   column: number;
 }
 
+export interface ReadWork {
+  capacity?: At<number>;
+  memoryLimitBytes?: At<number>;
+  performanceSamples?: At<boolean>;
+}
+
+export const WORK_KEYS = ['capacity', 'memoryLimitBytes', 'performanceSamples'] as const;
+
 /** What a map has, by key. */
 export type Values = Map<string, Node | null>;
 
@@ -86,6 +94,16 @@ export class ValueReader {
   protected text(values: Values, key: string): At<string> | undefined {
     const node = values.get(key);
     return node ? this.scalar(node, key, 'string') : undefined;
+  }
+
+  protected flag(values: Values, key: string): At<boolean> | undefined {
+    const node = values.get(key);
+    return node ? this.scalar<boolean>(node, key, 'boolean') : undefined;
+  }
+
+  /** What policies and the oracle are told of a node; whether the numbers make sense is checked later. */
+  protected work(values: Values): ReadWork {
+    return { capacity: this.whole(values, 'capacity'), memoryLimitBytes: this.whole(values, 'memoryLimitBytes'), performanceSamples: this.flag(values, 'performanceSamples') };
   }
 
   protected whole(values: Values, key: string): At<number> | undefined {

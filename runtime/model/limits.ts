@@ -260,6 +260,8 @@ export const MAX_REPORT_BYTES = 64 * 1024 * 1024;
 export const ORACLE_TICK_MS = 2_000;
 /** Requests that a node works on at once for each core, where nothing else is said: most functions wait more than they compute. */
 export const DEFAULT_CAPACITY_PER_CORE = 16;
+/** More requests at once than any one process works on; a larger number in a domain file is a slip. */
+export const MAX_CAPACITY = 100_000;
 /** A session that an operator moved is left there by the policy for so long. */
 export const PINNED_MS = 10 * 60_000;
 /** A log of points that has grown so far goes into the database: some 1.6 million points, a second or two of its work. */

@@ -22,12 +22,30 @@ describe('the domain file', () => {
   it('reports everything that is wrong at once, with line and column', () => {
     expect(errorsOf('levels: [a, b]\ncolour: red\nroot:\n  name: Cloud\n  port: 70000\n  children:\n    - name: x\n      store: mysql\n    - name: x\n'))
       .to.deep.equal([
-        'f:2:1: unknown key colour: a domain file has domain, levels, store, basePort, oraclePort, cors, offload and root',
+        'f:2:1: unknown key colour: a domain file has domain, levels, store, basePort, oraclePort, cors, offload, capacity, memoryLimitBytes, performanceSamples and root',
         'f:4:9: "Cloud" is no good name of a node: 1 to 63 lower-case letters, digits and dashes, with no dash at either end',
         'f:5:9: the port of Cloud is 70000; a port is 1 to 65535',
         'f:8:14: mysql is no store: use auto, redis, embedded, memory, redis://host:port or unix:///path',
         'f:9:13: there is a node x already, at 7:13',
       ]);
+  });
+
+  it('says what policies are told of a node: its own values, else the domain\'s', () => {
+    const domain = domainOf('capacity: 8\nperformanceSamples: true\nroot:\n  name: a\n  memoryLimitBytes: 1000\n  children:\n    - name: b\n      capacity: 2\n      performanceSamples: false\n');
+    const places = {
+      host: '127.0.0.1', oracleUrl: 'http://o', stateDirOf: String, adminUser: 'admin', adminPasswordFile: 'p', peerKeyFile: 'k', awaitFunctions: [],
+    };
+    const told = nodeConfigs(domain, places).map(({ name, capacity, memoryLimitBytes, performanceSamples }) => [name, capacity, memoryLimitBytes, performanceSamples]);
+    expect(told).to.deep.equal([['a', 8, 1000, true], ['b', 2, undefined, false]]);
+    expect(nodeConfigs(domainOf('root: {name: a}'), places)[0]).to.not.have.any.keys('capacity', 'memoryLimitBytes', 'performanceSamples');
+  });
+
+  it('is refused where these are no sensible numbers', () => {
+    expect(errorsOf('capacity: 1.5\nroot:\n  name: a\n  capacity: 0\n  memoryLimitBytes: -1\n  performanceSamples: "on"\n')).to.deep.equal([
+      'f:1:11: capacity is a whole number', 'f:4:13: capacity is 0; a node works on 1 to 100000 requests at once',
+      'f:5:21: memoryLimitBytes is -1; it is a number of bytes, or 0 for no limit', 'f:6:23: performanceSamples is true or false and not "on"',
+    ]);
+    expect(errorsOf('{"areaTypesIdentifiers": ["a"], "hierarchy": [{"areaName": "x", "capacity": 1e9}]}')).to.have.length(1);
   });
 
   it('says where its YAML is broken', () => {
