@@ -14,10 +14,12 @@ export interface Making {
 
 const NEEDED = ['mac_address', 'username', 'password'];
 
-/** Creates or replaces a node. What is wrong is returned; the caller takes back what was changed then. */
+/** Creates or replaces a node, and takes `given` over. What is wrong is returned; the caller takes back what was changed then. */
 export function putComputeNode(making: Making, id: string, given: Value): Trouble {
   const { transaction } = making;
-  const { bmc, network_interfaces: interfaces, ...fields } = given;
+  const { bmc, network_interfaces: interfaces } = given;
+  const fields = bmc === undefined && interfaces === undefined ? given : withoutParts(given);
+  fields['id'] = id;
   const before = transaction.set.get('ComputeNode', id);
   const found = bmcOf(making, bmc as Value | undefined, fields['xname'] as string | undefined, before);
   if ('offences' in found) return found;
@@ -25,7 +27,14 @@ export function putComputeNode(making: Making, id: string, given: Value): Troubl
   const clashes = transaction.put('ComputeNode', id, fields);
   if (clashes.length > 0) return { offences: [], conflicts: clashes.map((clash) => pointed(clash)) };
   if (before) dropUnusedBmc(transaction, before.value['bmc_id'] as string | undefined);
-  return putInterfaces(making, id, (interfaces ?? []) as Value[]);
+  return before || interfaces !== undefined ? putInterfaces(making, id, (interfaces ?? []) as Value[]) : FINE;
+}
+
+const FINE: Trouble = { offences: [], conflicts: [] };
+
+/** BMC and interfaces are objects of their own. */
+function withoutParts({ bmc: _bmc, network_interfaces: _interfaces, ...fields }: Value): Value {
+  return fields;
 }
 
 export function removeComputeNode(transaction: Transaction, row: Row): void {

@@ -3,24 +3,32 @@ import { canonicalMac, canonicalXname } from '../../../runtime/model/inventory/x
 import type { ObjectName } from '../../../runtime/model/inventory/objects.js';
 import type { Value } from './row.js';
 
-/** Ids by key. Most keys have one id, and a set for each would cost more than the objects. */
+/** From here on a list is searched more slowly than a set. */
+const LONG = 32;
+
+/** Ids by key. Most keys have one id or a few, and a set for each would cost more than the objects. */
 export class Index {
-  readonly #ids = new Map<string, string | Set<string>>();
+  readonly #ids = new Map<string, string | string[] | Set<string>>();
 
   add(key: string, id: string): void {
     const known = this.#ids.get(key);
     if (known === undefined || known === id) this.#ids.set(key, id);
-    else if (typeof known === 'string') this.#ids.set(key, new Set([known, id]));
-    else known.add(id);
+    else if (typeof known === 'string') this.#ids.set(key, [known, id]);
+    else if (known instanceof Set) known.add(id);
+    else if (!known.includes(id)) {
+      known.push(id);
+      if (known.length > LONG) this.#ids.set(key, new Set(known));
+    }
   }
 
   remove(key: string, id: string): void {
     const known = this.#ids.get(key);
     if (known === id) this.#ids.delete(key);
-    else if (known instanceof Set) {
-      known.delete(id);
-      if (known.size === 1) this.#ids.set(key, [...known][0]!);
-    }
+    if (known === undefined || typeof known === 'string') return;
+    if (known instanceof Set) known.delete(id);
+    else if (known.includes(id)) known.splice(known.indexOf(id), 1);
+    const [first] = known.values();
+    if ((known instanceof Set ? known.size : known.length) === 1) this.#ids.set(key, first!);
   }
 
   all(key: string): string[] {
@@ -34,31 +42,34 @@ export class Index {
   }
 }
 
+/** One key, several, or none. */
+export type Keys = string | string[] | undefined;
+
 export interface IndexRule {
   name: IndexName;
   /** Field that is named when two objects want the same key; missing where they may share it. */
   unique?: string;
-  keys(value: Value): string[];
+  keys(value: Value): Keys;
 }
 
 export type IndexName =
   | 'xname' | 'hostname' | 'boot_mac' | 'bmc_id' | 'domain_node' | 'mac' | 'compute_node_id' | 'ID' | 'NID' | 'name' | 'member';
 
-const one = (value: unknown, canonical: (text: string) => string = String): string[] => (typeof value === 'string' ? [canonical(value)] : []);
-const mac = (value: unknown) => one(value, canonicalMac);
-const xname = (value: unknown) => one(value, canonicalXname);
+const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+const mac = (value: unknown) => (typeof value === 'string' ? canonicalMac(value) : undefined);
+const xname = (value: unknown) => (typeof value === 'string' ? canonicalXname(value) : undefined);
 
 export const INDEX_RULES: Record<ObjectName, IndexRule[]> = {
   ComputeNode: [
     { name: 'xname', unique: 'xname', keys: (value) => xname(value['xname']) },
     { name: 'boot_mac', unique: 'boot_mac', keys: (value) => mac(value['boot_mac']) },
-    { name: 'domain_node', unique: 'domain_node/name', keys: (value) => one((value['domain_node'] as { name?: string } | undefined)?.name) },
-    { name: 'hostname', keys: (value) => one(value['hostname']) },
-    { name: 'bmc_id', keys: (value) => one(value['bmc_id']) },
+    { name: 'domain_node', unique: 'domain_node/name', keys: (value) => text((value['domain_node'] as { name?: string } | undefined)?.name) },
+    { name: 'hostname', keys: (value) => text(value['hostname']) },
+    { name: 'bmc_id', keys: (value) => text(value['bmc_id']) },
   ],
   NetworkInterface: [
     { name: 'mac', unique: 'mac_address', keys: (value) => mac(value['mac_address']) },
-    { name: 'compute_node_id', keys: (value) => one(value['compute_node_id']) },
+    { name: 'compute_node_id', keys: (value) => text(value['compute_node_id']) },
   ],
   BMC: [
     { name: 'xname', unique: 'xname', keys: (value) => xname(value['xname']) },
@@ -67,10 +78,10 @@ export const INDEX_RULES: Record<ObjectName, IndexRule[]> = {
   Component: [
     { name: 'ID', unique: 'ID', keys: (value) => xname(value['ID']) },
     // 0 stands for no number, as most sites use it.
-    { name: 'NID', unique: 'NID', keys: (value) => (typeof value['NID'] === 'number' && value['NID'] > 0 ? [String(value['NID'])] : []) },
+    { name: 'NID', unique: 'NID', keys: (value) => (typeof value['NID'] === 'number' && value['NID'] > 0 ? String(value['NID']) : undefined) },
   ],
   NodeCollection: [
-    { name: 'name', unique: 'name', keys: (value) => [...new Set([...one(value['name']), ...one(value['alias'])])] },
+    { name: 'name', unique: 'name', keys: (value) => [...new Set([value['name'], value['alias']].filter((name) => typeof name === 'string'))] },
     { name: 'member', keys: (value) => (value['nodes'] as string[]).map(canonicalXname) },
   ],
 };

@@ -7,19 +7,20 @@ import type { Conflict, Trouble } from './problems.js';
 import type { Row, Value } from './row.js';
 import type { Transaction } from './transaction.js';
 
-const NOTED = ['creator_subject', 'created_at', 'modified_at', 'inferred'];
+const NOTED = new Set(['creator_subject', 'created_at', 'modified_at', 'inferred']);
 const FINE: Trouble = { offences: [], conflicts: [] };
 
-/** One spelling for what has several; what the inventory sets itself is left out. */
+/** A copy with one spelling for what has several; what the inventory sets itself is left out. */
 export function tidied(value: Value): Value {
   const tidy: Value = {};
-  for (const name in value) if (!NOTED.includes(name)) tidy[name] = value[name];
-  for (const name of ['mac_address', 'boot_mac']) if (typeof tidy[name] === 'string') tidy[name] = canonicalMac(tidy[name]);
-  for (const name of ['id', 'UID', 'compute_node_id']) if (typeof tidy[name] === 'string') tidy[name] = tidy[name].toLowerCase();
-  if (tidy['location_string'] !== undefined) {
-    tidy['xname'] ??= tidy['location_string'];
-    delete tidy['location_string'];
+  for (const name in value) {
+    const given = value[name];
+    if (NOTED.has(name) || name === 'location_string') continue;
+    if (typeof given !== 'string') tidy[name] = given;
+    else if (name === 'mac_address' || name === 'boot_mac') tidy[name] = canonicalMac(given);
+    else tidy[name] = name === 'id' || name === 'UID' || name === 'compute_node_id' ? given.toLowerCase() : given;
   }
+  if (value['location_string'] !== undefined) tidy['xname'] ??= value['location_string'];
   if (tidy['bmc'] !== undefined) tidy['bmc'] = tidied(tidy['bmc'] as Value);
   if (tidy['network_interfaces'] !== undefined) tidy['network_interfaces'] = (tidy['network_interfaces'] as Value[]).map(tidied);
   return tidy;
@@ -41,10 +42,21 @@ export function offencesOf(object: ObjectName, value: Value, isStrict: boolean):
 /** Chassis, slots, BMCs and nodes count to 255 and cabinets to 100,000, which no pattern says readably. */
 function ofBounds(pointer: string, xname: unknown): Offence[] {
   if (typeof xname !== 'string') return [];
-  const [cabinet = 0, ...others] = [...xname.matchAll(/\d+/g)].map(([digits]) => Number(digits));
-  if (cabinet > 100_000) return [{ pointer, detail: `the cabinet ${cabinet} is above 100000` }];
-  const high = others.find((number) => number > 255);
-  return high === undefined ? [] : [{ pointer, detail: `${high} is above 255, which chassis, slot, BMC and node may not be` }];
+  let number = 0;
+  let isCabinet = true;
+  // By hand, and the last number once more at the end: this runs for every node that is created.
+  for (let at = 1; at <= xname.length; at += 1) {
+    const digit = xname.charCodeAt(at) - 48;
+    if (digit >= 0 && digit <= 9) {
+      number = number * 10 + digit;
+      continue;
+    }
+    if (isCabinet && number > 100_000) return [{ pointer, detail: `the cabinet ${number} is above 100000` }];
+    if (!isCabinet && number > 255) return [{ pointer, detail: `${number} is above 255, which chassis, slot, BMC and node may not be` }];
+    isCabinet = false;
+    number = 0;
+  }
+  return [];
 }
 
 function ofComponent({ ID: id, Type: type }: Value, isStrict: boolean): Offence[] {
@@ -54,10 +66,10 @@ function ofComponent({ ID: id, Type: type }: Value, isStrict: boolean): Offence[
   return [{ pointer: '/Type', detail: `the form of its xname says ${told}` }];
 }
 
-/** Creates or replaces an object. What is wrong is returned; the caller takes back what was changed then. */
+/** Creates or replaces an object, and takes `given` over. What is wrong is returned; the caller takes back what was changed then. */
 export function putObject(making: Making, object: ObjectName, id: string, given: Value): Trouble {
   const { transaction } = making;
-  if (object === 'ComputeNode') return putComputeNode(making, id, { ...given, id });
+  if (object === 'ComputeNode') return putComputeNode(making, id, given);
   if (object === 'BMC') return putBmc(making, id, given);
   if (object === 'NetworkInterface') return putInterface(transaction, id, given);
   if (object === 'NodeCollection') {

@@ -26,17 +26,19 @@ export class Transaction {
     return this.parts.set;
   }
 
-  /** Clashes are returned and nothing is changed then. */
+  /** Takes `fields` over and notes in them who and when. Clashes are returned and nothing is changed then. */
   put(object: ObjectName, id: string, fields: Value, secret?: string): Clash[] {
     const { set, at, author } = this.parts;
     const clashes = set.clashes(object, id, fields);
     if (clashes.length > 0) return clashes;
     const before = set.get(object, id);
     const seq = this.parts.nextSeq();
-    const value = {
-      ...fields, creator_subject: before?.value['creator_subject'] ?? author.subject, created_at: before?.value['created_at'] ?? at, modified_at: at,
-    };
-    this.#change({ object, id, seq, ...(before && { before }), after: { id, seq, born: before?.born ?? seq, value, ...(secret !== undefined && { secret }) } });
+    fields['creator_subject'] = before?.value['creator_subject'] ?? author.subject;
+    fields['created_at'] = before?.value['created_at'] ?? at;
+    fields['modified_at'] = at;
+    const born = before?.born ?? seq;
+    const after: Row = secret === undefined ? { id, seq, born, value: fields } : { id, seq, born, value: fields, secret };
+    this.#change(before ? { object, id, seq, before, after } : { object, id, seq, after });
     return [];
   }
 

@@ -5,19 +5,24 @@ import type { WorkingSet } from './working-set.js';
 
 export function viewOf(set: WorkingSet, object: ObjectName, row: Row): Value {
   if (object !== 'ComputeNode') return row.value;
-  const { bmc_id: bmcId, creator_subject, created_at, modified_at, ...fields } = row.value;
+  const { value } = row;
+  const view = without(value, LEFT_OUT);
   const interfaces = set.findAll('NetworkInterface', 'compute_node_id', row.id);
-  const bmc = typeof bmcId === 'string' ? set.get('BMC', bmcId) : undefined;
-  return {
-    ...fields, ...(interfaces.length > 0 && { network_interfaces: interfaces.map(({ value }) => value) }), ...(bmc && { bmc: shortBmc(bmc) }),
-    creator_subject, created_at, modified_at,
-  };
+  if (interfaces.length > 0) view['network_interfaces'] = interfaces.map((each) => each.value);
+  const bmc = typeof value['bmc_id'] === 'string' ? set.get('BMC', value['bmc_id']) : undefined;
+  if (bmc) view['bmc'] = without(bmc.value, NOTED);
+  for (const name of NOTED) view[name] = value[name];
+  return view;
 }
 
+const NOTED = ['creator_subject', 'created_at', 'modified_at'];
+const LEFT_OUT = [...NOTED, 'bmc_id'];
+
 /** Beside a node a BMC is shown without who noted it and when, so that the node can be sent back as it is. */
-function shortBmc({ value }: Row): Value {
-  const { creator_subject: _c, created_at: _a, modified_at: _m, ...fields } = value;
-  return fields;
+function without(value: Value, names: string[]): Value {
+  const left: Value = {};
+  for (const name in value) if (!names.includes(name)) left[name] = value[name];
+  return left;
 }
 
 /** Changes whenever what is returned changes. */

@@ -1,6 +1,6 @@
 /** All objects, in memory: tables by id and the indexes over them. It knows no rules; it applies changes and takes them back. */
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
-import { Index, INDEX_RULES, type IndexName } from './indexes.js';
+import { Index, INDEX_RULES, type IndexName, type IndexRule } from './indexes.js';
 import type { Change, Row, Value } from './row.js';
 
 export interface Clash {
@@ -11,16 +11,18 @@ export interface Clash {
   value: string;
 }
 
+type RuledIndex = IndexRule & { index: Index };
+
 export class WorkingSet {
   /** In the order of creation. */
   readonly tables: Record<ObjectName, Map<string, Row>>;
-  readonly #indexes: Record<ObjectName, Map<IndexName, Index>>;
+  readonly #ruled: Record<ObjectName, RuledIndex[]>;
+  readonly #indexes: Record<ObjectName, Partial<Record<IndexName, Index>>>;
 
   constructor() {
-    this.tables = Object.fromEntries(OBJECT_NAMES.map((name) => [name, new Map()])) as WorkingSet['tables'];
-    this.#indexes = Object.fromEntries(OBJECT_NAMES.map((name) => [
-      name, new Map(INDEX_RULES[name].map((rule) => [rule.name, new Index()])),
-    ])) as never;
+    this.tables = byObject(() => new Map<string, Row>());
+    this.#ruled = byObject((name) => INDEX_RULES[name].map((rule) => ({ ...rule, index: new Index() })));
+    this.#indexes = byObject((name) => Object.fromEntries(this.#ruled[name].map(({ name: called, index }) => [called, index])));
   }
 
   get(object: ObjectName, id: string): Row | undefined {
@@ -29,32 +31,37 @@ export class WorkingSet {
 
   /** The one object with this key of a unique index. */
   find(object: ObjectName, index: IndexName, key: string): Row | undefined {
-    const id = this.#index(object, index).first(key);
+    const id = this.#indexes[object][index]!.first(key);
     return id === undefined ? undefined : this.tables[object].get(id);
   }
 
   findAll(object: ObjectName, index: IndexName, key: string): Row[] {
-    return this.#index(object, index).all(key).map((id) => this.tables[object].get(id)!);
+    const ids = this.#indexes[object][index]!.all(key);
+    return ids.length === 0 ? NONE : ids.map((id) => this.tables[object].get(id)!);
   }
 
   /** Other objects that have what only one may have. */
   clashes(object: ObjectName, id: string, value: Value): Clash[] {
-    const clashes: Clash[] = [];
-    for (const { name, unique, keys } of INDEX_RULES[object]) {
+    let clashes = NO_CLASHES;
+    for (const { unique, keys, index } of this.#ruled[object]) {
       if (unique === undefined) continue;
-      for (const key of keys(value)) {
-        const other = this.#index(object, name).first(key);
-        if (other !== undefined && other !== id) clashes.push({ object, id: other, field: unique, value: key });
+      const found = keys(value);
+      for (const key of typeof found === 'string' ? [found] : found ?? NO_KEYS) {
+        const other = index.first(key);
+        if (other !== undefined && other !== id) clashes = [...clashes, { object, id: other, field: unique, value: key }];
       }
     }
     return clashes;
   }
 
   apply({ object, id, before, after }: Omit<Change, 'seq'>): void {
-    for (const { name, keys } of INDEX_RULES[object]) {
-      const index = this.#index(object, name);
-      if (before) for (const key of keys(before.value)) index.remove(key, id);
-      if (after) for (const key of keys(after.value)) index.add(key, id);
+    for (const { keys, index } of this.#ruled[object]) {
+      const [gone, come] = [before && keys(before.value), after && keys(after.value)];
+      if (gone === come) continue;
+      if (typeof gone === 'string') index.remove(gone, id);
+      else if (gone) for (const key of gone) index.remove(key, id);
+      if (typeof come === 'string') index.add(come, id);
+      else if (come) for (const key of come) index.add(key, id);
     }
     if (after) this.tables[object].set(id, after);
     else this.tables[object].delete(id);
@@ -66,8 +73,12 @@ export class WorkingSet {
       this.apply({ object, id, ...(after && { before: after }), ...(before && { after: before }) });
     }
   }
+}
 
-  #index(object: ObjectName, name: IndexName): Index {
-    return this.#indexes[object].get(name)!;
-  }
+const NONE: Row[] = [];
+const NO_CLASHES: Clash[] = [];
+const NO_KEYS: string[] = [];
+
+function byObject<T>(make: (name: ObjectName) => T): Record<ObjectName, T> {
+  return Object.fromEntries(OBJECT_NAMES.map((name) => [name, make(name)])) as Record<ObjectName, T>;
 }

@@ -33,17 +33,23 @@ const FORMS: [RegExp, string][] = [
 
 export const COMPONENT_TYPES = FORMS.map(([, type]) => type);
 
-const NODE = /^(x[0-9]{1,5}c[0-9]+s[0-9]+b[0-9]+)n[0-9]+$/;
+const NODE = /^x[0-9]{1,5}c[0-9]+s[0-9]+b[0-9]+n[0-9]+$/;
+
+/** What has this form stays as it is, xname or not. */
+const CANONICAL = /^(?:[a-z](?:0|[1-9][0-9]*))+$/;
 
 /** One spelling of an xname: lower case, no leading zeros. Names that are no xnames stay as they are. */
 export function canonicalXname(name: string): string {
+  // Nearly all are, and every object is looked up by its name several times while it is created.
+  if (CANONICAL.test(name)) return name;
   const lower = name.toLowerCase();
   return /^(x\d+|d\d+|s0)([a-z]\d+)*$/.test(lower) ? lower.replace(/([a-z])0+(?=\d)/g, '$1') : name;
 }
 
 /** The BMC above a node, by the node's own spelling; undefined when it is no xname of a node. */
 export function bmcXnameOf(node: string): string | undefined {
-  return NODE.exec(canonicalXname(node))?.[1];
+  const canonical = canonicalXname(node);
+  return NODE.test(canonical) ? canonical.slice(0, canonical.lastIndexOf('n')) : undefined;
 }
 
 /** `Node`, `NodeBMC`, …; undefined when it has none of the known forms. */
