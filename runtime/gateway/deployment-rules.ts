@@ -17,13 +17,16 @@ export type Entry = Deployment | Removal;
 
 /** OpenFaaS's rule for names: one label of a DNS name. */
 const NAME = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
-const IMAGE = /^bundle:([0-9a-f]{64})$/;
+const BUNDLE = /^bundle:([0-9a-f]{64})$/;
+const HASH = /^[0-9a-f]{64}$/;
+/** A name of an image: registry, path, tag, digest. */
+const IMAGE = /^(?!bundle:)[a-zA-Z0-9][\w.:/-]{0,254}(?:@sha256:[0-9a-f]{64})?$/;
 
 export const isRemoval = (entry: Entry): entry is Removal => 'removed' in entry;
 
-/** Hex SHA-256 of the bundle that a deployment runs. */
-export function bundleOf(deployment: Deployment): string {
-  return IMAGE.exec(deployment.image)![1]!;
+/** Hex SHA-256 of the bundle that a deployment runs; undefined when its image is none. */
+export function bundleOf({ image, bundle }: Pick<Deployment, 'image' | 'bundle'>): string | undefined {
+  return BUNDLE.exec(image)?.[1] ?? bundle;
 }
 
 /** Equal times are told apart by content, the same way on every node. */
@@ -35,7 +38,8 @@ export function isNewer(entry: Entry, known: Entry): boolean {
 /** Everything that decides how the function runs is the same. */
 export function sameRun(left: Deployment, right: Deployment): boolean {
   const runOf = (deployment: Deployment) => settingsKey({ ...deployment, constraints: [] });
-  return left.image === right.image && runOf(left) === runOf(right);
+  const codeOf = ({ image, bundle, envProcess, limits }: Deployment) => JSON.stringify([image, bundle, envProcess, limits?.memory, limits?.cpu]);
+  return codeOf(left) === codeOf(right) && runOf(left) === runOf(right);
 }
 
 /** A checked entry from a body of unknown origin. Throws PARAMETER_INVALID; unknown fields are dropped. */
@@ -49,10 +53,13 @@ export function entryOf(body: unknown, atMs: number): Entry {
 }
 
 function deploymentOf(given: Partial<Record<keyof Deployment, unknown>>, service: string): Omit<Deployment, 'atMs'> {
-  if (typeof given.image !== 'string' || !IMAGE.test(given.image)) {
-    throw invalid('image', 'it is bundle:<sha256 in hex> of a bundle that was put to /system/bundles/<sha256>');
+  if (typeof given.image !== 'string' || !(BUNDLE.test(given.image) || IMAGE.test(given.image))) {
+    throw invalid('image', 'it is bundle:<sha256 in hex> of a bundle that was put to /system/bundles/<sha256>, or the name of an image');
   }
   const deployment: Omit<Deployment, 'atMs'> = { service, image: given.image };
+  if (typeof given.bundle === 'string' && HASH.test(given.bundle)) deployment.bundle = given.bundle;
+  if (typeof given.envProcess === 'string' && given.envProcess !== '') deployment.envProcess = given.envProcess;
+  if (given.limits !== undefined && given.limits !== null) deployment.limits = textsOf(given.limits, 'limits');
   if (typeof given.namespace === 'string' && given.namespace !== '') deployment.namespace = given.namespace;
   if (given.readOnlyRootFilesystem === true) deployment.readOnlyRootFilesystem = true;
   for (const field of ['envVars', 'labels', 'annotations'] as const) {

@@ -19,8 +19,8 @@ import { MetricsBook } from './function-metrics.js';
 
 /** Makes workers; the handler layer provides it. */
 export interface Workers {
-  /** @param bundlePath the ES module to run. Rejects with DEPLOY_FAILED. */
-  load(deployment: Deployment, bundlePath: string): Promise<Worker>;
+  /** @param bundlePath the ES module to run; undefined for what is none. Rejects with DEPLOY_FAILED. */
+  load(deployment: Deployment, bundlePath: string | undefined): Promise<Worker>;
 }
 
 export interface DeploymentsParts {
@@ -158,14 +158,14 @@ export class Deployments {
     const { bundles, workers, place } = this.parts;
     const { service } = deployment;
     const sha256 = bundleOf(deployment);
-    if (!await bundles.has(sha256)) {
+    if (sha256 !== undefined && !await bundles.has(sha256)) {
       const reason = `bundle ${sha256} is not here; put it to /system/bundles/${sha256} first`;
       throw new Fault('DEPLOY_FAILED', { function: service, reason });
     }
     if (!appliesAt(place, deployment.constraints)) return this.swap(service, undefined);
     const old = this.running.get(service);
     if (old && sameRun(old.deployment, deployment)) return;
-    const worker = await workers.load(deployment, bundles.pathOf(sha256)).catch((error: unknown) => {
+    const worker = await workers.load(deployment, sha256 && bundles.pathOf(sha256)).catch((error: unknown) => {
       throw error instanceof Fault ? error : new Fault('DEPLOY_FAILED', { function: service, reason: String(error) }, { cause: error });
     });
     this.swap(service, new Deployed(deployment, worker, this.metrics.of(service)));

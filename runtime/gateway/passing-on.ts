@@ -64,8 +64,9 @@ export class PassingOn {
     const acceptance: Acceptance = { accepted: [], missing: [], failed: [], nodes: [], pending: [] };
     await Promise.all(bodies.map(async (body) => {
       const entry = entryOf(body, 0);
-      if (!isRemoval(entry) && !await this.parts.bundles.has(bundleOf(entry))) {
-        acceptance.missing.push(bundleOf(entry));
+      const sha256 = isRemoval(entry) ? undefined : bundleOf(entry);
+      if (sha256 !== undefined && !await this.parts.bundles.has(sha256)) {
+        acceptance.missing.push(sha256);
         return;
       }
       try {
@@ -112,9 +113,10 @@ export class PassingOn {
     const { bundles, deployments, peers, log } = this.parts;
     const known = deployments.entry(entry.service);
     if (known && known.atMs >= entry.atMs) return;
-    if (!isRemoval(entry) && !await bundles.has(bundleOf(entry))) {
-      const { stream } = await peers.call(parentUrl, 'GET', `/system/bundles/${bundleOf(entry)}`, undefined, 'text/javascript');
-      await bundles.write(bundleOf(entry), stream!);
+    const sha256 = isRemoval(entry) ? undefined : bundleOf(entry);
+    if (sha256 !== undefined && !await bundles.has(sha256)) {
+      const { stream } = await peers.call(parentUrl, 'GET', `/system/bundles/${sha256}`, undefined, 'text/javascript');
+      await bundles.write(sha256, stream!);
     }
     await deployments.apply(entry).catch((error: unknown) => {
       log.error({ function: entry.service, reason: String(error) }, 'a deployment failed');

@@ -6,6 +6,8 @@ import { ANNOTATIONS, type Deployment } from '../model/config.js';
 import { Fault } from '../model/faults.js';
 import { WORKER_MEMORY_MB } from '../model/limits.js';
 import type { Worker } from '../session/call.js';
+import { CommandHouse, CommandWorker } from './command/command.js';
+import { DEFAULT_IMAGES, readImages, wordsOf } from './command/images.js';
 import { loadInline } from './inline.js';
 import { functionLogTo } from './log.js';
 import { startProcess } from './process/host.js';
@@ -24,34 +26,58 @@ export interface WorkersOptions {
   perFunction?: number;
   /** Heap of one. */
   memoryLimitMb?: number;
+  /** File that maps names of images to commands; without it the one that comes with the runtime. */
+  imagesFile?: string;
 }
 
 export interface Workers {
-  /** `bundlePath` is a file ending in .mjs. Rejects with DEPLOY_FAILED, whose reason says what is wrong with the code. */
-  load(deployment: Deployment, bundlePath: string): Promise<Worker>;
+  /** `bundlePath` is a file ending in .mjs; undefined for an image that is no bundle. Rejects with DEPLOY_FAILED, whose reason says what is wrong with the code. */
+  load(deployment: Deployment, bundlePath: string | undefined): Promise<Worker>;
   /** Ends every worker and its processes at once; calls in hand fail with WORKER_LOST. */
   close(): Promise<void>;
 }
 
+type Maker = (deployment: Deployment) => Promise<Worker>;
+
 export function createWorkers(options: WorkersOptions): Workers {
-  const { clock, spare = 1, perFunction = Math.max(2, availableParallelism()), memoryLimitMb = WORKER_MEMORY_MB } = options;
+  const { clock, spare = 1, perFunction = Math.max(2, availableParallelism()), memoryLimitMb = WORKER_MEMORY_MB, imagesFile = DEFAULT_IMAGES } = options;
   const log = functionLogTo(options.log);
   const processes = new Pool({ clock, log, host: startProcess, spare, memoryLimitMb });
   const threads = new Pool({ clock, log, host: startThread, spare, memoryLimitMb });
   const teams = new Set<Team>();
+  const commands = new Set<CommandWorker>();
+  const house = new CommandHouse();
+  const foreign: Record<string, Maker> = { command: loadCommand };
 
-  async function load(deployment: Deployment, bundlePath: string): Promise<Worker> {
-    const { service, envVars: env = {} } = deployment;
-    const asked = deployment.annotations?.[ANNOTATIONS.worker] ?? 'process';
-    switch (asked) {
-      case 'inline': return loadInline({ service, bundlePath, env, clock, log });
-      case 'process': return loadTeam(processes, { service, path: bundlePath, env });
-      case 'thread': return loadTeam(threads, { service, path: bundlePath, env });
-      default: {
-        const reason = `the annotation worker is ${asked}; it may be inline, thread or process`;
-        throw new Fault('DEPLOY_FAILED', { function: service, reason });
-      }
+  async function load(deployment: Deployment, bundlePath: string | undefined): Promise<Worker> {
+    const { service, annotations = {} } = deployment;
+    const asked = annotations[ANNOTATIONS.worker] ?? (bundlePath === undefined ? 'command' : 'process');
+    const makers = bundlePath === undefined ? foreign : ofBundle(bundlePath);
+    const make = Object.hasOwn(makers, asked) ? makers[asked] : undefined;
+    if (make !== undefined) return make(deployment);
+    const what = bundlePath === undefined ? `image ${deployment.image}, which is no bundle` : 'a bundle';
+    throw new Fault('DEPLOY_FAILED', { function: service, reason: `the annotation worker is ${asked}; for ${what}, it may be ${Object.keys(makers).join(', ')}` });
+  }
+
+  function ofBundle(path: string): Record<string, Maker> {
+    return {
+      process: ({ service, envVars: env = {} }) => loadTeam(processes, { service, path, env }),
+      thread: ({ service, envVars: env = {} }) => loadTeam(threads, { service, path, env }),
+      inline: ({ service, envVars: env = {} }) => loadInline({ service, bundlePath: path, env, clock, log }),
+    };
+  }
+
+  async function loadCommand({ service, image, envVars: env = {}, envProcess }: Deployment): Promise<Worker> {
+    const found = (await readImages(imagesFile)).find(image);
+    if (found === undefined) {
+      throw new Fault('DEPLOY_FAILED', { function: service, reason: `image ${image} is neither built here nor in the node's list of commands` });
     }
+    const line = wordsOf(envProcess ?? env['fprocess'] ?? '');
+    const worker = new CommandWorker({
+      service, image: line.length > 0 ? { ...found, command: line } : found, env, house, clock, log, closed: () => commands.delete(worker),
+    });
+    commands.add(worker);
+    return worker;
   }
 
   async function loadTeam(pool: Pool, wanted: Load): Promise<Worker> {
@@ -62,6 +88,8 @@ export function createWorkers(options: WorkersOptions): Workers {
     teams.add(team);
     return {
       kind: team.kind, streams: team.streams,
+      get replicas() { return team.replicas; },
+      scale: (replicas) => team.scale(replicas),
       run: (call) => team.run(call),
       close: async () => {
         await team.close();
@@ -79,6 +107,8 @@ export function createWorkers(options: WorkersOptions): Workers {
 
   async function close(): Promise<void> {
     for (const team of teams) team.abandon();
+    for (const command of commands) void command.close();
+    house.close();
     await Promise.all([processes.close(), threads.close()]);
   }
 

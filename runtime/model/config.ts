@@ -67,6 +67,8 @@ export interface NodeConfig {
     /** Most worker processes of one function. */
     perFunction?: number;
     memoryLimitMb?: number;
+    /** File that maps names of images to commands; without it the one that comes with the runtime. */
+    imagesFile?: string;
   };
   /** When sessions go up and come back by themselves; without it only by command. */
   offload?: Partial<Watermarks>;
@@ -94,11 +96,23 @@ export interface TelemetryConfig {
   ownSamplesSeconds?: number;
 }
 
+/** Quantities as Kubernetes writes them. */
+export interface Resources {
+  memory?: string;
+  cpu?: string;
+}
+
 /** One deployed function: OpenFaaS's deploy body, as far as this runtime reads it, and the bundle that runs it. */
 export interface Deployment {
   service: string;
-  /** `bundle:<sha256 hex>` of an ES module made by the bundler. */
+  /** `bundle:<sha256 hex>` of an ES module made by the bundler, or a name that the builder, the list of commands or a container engine knows. */
   image: string;
+  /** Hex SHA-256 of the bundle that the builder made under the image's name; goes down the tree with the deployment. */
+  bundle?: string;
+  /** Command line that the image's own is replaced by, as OpenFaaS's `fprocess`. */
+  envProcess?: string;
+  /** Most that one replica may take: `{memory: '128Mi', cpu: '500m'}`. */
+  limits?: Resources;
   namespace?: string;
   envVars?: Record<string, string>;
   labels?: Record<string, string>;
@@ -115,8 +129,10 @@ export interface Deployment {
 
 /** Annotations of a deployment that this runtime reads. */
 export const ANNOTATIONS = {
-  /** `inline`, `thread` or `process` (default). */
+  /** `inline`, `thread` or `process` (default) for a bundle; `command`, `container` or `remote` for what is none. */
   worker: 'worker',
+  /** URL of a remote worker: the function runs there. */
+  upstream: 'upstream',
   /** Handler's time in ms. */
   timeoutMs: 'timeout-ms',
   /** Idle time to live of new sessions in seconds. */

@@ -51,6 +51,7 @@ export const FAULTS = {
   ANSWER_TOO_LARGE: row(413, false, 'The answer would have more than {limit} {what}: narrow the filter or the range, or aggregate with /query.'),
   REQUEST_ID_REUSED: row(422, false, 'This request id was used before with another request; take a fresh UUID for each.'),
   HEADERS_TOO_LARGE: row(431, false, 'The request\'s headers are larger than {limit} bytes.'),
+  TOO_MANY_CALLS: row(429, true, 'Function {function} takes {limit} requests at once (max_inflight). Try again in a moment.'),
   HANDLER_FAILED: row(500, false, 'The function failed; nothing was changed. Its log has the reason under call {call}.'),
   INTERNAL: row(500, false, 'Something went wrong inside the node; its log has the reason under call {call}.'),
   WORKER_LOST: row(500, true, 'The worker of function {function} ended while it ran the request; nothing was changed.'),

@@ -125,6 +125,14 @@ export const STALLS_REMEMBERED_MS = 60_000;
 export const WORKER_IDLE_MS = 60_000;
 /** Importing a function's module takes no longer than this, or it is refused. */
 export const LOAD_TIMEOUT_MS = 10_000;
+/** Replicas of one function at one node: what an autoscaler may ask for by mistake must not end the machine. */
+export const MAX_REPLICAS = 100;
+/** Processes of commands that one replica runs at once unless its `max_inflight` says otherwise. */
+export const MAX_COMMANDS_PER_REPLICA = 32;
+/** Processes of commands at one node, all functions together: beyond, 503 at once is kinder than a machine that swaps. */
+export const MAX_COMMANDS = 256;
+/** What one command may print: it is held in memory until the exit code says what it was. */
+export const MAX_COMMAND_OUTPUT_BYTES = 64 * 1024 * 1024;
 /** Pause before the second start of a process after deaths in a row, doubled with each, and its bound. */
 export const RESTART_FIRST_MS = 100;
 export const RESTART_MOST_MS = 2_000;

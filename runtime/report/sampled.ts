@@ -8,7 +8,7 @@ import type { Worker, WorkerAnswer, WorkerCall } from '../session/call.js';
 import type { Activity } from './activity.js';
 
 export interface Loading {
-  load(deployment: Deployment, bundle: string): Promise<Worker>;
+  load(deployment: Deployment, bundle: string | undefined): Promise<Worker>;
   close(): Promise<void>;
 }
 
@@ -26,6 +26,8 @@ function sampled(worker: Worker, { activity, clock, monotonic }: SampledParts): 
   if (worker.kind === 'stateless') return worker;
   return {
     kind: worker.kind, streams: worker.streams ?? false, close: () => worker.close(),
+    get replicas() { return worker.replicas!; },
+    ...(worker.scale && { scale: (replicas: number) => worker.scale!(replicas) }),
     async run(call: WorkerCall): Promise<WorkerAnswer> {
       const { id: session, epoch } = call.session!.info;
       const [startedMs, atMs] = [monotonic(), clock.now()];

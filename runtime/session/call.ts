@@ -1,4 +1,5 @@
 /** The shapes that pass between gateway, session layer and workers. */
+import type { Duplex } from 'node:stream';
 import type { Effect, SessionData, Write } from '../store/store.js';
 
 /** How a function treats its session: taken from the class its module exports. */
@@ -81,12 +82,35 @@ export interface WorkerAnswer {
   telemetry: TelemetryEntry[];
 }
 
+/** How many of a function are wanted at this node, and how many of them could take a call now. */
+export interface Replicas {
+  wanted: number;
+  available: number;
+}
+
+/** A request with `Connection: Upgrade`; its connection belongs to whoever takes it. */
+export interface UpgradeCall {
+  callId: string;
+  request: FunctionRequest;
+  /** Aborted when the node drains. */
+  signal: AbortSignal;
+}
+
 /**
  * Runs one deployed function. Rejects with a fault: HANDLER_FAILED (it threw), HANDLER_TIMEOUT,
  * WORKER_LOST (its process died and a second try died too), CLIENT_GONE.
  */
 export interface Worker {
   readonly kind: FunctionKind;
+  /** Missing for one that always runs as one: it is in the node's own thread, or somewhere else. */
+  readonly replicas?: Replicas;
+  /**
+   * Makes it so many, 0 to MAX_REPLICAS; resolves when those that are missing are there, and rejects with a fault when they cannot be.
+   * Surplus ones end after their calls. A call that finds none starts one.
+   */
+  scale?(replicas: number): Promise<void>;
+  /** Takes over a connection that asks for another protocol, such as WebSocket; ends it when the function does not speak it. */
+  upgrade?(call: UpgradeCall, client: Duplex, head: Buffer): void;
   /** It takes the body of a request as a stream. */
   readonly streams?: boolean;
   run(call: WorkerCall): Promise<WorkerAnswer>;

@@ -122,7 +122,7 @@ describe('The administration of a node', () => {
       await upload().expect(201);
       await upload('broken').expect(201);
       const bad = ['', 'Cart', '-a', 'a-', 'a.b', 'x'.repeat(64), '../etc'].map((service) => ({ service, image }));
-      for (const body of [...bad, { service: 'a', image: 'x' }, { service: 'a', image, constraints: ['level'] }, { service: 'a', image, labels: [] }]) {
+      for (const body of [...bad, { service: 'a', image: 'a b' }, { service: 'a', image: 'bundle:12' }, { service: 'a', image, constraints: ['level'] }, { service: 'a', image, labels: [] }]) {
         await deploy(body).set('Accept', 'application/json').expect(400).expect(({ body: fault }) => expect(fault).to.include({ code: 'PARAMETER_INVALID' }));
       }
       for (const code of ['broken', 'never uploaded']) await deploy({ service: 'a', image: `bundle:${sha256(code)}` }).expect(400);

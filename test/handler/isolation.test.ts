@@ -48,6 +48,21 @@ for (const kind of ['process', 'thread']) describe(`A worker ${kind}`, () => {
     return (await worker.run(made)).response.body.toString();
   };
 
+  it('is as many as somebody asks for, more or fewer, and none until a call comes', async () => {
+    const worker = await load("return request.path;");
+    await worker.scale!(3);
+    expect(worker.replicas).to.deep.equal({ wanted: 3, available: 3 });
+    const seen = await Promise.all(['/pid', '/pid', '/pid'].map((path) => run(worker, path)));
+    expect(new Set(seen)).to.have.property('size', 3);
+    const slow = run(worker, '/slow', { body: '50' });
+    await worker.scale!(1);
+    expect(worker.replicas).to.deep.equal({ wanted: 1, available: 1 });
+    expect(await slow).to.equal('/slow');
+    await worker.scale!(0);
+    expect(worker.replicas).to.deep.equal({ wanted: 0, available: 0 });
+    expect(await run(worker, '/x')).to.equal('/x');
+  });
+
   it('that dies takes no other session\'s call with it: each runs once more, and only the culprit fails', async () => {
     const worker = await load("if (request.path === '/crash') process.exit(3); return request.path;");
     const pid = await run(worker, '/pid');

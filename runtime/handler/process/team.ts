@@ -6,7 +6,7 @@
 import type { Clock } from '../../base/clock.js';
 import { Fault, FAULTS, type FaultCode } from '../../model/faults.js';
 import { CALLS_PER_PROCESS_TO_GROW, MAX_CALLS_PER_FUNCTION, MAX_CALLS_PER_PROCESS } from '../../model/limits.js';
-import type { FunctionKind, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
+import type { FunctionKind, Replicas, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
 import type { FunctionLog } from '../log.js';
 import { createWatch, type Watch } from '../watch.js';
 import { Inflow, Outflow } from './flow.js';
@@ -39,6 +39,10 @@ export class Team implements Worker {
   readonly #pulse: Pulse;
   readonly #starter: Starter;
   readonly #watch: Watch;
+  /** How many somebody asked for; without that they come and go with the calls. */
+  #wanted: number | undefined;
+  /** Whoever waits until they are there. */
+  #scaling: { resolve(): void; reject(fault: Fault): void }[] = [];
   #last = 0;
   #closing: (() => void) | undefined;
 
@@ -48,12 +52,12 @@ export class Team implements Worker {
     this.#watch = createWatch(options.clock);
     this.#pulse = new Pulse(options.clock, this.#members, {
       stalled: (member) => this.#stalled(member),
-      tired: (member) => void member.retire(),
+      tired: (member) => this.#tired(member),
     });
     this.#starter = new Starter(options, {
       ready: (member) => this.#ready(member),
       died: (member, reason) => this.#died(member, reason),
-      failed: (fault) => this.#failWaiting(fault),
+      failed: (fault) => this.#failed(fault),
     });
   }
 
@@ -76,6 +80,7 @@ export class Team implements Worker {
     else this.#closing = () => undefined;
     this.#pulse.stop();
     this.#starter.stop();
+    for (const { reject } of this.#scaling.splice(0)) reject(this.#lost());
     await Promise.all([...this.#members].map((member) => member.retire()));
   }
 
@@ -84,7 +89,50 @@ export class Team implements Worker {
     this.#closing ??= () => undefined;
     this.#pulse.stop();
     this.#starter.stop();
+    for (const { reject } of this.#scaling.splice(0)) reject(this.#lost());
     for (const job of this.#jobs.values()) this.#finish(job, () => job.fail(this.#lost()));
+  }
+
+  // ── Replicas ─────────────────────────────────────────────────────────────────────────────────
+
+  get replicas(): Replicas {
+    return this.#wanted === undefined ? { wanted: 1, available: 1 } : { wanted: this.#wanted, available: this.#serving().length };
+  }
+
+  scale(replicas: number): Promise<void> {
+    this.#wanted = replicas;
+    const surplus = this.#serving().sort((left, right) => left.load - right.load).slice(0, Math.max(0, this.#serving().length - replicas));
+    for (const member of surplus) {
+      member.leaving = true;
+      // One with calls goes when they have ended: the pulse sees to it.
+      if (member.load === 0) void member.retire();
+    }
+    return new Promise((resolve, reject) => {
+      this.#scaling.push({ resolve, reject });
+      this.#reach();
+    });
+  }
+
+  /** Towards as many as somebody asked for. */
+  #reach(): void {
+    if (this.#wanted === undefined || this.#closing) return;
+    if (this.#serving().length < this.#wanted) this.#starter.start();
+    else for (const { resolve } of this.#scaling.splice(0)) resolve();
+  }
+
+  #serving(): Member[] {
+    return [...this.#members].filter((member) => !member.stalled && !member.leaving && !member.cut);
+  }
+
+  #tired(member: Member): void {
+    const isKept = !member.leaving && !member.overweight && this.#wanted !== undefined && this.#serving().length <= this.#wanted;
+    if (isKept) return;
+    void member.retire();
+  }
+
+  #failed(fault: Fault): void {
+    for (const { reject } of this.#scaling.splice(0)) reject(fault);
+    for (const job of this.#waiting.splice(0)) this.#finish(job, () => job.reject(fault));
   }
 
   // ── Placing ──────────────────────────────────────────────────────────────────────────────────
@@ -111,9 +159,8 @@ export class Team implements Worker {
   }
 
   #grow(): void {
-    let serving = 0;
-    for (const member of this.#members) if (!member.stalled && !member.leaving && !member.cut) serving += 1;
-    if (serving < this.options.most && this.#members.size < 2 * this.options.most) this.#starter.start();
+    const most = this.#wanted === undefined ? this.options.most : Math.max(1, this.#wanted);
+    if (this.#serving().length < most && this.#members.size < 2 * most) this.#starter.start();
   }
 
   #give(member: Member, job: Job): void {
@@ -140,6 +187,7 @@ export class Team implements Worker {
     member.listener = this;
     this.#members.add(member);
     this.#serveWaiting();
+    this.#reach();
   }
 
   #serveWaiting(): void {
@@ -261,6 +309,7 @@ export class Team implements Worker {
     }
     for (const job of jobs) this.#again(job);
     this.#serveWaiting();
+    this.#reach();
   }
 
   #again(job: Job): void {
@@ -268,10 +317,6 @@ export class Team implements Worker {
     if (job.suspect || job.isBegun) return this.#finish(job, () => job.fail(this.#lost()));
     job.suspect = true;
     this.#waiting.unshift(job);
-  }
-
-  #failWaiting(fault: Fault): void {
-    for (const job of this.#waiting.splice(0)) this.#finish(job, () => job.reject(fault));
   }
 
   #lost(): Fault {
