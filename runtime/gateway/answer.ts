@@ -27,9 +27,25 @@ export function sendFunctionResponse(
 ): void {
   const { body } = answer;
   writeFunctionHead(response, answer, raw, call, hasCors);
-  // As a Latin-1 string, byte for byte, a small body leaves in one write with the head; as a buffer it costs a second one.
-  if (body.length <= ONE_WRITE_BYTES) response.end(body.toString('latin1'), 'latin1');
+  if (body.length > 0 && body.length <= ONE_WRITE_BYTES) endInOneWrite(response, body.toString('latin1'));
   else response.end(body);
+}
+
+/**
+ * Head and a small body in one plain write. `end(body)` adds an empty piece behind them, which makes it a gathering
+ * write of two: a sixth of all that a small request costs. As Latin-1, byte for byte, the body joins the head's string.
+ */
+function endInOneWrite(response: ServerResponse, text: string): void {
+  const { socket } = response;
+  // Without a socket an answer before this one is still to leave; what is corked leaves together anyway.
+  if (socket === null || socket.destroyed || socket.writableCorked > 0) {
+    response.end(text, 'latin1');
+    return;
+  }
+  socket.cork();
+  response.write(text, 'latin1');
+  socket.uncork();
+  response.end();
 }
 
 /** @param hasCors the gateway speaks to browsers for its functions, so what they say themselves about other origins is left out */
