@@ -37,7 +37,7 @@ export async function deploy(client: Client, url: string, given: StackFunction, 
   const { status } = await client.send(url, 'HEAD', path);
   if (status !== 200) await client.call(url, 'PUT', path, { body: bundle.code, headers: { 'content-type': 'application/octet-stream' } });
   const query = new URLSearchParams({ ...(options.wait && { wait: 'subtree' }), ...(options.scope && { scope: options.scope }) });
-  return client.json<Spread | undefined>(url, 'PUT', `/system/functions?${query}`, { body: { service: given.name, image: imageOf(bundle), ...settingsOf(given) } });
+  return client.json<Spread | undefined>(url, 'POST', `/system/functions?${query}`, { body: { service: given.name, image: imageOf(bundle), ...settingsOf(given) } });
 }
 
 /** True when the node runs exactly this already, so that a second start has nothing to deploy. */

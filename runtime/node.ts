@@ -27,6 +27,10 @@ import { createAdmin } from './gateway/admin.js';
 import { createBundles } from './gateway/bundles.js';
 import { createCors } from './gateway/cors.js';
 import { Deployments } from './gateway/deployments.js';
+import { FunctionLogs } from './gateway/faas/function-logs.js';
+import { logRoutes } from './gateway/faas/log-routes.js';
+import { Namespaces } from './gateway/faas/namespaces.js';
+import { Secrets } from './gateway/faas/secrets.js';
 import { createGateway } from './gateway/gateway.js';
 import { createHealth } from './gateway/health.js';
 import { createLocalFunctions } from './gateway/local-functions.js';
@@ -113,10 +117,13 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const peerClient = createPeerClient({ signer });
   const bundles = createBundles({ folder: join(stateDir, 'bundles'), ids });
   const activity = new Activity();
-  const plainWorkers = createWorkers({ clock, log, ...config.workers });
+  const functionLogs = new FunctionLogs({ node: name, clock });
+  const plainWorkers = createWorkers({ clock, log: functionLogs.beside(log), ...config.workers });
   const workers = config.performanceSamples ? sampledWorkers(plainWorkers, { activity, clock, monotonic: () => performance.now() }) : plainWorkers;
   const place = { name, level, labels: config.labels, collections: [] as string[] };
-  const deployments = new Deployments({ place, stateDir, bundles, workers, clock, log });
+  const secrets = new Secrets({ stateDir, clock });
+  const namespaces = new Namespaces({ stateDir, clock });
+  const deployments = new Deployments({ place, stateDir, bundles, workers, secrets, clock, log });
 
   const self = { name, url: config.url ?? `http://${config.host}:${config.port}`, level, accepting: true, sinceMs: clock.now() };
   const agent = new Agent({
@@ -154,7 +161,8 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const { aliasPort } = config.telemetry ?? {};
   const alias = aliasPort === undefined ? undefined : createAliasListener(telemetryDoor, config.host, aliasPort);
   const routes = [
-    ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn }),
+    ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn, secrets, namespaces }),
+    ...logRoutes({ node: name, logs: functionLogs, deployments }),
     ...nodeRoutes({
       facts: { name, level, labels: config.labels, parentUrl }, url: () => gateway.url, store, deployments,
       offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), clock, startedAtMs: clock.now(),
@@ -179,6 +187,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
 
   // What a former life knew of its neighbours, and had begun with them, is taken up before anybody is served.
   await agent.restore();
+  await Promise.all([secrets.open(), namespaces.open()]);
   // The functions come first: an effect delivered before they are here would find no receiver.
   await deployments.restore();
   await offload.resume();
@@ -200,6 +209,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
       reporter?.close();
       agent.close();
       passingOn.close();
+      functionLogs.close();
       await Promise.all([gateway.close(config.drainMs), alias?.close()]);
       offload.close();
       await telemetry.close();

@@ -113,7 +113,12 @@ export async function sendReply(response: ServerResponse, reply: Reply): Promise
     response.writeHead(reply.status, type);
     // Flushed at once: the reader may act on the head long before there is anything to send.
     response.flushHeaders();
-    await pipeline(Readable.from(reply.stream, { objectMode: false }), response);
+    try {
+      await pipeline(Readable.from(reply.stream, { objectMode: false }), response);
+    } catch (error) {
+      // The reader has gone: whoever follows something ends it so.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+    }
     return;
   }
   const [type, body] = bodyOf(reply);

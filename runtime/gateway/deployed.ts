@@ -2,6 +2,7 @@
 import { ANNOTATIONS, type Deployment } from '../model/config.js';
 import { HANDLER_TIMEOUT_MS } from '../model/limits.js';
 import type { Worker } from '../session/call.js';
+import { keyOf } from './faas/names.js';
 import type { FunctionMetrics } from './function-metrics.js';
 import { timeoutsOf } from './timeouts.js';
 
@@ -22,7 +23,7 @@ export class Deployed {
   private retired: (() => void) | undefined;
 
   constructor(readonly deployment: Deployment, readonly worker: Worker, readonly metrics: FunctionMetrics) {
-    this.name = deployment.service;
+    this.name = keyOf(deployment);
     this.isStateful = worker.kind !== 'stateless';
     this.streams = worker.streams === true;
     const { execMs, readMs, writeMs } = timeoutsOf(deployment);

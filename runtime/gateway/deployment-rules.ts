@@ -3,11 +3,13 @@ import { CONSTRAINT_FORM, isConstraint } from '../base/constraints.js';
 import { settingsKey } from '../base/settings.js';
 import type { Deployment } from '../model/config.js';
 import { Fault } from '../model/faults.js';
+import { DEFAULT_NAMESPACE, namespaceOf } from './faas/names.js';
 import { checkTimeouts } from './timeouts.js';
 
 /** A removed function; remembered so that an older deployment does not come back with a node that was down. */
 export interface Removal {
   service: string;
+  namespace?: string;
   removed: true;
   scope?: Deployment['scope'];
   atMs: number;
@@ -48,8 +50,10 @@ export function entryOf(body: unknown, atMs: number): Entry {
   const time = typeof given.atMs === 'number' && Number.isSafeInteger(given.atMs) && given.atMs > 0 ? given.atMs : atMs;
   const service = nameOf(given.service);
   const scope = scopeOf(given.scope);
-  if (given.removed === true) return { service, removed: true, ...(scope && { scope }), atMs: time };
-  return { ...deploymentOf(given, service), ...(scope && { scope }), atMs: time };
+  const asked = namespaceOf(given.namespace);
+  const place = { ...(asked !== DEFAULT_NAMESPACE && { namespace: asked }), ...(scope && { scope }) };
+  if (given.removed === true) return { service, removed: true, ...place, atMs: time };
+  return { ...deploymentOf(given, service), ...place, atMs: time };
 }
 
 function deploymentOf(given: Partial<Record<keyof Deployment, unknown>>, service: string): Omit<Deployment, 'atMs'> {
@@ -60,7 +64,6 @@ function deploymentOf(given: Partial<Record<keyof Deployment, unknown>>, service
   if (typeof given.bundle === 'string' && HASH.test(given.bundle)) deployment.bundle = given.bundle;
   if (typeof given.envProcess === 'string' && given.envProcess !== '') deployment.envProcess = given.envProcess;
   if (given.limits !== undefined && given.limits !== null) deployment.limits = textsOf(given.limits, 'limits');
-  if (typeof given.namespace === 'string' && given.namespace !== '') deployment.namespace = given.namespace;
   if (given.readOnlyRootFilesystem === true) deployment.readOnlyRootFilesystem = true;
   for (const field of ['envVars', 'labels', 'annotations'] as const) {
     if (given[field] !== undefined && given[field] !== null) deployment[field] = textsOf(given[field], field);

@@ -15,7 +15,10 @@ import type { Worker } from '../session/call.js';
 import type { Bundles } from './bundles.js';
 import { Deployed } from './deployed.js';
 import { bundleOf, type Entry, isNewer, isRemoval, sameRun } from './deployment-rules.js';
+import { DEFAULT_NAMESPACE, keyOf } from './faas/names.js';
 import { MetricsBook } from './function-metrics.js';
+
+const DEFAULT_SUFFIX = `.${DEFAULT_NAMESPACE}`;
 
 /** Makes workers; the handler layer provides it. */
 export interface Workers {
@@ -28,6 +31,8 @@ export interface DeploymentsParts {
   stateDir: string;
   bundles: Bundles;
   workers: Workers;
+  /** Gives a function its secrets: resolves with what its environment says of them. Missing: there are none. */
+  secrets?: { mount(functionName: string, names: readonly string[] | undefined): Promise<Record<string, string>>; unmount(functionName: string): Promise<void> };
   clock: Clock;
   log: Log;
 }
@@ -44,12 +49,11 @@ export class Deployments {
 
   constructor(private readonly parts: DeploymentsParts) {}
 
-  /** The function of that name that runs here; `name.namespace` is understood too, as OpenFaaS has it. */
+  /** The function of that name that runs here: `name.namespace`, or without the namespace when it is the default one. */
   find(name: string): Deployed | undefined {
     const deployed = this.running.get(name);
-    if (deployed !== undefined) return deployed;
-    const dot = name.indexOf('.');
-    return dot > 0 ? this.running.get(name.slice(0, dot)) : undefined;
+    if (deployed !== undefined || !name.endsWith(DEFAULT_SUFFIX)) return deployed;
+    return this.running.get(name.slice(0, -DEFAULT_SUFFIX.length));
   }
 
   /** Names of the functions that run here, in order. */
@@ -89,12 +93,13 @@ export class Deployments {
    * Resolves with whether anything changed. Rejects with DEPLOY_FAILED, and then nothing has changed.
    */
   apply(entry: Entry): Promise<boolean> {
-    const before = this.turns.get(entry.service) ?? Promise.resolve();
+    const key = keyOf(entry);
+    const before = this.turns.get(key) ?? Promise.resolve();
     const turn = before.then(() => this.take(entry));
     const settled = turn.catch(() => undefined);
-    this.turns.set(entry.service, settled);
+    this.turns.set(key, settled);
     void settled.then(() => {
-      if (this.turns.get(entry.service) === settled) this.turns.delete(entry.service);
+      if (this.turns.get(key) === settled) this.turns.delete(key);
     });
     return turn;
   }
@@ -102,12 +107,13 @@ export class Deployments {
   /** The place has changed: what is for it now begins to run, what is not any more ends. */
   async reconsider(): Promise<void> {
     for (const entry of this.known.values()) {
-      if (isRemoval(entry) || appliesAt(this.parts.place, entry.constraints) === this.running.has(entry.service)) continue;
-      const before = this.turns.get(entry.service) ?? Promise.resolve();
+      const key = keyOf(entry);
+      if (isRemoval(entry) || appliesAt(this.parts.place, entry.constraints) === this.running.has(key)) continue;
+      const before = this.turns.get(key) ?? Promise.resolve();
       const turn = before.then(() => this.run(entry)).catch((error: unknown) => {
-        this.parts.log.error({ function: entry.service, reason: String(error) }, 'a function could not follow a change of the node\'s collections');
+        this.parts.log.error({ function: key, reason: String(error) }, 'a function could not follow a change of the node\'s collections');
       });
-      this.turns.set(entry.service, turn);
+      this.turns.set(key, turn);
       await turn;
       for (const listener of this.listeners) listener();
     }
@@ -119,8 +125,8 @@ export class Deployments {
       try {
         await this.apply(entry);
       } catch (error) {
-        this.known.set(entry.service, entry);
-        this.parts.log.error({ function: entry.service, reason: String(error) }, 'a function could not be restored');
+        this.known.set(keyOf(entry), entry);
+        this.parts.log.error({ function: keyOf(entry), reason: String(error) }, 'a function could not be restored');
       }
     }));
   }
@@ -139,11 +145,14 @@ export class Deployments {
   }
 
   private async take(entry: Entry): Promise<boolean> {
-    const known = this.known.get(entry.service);
+    const key = keyOf(entry);
+    const known = this.known.get(key);
     if (known && this.isSettled(known) && !isNewer(entry, known)) return false;
-    if (isRemoval(entry)) this.swap(entry.service, undefined);
-    else await this.run(entry);
-    this.known.set(entry.service, entry);
+    if (isRemoval(entry)) {
+      this.swap(key, undefined);
+      await this.parts.secrets?.unmount(key);
+    } else await this.run(entry);
+    this.known.set(key, entry);
     await this.save();
     for (const listener of this.listeners) listener();
     return true;
@@ -151,12 +160,12 @@ export class Deployments {
 
   /** False for a deployment that should run here and does not, because its worker could not be loaded at the restart. */
   private isSettled(entry: Entry): boolean {
-    return isRemoval(entry) || this.running.has(entry.service) || !appliesAt(this.parts.place, entry.constraints);
+    return isRemoval(entry) || this.running.has(keyOf(entry)) || !appliesAt(this.parts.place, entry.constraints);
   }
 
   private async run(deployment: Deployment): Promise<void> {
-    const { bundles, workers, place } = this.parts;
-    const { service } = deployment;
+    const { bundles, workers, place, secrets } = this.parts;
+    const service = keyOf(deployment);
     const sha256 = bundleOf(deployment);
     if (sha256 !== undefined && !await bundles.has(sha256)) {
       const reason = `bundle ${sha256} is not here; put it to /system/bundles/${sha256} first`;
@@ -165,7 +174,9 @@ export class Deployments {
     if (!appliesAt(place, deployment.constraints)) return this.swap(service, undefined);
     const old = this.running.get(service);
     if (old && sameRun(old.deployment, deployment)) return;
-    const worker = await workers.load(deployment, sha256 && bundles.pathOf(sha256)).catch((error: unknown) => {
+    const mounted = await secrets?.mount(service, deployment.secrets);
+    const placed = { ...deployment, service, envVars: { ...deployment.envVars, ...mounted } };
+    const worker = await workers.load(placed, sha256 && bundles.pathOf(sha256)).catch((error: unknown) => {
       throw error instanceof Fault ? error : new Fault('DEPLOY_FAILED', { function: service, reason: String(error) }, { cause: error });
     });
     this.swap(service, new Deployed(deployment, worker, this.metrics.of(service)));

@@ -7,6 +7,7 @@ import { PASS_ON_FIRST_MS, PASS_ON_MOST_MS } from '../model/limits.js';
 import type { Bundles } from './bundles.js';
 import { bundleOf, type Entry, entryOf, isRemoval } from './deployment-rules.js';
 import type { Deployments } from './deployments.js';
+import { keyOf } from './faas/names.js';
 
 export interface Child {
   name: string;
@@ -71,10 +72,10 @@ export class PassingOn {
       }
       try {
         await this.parts.deployments.apply(entry);
-        acceptance.accepted.push(entry.service);
+        acceptance.accepted.push(keyOf(entry));
       } catch (error) {
         const { code, details } = asFault(error);
-        acceptance.failed.push({ function: entry.service, code, details });
+        acceptance.failed.push({ function: keyOf(entry), code, details });
       }
     }));
     return { ...acceptance, ...await this.spread(waitMs) };
@@ -111,7 +112,7 @@ export class PassingOn {
 
   private async fetch(parentUrl: string, entry: Entry): Promise<void> {
     const { bundles, deployments, peers, log } = this.parts;
-    const known = deployments.entry(entry.service);
+    const known = deployments.entry(keyOf(entry));
     if (known && known.atMs >= entry.atMs) return;
     const sha256 = isRemoval(entry) ? undefined : bundleOf(entry);
     if (sha256 !== undefined && !await bundles.has(sha256)) {
@@ -119,7 +120,7 @@ export class PassingOn {
       await bundles.write(sha256, stream!);
     }
     await deployments.apply(entry).catch((error: unknown) => {
-      log.error({ function: entry.service, reason: String(error) }, 'a deployment failed');
+      log.error({ function: keyOf(entry), reason: String(error) }, 'a deployment failed');
     });
   }
 
@@ -169,7 +170,7 @@ export class PassingOn {
 
   private lackedBy(child: Child): Entry[] {
     const has = this.acknowledged.get(child.url);
-    return this.passable().filter(({ service, atMs }) => (has?.get(service) ?? 0) < atMs);
+    return this.passable().filter((entry) => (has?.get(keyOf(entry)) ?? 0) < entry.atMs);
   }
 
   private async give(child: Child, entries: Entry[], waitMs: number): Promise<Acceptance> {
@@ -187,7 +188,7 @@ export class PassingOn {
     const has = this.acknowledged.get(child.url) ?? new Map<string, number>();
     this.acknowledged.set(child.url, has);
     const accepted = new Set(acceptance.accepted);
-    for (const { service, atMs } of entries) if (accepted.has(service)) has.set(service, atMs);
+    for (const entry of entries) if (accepted.has(keyOf(entry))) has.set(keyOf(entry), entry.atMs);
     return acceptance;
   }
 

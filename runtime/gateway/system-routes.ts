@@ -5,8 +5,12 @@ import { SUBTREE_WAIT_MS } from '../model/limits.js';
 import type { StreamRoute } from './admin.js';
 import type { Bundles } from './bundles.js';
 import type { Deployed } from './deployed.js';
-import { entryOf, nameOf } from './deployment-rules.js';
+import { type Entry, entryOf, isRemoval, nameOf } from './deployment-rules.js';
 import type { Deployments } from './deployments.js';
+import { DEFAULT_NAMESPACE, keyOf, keyOfAsked, namespaceOf, serviceOf } from './faas/names.js';
+import type { Namespaces } from './faas/namespaces.js';
+import type { Secrets } from './faas/secrets.js';
+import { namespaceRoutes, secretRoutes } from './faas/setting-routes.js';
 import type { PassingOn } from './passing-on.js';
 
 export interface SystemParts {
@@ -15,46 +19,74 @@ export interface SystemParts {
   deployments: Deployments;
   bundles: Bundles;
   passingOn: PassingOn;
+  secrets: Secrets;
+  namespaces: Namespaces;
 }
 
-const NAMESPACE = 'openfaas-fn';
 const ACCEPTED = 202;
 
 export function systemRoutes(parts: SystemParts): (Route | StreamRoute)[] {
   const { deployments, version } = parts;
   const admin = { access: 'admin' } as const;
   return [
-    { ...admin, method: 'GET', path: '/system/functions', run: async () => ({ status: 200, json: deployments.list().map(statusOf) }) },
+    { ...admin, method: 'GET', path: '/system/functions', run: async ({ query }) => list(deployments, query) },
     { ...admin, method: 'POST', path: '/system/functions', run: (request) => deploy(parts, request) },
-    { ...admin, method: 'PUT', path: '/system/functions', run: (request) => deploy(parts, request) },
+    { ...admin, method: 'PUT', path: '/system/functions', run: (request) => update(parts, request) },
     { ...admin, method: 'DELETE', path: '/system/functions', run: (request) => remove(parts, request) },
     {
       ...admin, method: 'GET', path: '/system/function/:name',
-      run: async ({ params }) => ({ status: 200, json: statusOf(find(parts, params['name']!)) }),
+      run: async ({ params, query }) => ({ status: 200, json: statusOf(find(parts, keyOfAsked(params['name']!, query.get('namespace')))) }),
     },
-    { ...admin, method: 'GET', path: '/system/namespaces', run: async () => ({ status: 200, json: [NAMESPACE] }) },
     { ...admin, method: 'GET', path: '/system/info', run: async () => ({ status: 200, json: infoOf(version) }) },
+    ...secretRoutes(parts), ...namespaceRoutes(parts),
     ...bundleRoutes(parts.bundles),
     ...peerRoutes(parts),
   ];
 }
 
-async function deploy({ deployments, passingOn }: SystemParts, { body, query }: RouteRequest): Promise<Reply> {
-  const scope = query.get('scope');
-  const asked = entryOf({ ...(body as object), ...(scope !== null && { scope }), atMs: undefined, removed: undefined }, 1);
-  await deployments.apply({ ...asked, atMs: deployments.stamp(asked.service) });
-  return accepted(passingOn, query);
+function list(deployments: Deployments, query: URLSearchParams): Reply {
+  const namespace = namespaceOf(query.get('namespace'));
+  return { status: 200, json: deployments.list().filter(({ name }) => serviceOf(name).namespace === namespace).map(statusOf) };
+}
+
+/** Makes the function, or replaces it; what is wrong is said before anything changes. */
+async function deploy(parts: SystemParts, request: RouteRequest): Promise<Reply> {
+  const { deployments, passingOn, namespaces, secrets } = parts;
+  const asked = askedOf(request);
+  namespaces.get(asked.namespace ?? DEFAULT_NAMESPACE);
+  const [missing] = isRemoval(asked) ? [] : secrets.missing(asked.namespace ?? DEFAULT_NAMESPACE, asked.secrets);
+  if (missing !== undefined) throw new Fault('PARAMETER_INVALID', { name: 'secrets', reason: `there is no secret ${missing} in namespace ${asked.namespace ?? DEFAULT_NAMESPACE}` });
+  await deployments.apply({ ...asked, atMs: deployments.stamp(keyOf(asked)) });
+  return accepted(passingOn, request.query);
+}
+
+/** Its clients deploy by PUT first, and by POST when that says that there is no such function. */
+async function update(parts: SystemParts, request: RouteRequest): Promise<Reply> {
+  known(parts, keyOf(askedOf(request)));
+  return deploy(parts, request);
+}
+
+function askedOf({ body, query }: RouteRequest): Entry {
+  const given = (body ?? {}) as { namespace?: unknown };
+  const [scope, namespace] = [query.get('scope'), given.namespace || query.get('namespace')];
+  return entryOf({ ...given, ...(scope !== null && { scope }), ...(namespace && { namespace }), atMs: undefined, removed: undefined }, 1);
 }
 
 async function remove(parts: SystemParts, { body, query }: RouteRequest): Promise<Reply> {
-  const { deployments, passingOn, node } = parts;
-  const { functionName, service } = (body ?? {}) as { functionName?: unknown; service?: unknown };
-  const name = nameOf(functionName ?? service);
-  const known = deployments.entry(name);
-  if (!known || 'removed' in known) throw new Fault('FUNCTION_UNKNOWN', { function: name, node, deployed: deployments.names() });
-  const scope = query.get('scope') === 'node' || known.scope === 'node' ? 'node' : undefined;
-  await deployments.apply({ service: name, removed: true, ...(scope && { scope }), atMs: deployments.stamp(name) });
+  const { deployments, passingOn } = parts;
+  const { functionName, service, namespace } = (body ?? {}) as { functionName?: unknown; service?: unknown; namespace?: unknown };
+  const asked = functionName ?? service;
+  const key = typeof asked === 'string' ? keyOfAsked(asked, namespaceOf(namespace || query.get('namespace'))) : '';
+  const name = { service: nameOf(serviceOf(key).service), ...(key.includes('.') && { namespace: namespaceOf(serviceOf(key).namespace) }) };
+  const scope = query.get('scope') === 'node' || known(parts, key).scope === 'node' ? 'node' : undefined;
+  await deployments.apply({ ...name, removed: true, ...(scope && { scope }), atMs: deployments.stamp(key) });
   return accepted(passingOn, query);
+}
+
+function known({ deployments, node }: SystemParts, key: string): Entry {
+  const entry = deployments.entry(key);
+  if (entry && !isRemoval(entry)) return entry;
+  throw new Fault('FUNCTION_UNKNOWN', { function: key, node, deployed: deployments.names() });
 }
 
 /** OpenFaaS answers 202 as soon as the deploy is under way; `?wait=subtree` waits until all nodes below have it. */
@@ -63,9 +95,9 @@ async function accepted(passingOn: PassingOn, query: URLSearchParams): Promise<R
   return { status: ACCEPTED, json: await passingOn.spread(SUBTREE_WAIT_MS) };
 }
 
-function find({ deployments, node }: SystemParts, name: string): Deployed {
-  const deployed = deployments.find(name);
-  if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: name, node, deployed: deployments.names() });
+function find({ deployments, node }: Pick<SystemParts, 'deployments' | 'node'>, key: string): Deployed {
+  const deployed = deployments.find(key);
+  if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: key, node, deployed: deployments.names() });
   return deployed;
 }
 
@@ -73,17 +105,20 @@ function find({ deployments, node }: SystemParts, name: string): Deployed {
 function statusOf({ deployment, metrics, worker }: Deployed): object {
   const { service, image, namespace, envVars, labels, annotations, constraints, secrets, readOnlyRootFilesystem, scope } = deployment;
   return {
-    name: service, image, namespace: namespace ?? NAMESPACE, envVars: envVars ?? {}, labels: labels ?? {}, annotations: annotations ?? {},
+    name: service, image, namespace: namespace ?? DEFAULT_NAMESPACE, envVars: envVars ?? {}, labels: labels ?? {}, annotations: annotations ?? {},
     constraints: constraints ?? [], secrets: secrets ?? [], readOnlyRootFilesystem: readOnlyRootFilesystem ?? false,
     invocationCount: metrics.finished, replicas: 1, availableReplicas: 1, createdAt: new Date(deployment.atMs).toISOString(),
     scope: scope ?? 'subtree', kind: worker.kind,
   };
 }
 
+/** Clients take an empty `sha` for a broken provider; a release is not told its commit. */
+const SHA = 'unknown';
+
 function infoOf(version: string): object {
   return {
-    provider: { provider: 'edge-tree', orchestration: 'processes', version: { release: version, sha: '' } },
-    version: { release: version, sha: '', commit_message: '' }, arch: process.arch === 'x64' ? 'x86_64' : process.arch,
+    provider: { provider: 'edge-tree', orchestration: 'processes', version: { release: version, sha: SHA } },
+    version: { release: version, sha: SHA, commit_message: '' }, arch: process.arch === 'x64' ? 'x86_64' : process.arch,
   };
 }
 

@@ -302,3 +302,17 @@ export const UNMET_PARENT_MS = 5_000;
 export const TRIGGER_BATCH = 16;
 /** A session that the trigger has moved is not moved by it again for so long. */
 export const TRIGGER_REST_MS = 5 * 60_000;
+/** Namespaces of a node: they group functions of teams, not of users. */
+export const MAX_NAMESPACES = 1_000;
+/** Secrets of a node; each function reads a handful. */
+export const MAX_SECRETS = 10_000;
+/** One secret: a key or a certificate with its chain, as Kubernetes has it. */
+export const MAX_SECRET_BYTES = 1024 * 1024;
+/** Lines of one function's log that are kept to be read again; older ones are in the node's own log. */
+export const MAX_LOG_LINES_PER_FUNCTION = 1_000;
+/** All those lines together. */
+export const MAX_LOG_BYTES_PER_FUNCTION = 512 * 1024;
+/** Clients that follow logs at one node; each holds a connection. */
+export const MAX_FOLLOWERS = 256;
+/** Lines that wait for a client that follows too slowly; the oldest are dropped beyond. */
+export const MAX_UNREAD_LOG_LINES = 1_000;

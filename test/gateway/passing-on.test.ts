@@ -25,7 +25,7 @@ describe('Deployments in the tree', () => {
   const CODE = 'export default () => 1';
   const deploy = async (node: TestNode, body: object = {}, query = '?wait=subtree') => {
     await node.bundles.write(sha256(CODE), chunksOf(CODE));
-    return request(node.url).put(`/system/functions${query}`).set('Authorization', ADMIN)
+    return request(node.url).post(`/system/functions${query}`).set('Authorization', ADMIN)
       .send({ service: 'cart', image: `bundle:${sha256(CODE)}`, ...body }).expect(202);
   };
   const tree = async () => {

@@ -16,6 +16,10 @@ import { createAdmin } from '../../runtime/gateway/admin.js';
 import { createBundles, type Bundles } from '../../runtime/gateway/bundles.js';
 import { createCors } from '../../runtime/gateway/cors.js';
 import { Deployments } from '../../runtime/gateway/deployments.js';
+import { FunctionLogs } from '../../runtime/gateway/faas/function-logs.js';
+import { logRoutes } from '../../runtime/gateway/faas/log-routes.js';
+import { Namespaces } from '../../runtime/gateway/faas/namespaces.js';
+import { Secrets } from '../../runtime/gateway/faas/secrets.js';
 import { createGateway, type Gateway } from '../../runtime/gateway/gateway.js';
 import { createHealth } from '../../runtime/gateway/health.js';
 import { nodeRoutes } from '../../runtime/gateway/node-routes.js';
@@ -85,6 +89,10 @@ export interface TestNode {
   bundles: Bundles;
   passingOn: PassingOn;
   peers: PeerClient;
+  /** What workers were made of. */
+  loaded: Deployment[];
+  secrets: Secrets;
+  logs: FunctionLogs;
   url: string;
   stateDir: string;
   workers: FakeWorker[];
@@ -102,7 +110,10 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
   const behaviours = options.behaviours ?? {};
   const workers: FakeWorker[] = [];
   const bundles = createBundles({ folder: join(stateDir, 'bundles'), ids: systemIds, limit: 4096 });
-  const load = async ({ service, image }: Deployment) => {
+  const loaded: Deployment[] = [];
+  const load = async (deployment: Deployment) => {
+    const { service, image } = deployment;
+    loaded.push(deployment);
     const behaviour = behaviours[image] ?? { kind: 'stateless' as const, handle: () => respond(image) };
     if (image === `bundle:${sha256('broken')}`) throw new Fault('DEPLOY_FAILED', { function: service, reason: 'it exports no handler' });
     const worker = new FakeWorker(behaviour.kind, behaviour.handle);
@@ -110,7 +121,10 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     return worker;
   };
   const place = { name, level: options.level ?? 'city', labels: {} };
-  const deployments = new Deployments({ ...base, place, stateDir, bundles, workers: { load } });
+  const secrets = new Secrets({ stateDir, clock: systemClock });
+  const namespaces = new Namespaces({ stateDir, clock: systemClock });
+  const logs = new FunctionLogs({ node: name, clock: systemClock });
+  const deployments = new Deployments({ ...base, place, stateDir, bundles, workers: { load }, secrets });
   const peers = createPeerClient({ signer: createPeerSigner({ ...base, node: name, key: KEY }) });
   const children = options.children ?? (() => []);
   const passingOn = new PassingOn({ ...base, node: name, deployments, bundles, children, parentUrl: options.parentUrl, peers });
@@ -122,7 +136,8 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     missing: () => deployments.missing(options.awaitFunctions ?? []),
   });
   const routes = () => [
-    ...systemRoutes({ node: name, version: '0', deployments, bundles, passingOn }),
+    ...systemRoutes({ node: name, version: '0', deployments, bundles, passingOn, secrets, namespaces }),
+    ...logRoutes({ node: name, logs, deployments }),
     ...nodeRoutes({
       facts: place, url: () => gateway.url, store, deployments, offloadStatus: () => 'accept', children, clock: systemClock, startedAtMs: 0,
     }),
@@ -133,10 +148,11 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     sessions: { invoke: options.invoke ?? (async () => { throw new Fault('BUSY', { waiting: 1 }); }) },
     admin: () => createAdmin({ ...base, routes: routes(), access }),
   });
+  await Promise.all([secrets.open(), namespaces.open()]);
   await deployments.restore();
   const url = await gateway.listen();
   return {
-    gateway, deployments, bundles, passingOn, peers, url, stateDir, workers,
+    gateway, deployments, bundles, passingOn, peers, url, stateDir, workers, secrets, logs, loaded,
     async serve(service, handle, kind = 'stateless', extra = {}) {
       const code = `${service} ${workers.length}`;
       await bundles.write(sha256(code), chunksOf(code));
@@ -145,6 +161,7 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     },
     async close() {
       passingOn.close();
+      logs.close();
       await gateway.close(0);
       await deployments.close();
       await peers.close();
