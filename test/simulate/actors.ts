@@ -38,10 +38,12 @@ export class Actors {
   /** Version that each client has seen. */
   readonly #versions = new Map<string, number>();
   readonly #startMs: number;
+  readonly #tries: number;
 
   constructor(private readonly stage: Stage) {
     this.#names = namesOf(stage.plan.tree);
     this.#startMs = stage.world.clock.now();
+    this.#tries = stage.plan.tries ?? RETRIES;
     for (const session of stage.plan.sessions) {
       this.sent.set(session, []);
       this.acknowledged.set(session, []);
@@ -86,19 +88,19 @@ export class Actors {
     const item = `i${id}`;
     const requestId = world.uuid();
     this.sent.get(session)!.push(item);
-    const told = await this.#tracked(session, actor, { append: item }, impatient ? 1 : RETRIES, requestId, () => this.reach(at, session, item, { requestId }, actor));
+    const told = await this.#tracked(session, actor, { append: item }, impatient ? 1 : this.#tries, requestId, () => this.reach(at, session, item, { requestId }, actor));
     if (!told) return;
     tally.acknowledged += 1;
     this.acknowledged.get(session)!.push(item);
   }
 
   async #look({ session, at, actor }: Of<'look'> & Pick<Action, 'actor'>): Promise<void> {
-    await this.#tracked(session, actor, 'read', RETRIES, undefined, () => this.reach(at, session, '', {}, actor));
+    await this.#tracked(session, actor, 'read', this.#tries, undefined, () => this.reach(at, session, '', {}, actor));
   }
 
   async #read({ session, at, actor }: Of<'read'> & Pick<Action, 'actor'>): Promise<void> {
     const minVersion = this.#versions.get(`${actor}/${session}`) ?? 1;
-    const answer = await this.#persist(RETRIES, () => this.reach(at, session, '', { kind: 'read-only' }, actor));
+    const answer = await this.#persist(this.#tries, () => this.reach(at, session, '', { kind: 'read-only' }, actor));
     if (!answer) return;
     this.stage.tally.reads += 1;
     if (answer.version < minVersion) this.stage.violate(`stale read: ${actor} sent version ${minVersion} of ${session} and got ${answer.version}`);
@@ -173,7 +175,7 @@ export class Actors {
 
   /** As a patient client after the storm. */
   patiently<T>(work: () => Promise<T>): Promise<T | undefined> {
-    return this.#persist(RETRIES, work);
+    return this.#persist(this.#tries, work);
   }
 
   // ── Movers ───────────────────────────────────────────────────────────────────────────────────

@@ -37,6 +37,8 @@ export interface Plan {
   actions: Action[];
   /** Chances of a call between nodes, or of a node on its store, to go wrong. */
   chances: { network: number; store: number };
+  /** Tries of a client that does not give up; missing: more than the longest misfortune lasts. */
+  tries?: number;
   /** Only these faults happen (`place#count`); missing: as the dice fall. */
   faults?: string[];
 }
@@ -52,6 +54,7 @@ export interface PlanOptions {
   tree?: Subtree;
   shortLived?: number;
   chances?: Plan['chances'];
+  tries?: number;
 }
 
 export const TTL_MS = 1_500;
@@ -60,7 +63,7 @@ export const MOST_NODES = 7;
 /** Time between two actions, whoever's, on average. */
 const PACE_MS = 25;
 
-export function planOf({ seed, size, sessions: count = 4, clients = 6, nodes = MOST_NODES, tree: shape, shortLived: short = 1, chances = { network: 0.03, store: 0.004 } }: PlanOptions): Plan {
+export function planOf({ seed, size, sessions: count = 4, clients = 6, nodes = MOST_NODES, tree: shape, shortLived: short = 1, chances = { network: 0.03, store: 0.004 }, tries }: PlanOptions): Plan {
   const random = mulberry32(seed);
   const tree = shape ?? randomTree(random, nodes);
   const names = namesOf(tree);
@@ -118,7 +121,7 @@ export function planOf({ seed, size, sessions: count = 4, clients = 6, nodes = M
   }
   actions.sort((a, b) => a.atMs - b.atMs);
   actions.forEach((action, at) => (action.id = at));
-  return { seed, tree, sessions, bornAt, shortLived, actions, chances };
+  return { seed, tree, sessions, bornAt, shortLived, actions, chances, ...(tries !== undefined && { tries }) };
 }
 
 /** A tree of two nodes to `most` of any shape; the first is the root. */

@@ -31,6 +31,8 @@ export interface SimulationReport extends Omit<Tally, 'storesDown'> {
   faults: string[];
   /** Empty when every invariant held. */
   violations: string[];
+  /** The run was ended before its end, by its limits: no violations says nothing then. */
+  isCutShort: boolean;
 }
 
 export function emptyTally(): Tally {

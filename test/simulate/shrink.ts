@@ -16,35 +16,55 @@ export interface Shrunk {
 
 export interface ShrinkOptions {
   guards?: Guards;
-  /** Most runs; what is smallest by then is the result. */
+  /** Most runs, and most steps of the scheduler in all of them; what is smallest by then is the result. */
   runs?: number;
+  steps?: number;
+  /** Whether there is no time left, for those who have a clock. */
+  isOver?(): boolean;
 }
 
 const MOST_RUNS = 400;
+const MOST_STEPS = 3_000_000;
+/** A smaller plan shows the fault soon or not at all: one that needs many more steps than the plan before it is not waited for. */
+const LONGER = 1.5;
+const LONGER_STEPS = 1_000;
+/** A history that needs more to be judged is no small one. */
+const CHECKER = { configurations: 100_000 };
+/** What the checker had no room for is no fault that a smaller plan could show. */
+const UNDECIDED = 'history undecided';
 
 /** What is broken, without whose and when. */
 export function kindOf(violation: string): string {
   return violation.split(':')[0]!;
 }
 
+/** Whether a smaller plan could show more. */
+export function isShrinkable({ violations }: SimulationReport): boolean {
+  return violations.some((violation) => kindOf(violation) !== UNDECIDED);
+}
+
 /** @param report of the plan's run, with a violation */
-export async function shrink(plan: Plan, report: SimulationReport, { guards, runs: most = MOST_RUNS }: ShrinkOptions = {}): Promise<Shrunk> {
-  const kind = kindOf(report.violations[0]!);
+export async function shrink(plan: Plan, report: SimulationReport, options: ShrinkOptions = {}): Promise<Shrunk> {
+  const { guards, runs: most = MOST_RUNS, steps: mostSteps = MOST_STEPS, isOver = () => false } = options;
+  const kind = kindOf(report.violations.find((violation) => kindOf(violation) !== UNDECIDED) ?? UNDECIDED);
   // From here on only the faults that happened may happen: luck that changes its place would hide what is being looked for.
   let best: Shrunk = { plan: { ...plan, faults: report.faults }, report, runs: 0 };
-  let runs = 0;
+  let [runs, steps] = [0, 0];
+  const isUsedUp = () => kind === UNDECIDED || runs >= most || steps >= mostSteps || isOver();
 
   async function attempt(candidate: Plan): Promise<boolean> {
-    if (runs >= most) return false;
+    if (isUsedUp()) return false;
     runs += 1;
-    const tried = await new Simulation(candidate, guards).run().catch(() => undefined);
+    const limits = { steps: Math.ceil(best.report.steps * LONGER) + LONGER_STEPS, checker: CHECKER, isOver };
+    const tried = await new Simulation(candidate, guards, limits).run().catch(() => undefined);
+    steps += tried?.steps ?? 0;
     if (!tried?.violations.some((violation) => kindOf(violation) === kind)) return false;
     best = { plan: { ...candidate, faults: tried.faults }, report: tried, runs };
     return true;
   }
 
   // Once through everything, and again for as long as that takes anything out.
-  for (let size = Number.POSITIVE_INFINITY; sizeOf(best.plan) < size && runs < most;) {
+  for (let size = Number.POSITIVE_INFINITY; sizeOf(best.plan) < size && !isUsedUp();) {
     size = sizeOf(best.plan);
     for (const name of namesOf(best.plan.tree).reverse()) {
       const smaller = withoutNode(best.plan, name);

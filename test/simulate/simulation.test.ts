@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ALL_GUARDS, type Guards } from '../../runtime/model/guards.js';
 import { namesOf, planOf } from './plan.js';
-import { kindOf, showPlan, shrink, sizeOf } from './shrink.js';
+import { isShrinkable, kindOf, showPlan, shrink, sizeOf } from './shrink.js';
 import { simulate, Simulation } from './simulation.js';
 
 const LIMIT_MS = 120_000;
@@ -36,24 +36,57 @@ describe('the domain under a seeded storm of moves, lost calls and crashes', fun
 });
 
 describe('a guard of the protocol switched off', function planted() {
-  this.timeout(LIMIT_MS);
+  this.timeout(5 * LIMIT_MS);
 
   /** Seeds that show it soon; `npm run simulate -- --without GUARD` finds more. */
-  const PLANTED: { guard: keyof Guards; seed: number }[] = [
-    { guard: 'requestIdDedupe', seed: 1 },
+  const PLANTED: { guard: keyof Guards; seed: number; kind: string }[] = [
+    { guard: 'requestIdDedupe', seed: 1, kind: 'ledger differs' },
+    { guard: 'updateEpochCompare', seed: 1, kind: 'epoch fell' },
+    { guard: 'deleteAfterConfirm', seed: 1, kind: 'version fault' },
+    { guard: 'attemptCompare', seed: 7, kind: 'ledger differs' },
+    { guard: 'stubFollowsRecord', seed: 2, kind: 'never served' },
+    { guard: 'tombstoneOnExpiry', seed: 17, kind: 'never served' },
   ];
+  const stormy = (seed: number) => planOf({ seed, size: 150, nodes: 4, sessions: 2, chances: { network: 0.12, store: 0.02 }, tries: 60 });
+  /** Making small ends by itself, however far it has come. */
+  const BOUNDS = { runs: 100, steps: 150_000 };
 
-  for (const { guard, seed } of PLANTED) {
+  for (const { guard, seed, kind } of PLANTED) {
     it(`is found by the simulation, and a few actions are left of the plan that shows it: ${guard}`, async () => {
       const guards = { ...ALL_GUARDS, [guard]: false };
-      const plan = planOf({ seed, size: 150, nodes: 4, sessions: 2, chances: { network: 0.12, store: 0.02 } });
+      const plan = stormy(seed);
       const report = await new Simulation(plan, guards).run();
-      expect(report.violations, 'the fault shows').to.have.length.above(0);
-      const small = await shrink(plan, report, { guards, runs: 120 });
-      expect(small.report.violations.map(kindOf)).to.include(kindOf(report.violations[0]!));
-      expect(sizeOf(small.plan), showPlan(small.plan).join('\n')).to.be.below(30);
+      expect(report.violations.map(kindOf), 'the fault shows').to.include(kind);
+      const small = await shrink(plan, report, { guards, ...BOUNDS });
+      expect(small.report.violations.map(kindOf)).to.include(kind);
+      expect(sizeOf(small.plan), showPlan(small.plan).join('\n')).to.be.below(60);
+      expect(sizeOf(small.plan) * 3).to.be.below(sizeOf({ ...plan, faults: report.faults }));
       expect((await new Simulation(small.plan, guards).run()).violations, 'it shows again').to.deep.equal(small.report.violations);
       expect((await new Simulation(small.plan).run()).violations, 'with the guard it holds').to.deep.equal([]);
     });
   }
+
+  it('is made small within bounds of runs, of steps and of time', async () => {
+    const guards = { ...ALL_GUARDS, requestIdDedupe: false };
+    const plan = stormy(1);
+    const report = await new Simulation(plan, guards).run();
+    const [one, none, late] = [await shrink(plan, report, { guards, runs: 1 }), await shrink(plan, report, { guards, steps: 0 }), await shrink(plan, report, { guards, isOver: () => true })];
+    expect([one.runs, none.runs, late.runs]).to.deep.equal([1, 0, 0]);
+    expect(none.report).to.equal(report);
+  });
+
+  it('is not looked for in a history that could not be judged', async () => {
+    const plan = stormy(1);
+    const report = { ...await new Simulation(plan).run(), violations: ['history undecided: session s0: undecided'] };
+    expect(isShrinkable(report)).to.equal(false);
+    expect((await shrink(plan, report)).runs).to.equal(0);
+    expect(isShrinkable({ ...report, violations: [...report.violations, 'item lost: s0 lost i1'] })).to.equal(true);
+  });
+
+  it('ends a run at its bound of steps, or when there is no time left, and says so', async () => {
+    const short = await new Simulation(stormy(1), undefined, { steps: 100 }).run();
+    expect({ isCutShort: short.isCutShort, violations: short.violations }).to.deep.equal({ isCutShort: true, violations: [] });
+    expect(short.steps).to.be.within(100, 110);
+    expect((await new Simulation(stormy(1), undefined, { isOver: () => true }).run()).isCutShort).to.equal(true);
+  });
 });

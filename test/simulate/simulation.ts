@@ -5,6 +5,7 @@
 import type { Guards } from '../../runtime/model/guards.js';
 import type { Subtree } from '../../runtime/base/directory.js';
 import { type Luck, World } from '../domain/world.js';
+import type { Bounds } from '../linearizability/check.js';
 import { checkHistory } from '../linearizability/explain.js';
 import { listAppend } from '../linearizability/models.js';
 import { versionFaults } from '../linearizability/versions.js';
@@ -20,6 +21,15 @@ const MOST_LATENESS_MS = 40_000;
 const MOST_STEPS_PER_ACTION = 4_000;
 const ledgerAt = (node: string) => `propagate:ledger@${node}`;
 
+export interface RunLimits {
+  /** Steps of the scheduler, after which the run is cut short; missing: so many that a run that needs more has no end, which is a violation. */
+  steps?: number;
+  /** Of the checker of histories. */
+  checker?: Bounds;
+  /** Asked after every step: whether there is no time left; the run is cut short then. */
+  isOver?(): boolean;
+}
+
 export function simulate(options: PlanOptions, guards?: Guards): Promise<SimulationReport> {
   return new Simulation(planOf(options), guards).run();
 }
@@ -34,8 +44,9 @@ export class Simulation {
   readonly #dice: Dice;
   readonly #allowed: Set<string> | undefined;
   #stormy = false;
+  #isCutShort = false;
 
-  constructor(private readonly plan: Plan, guards?: Guards) {
+  constructor(private readonly plan: Plan, guards?: Guards, private readonly limits: RunLimits = {}) {
     this.#world = new World(plan.tree, ['list'], guards);
     this.#names = namesOf(plan.tree);
     this.#dice = new Dice(plan.seed);
@@ -61,7 +72,7 @@ export class Simulation {
     const { storesDown: _, ...tally } = this.#tally;
     return {
       seed: this.plan.seed, nodes: this.#names.length, steps: this.#world.clock.ticks, judged: this.#actors.history.tries.length,
-      ...tally, faults: this.#faults, violations: this.#violations,
+      ...tally, faults: this.#faults, violations: this.#violations, isCutShort: this.#isCutShort,
     };
   }
 
@@ -132,7 +143,7 @@ export class Simulation {
       }
       await this.#judgeList(session, isLasting(session));
     }
-    const judged = checkHistory(listAppend, this.#actors.history.tries.filter(({ session }) => isLasting(session)));
+    const judged = checkHistory(listAppend, this.#actors.history.tries.filter(({ session }) => isLasting(session)), this.limits.checker);
     for (const { kind, text } of judged.findings) this.#violate(`history ${kind}: ${text}`);
     for (const fault of versionFaults(this.#actors.sightings)) this.#violate(`version fault: ${fault}`);
     await this.#judgeLedgers();
@@ -202,9 +213,13 @@ export class Simulation {
     const end = () => { isOver = true; };
     work.then(end, end);
     const most = this.#world.clock.ticks + MOST_STEPS_PER_ACTION * (this.plan.actions.length + 100);
-    await this.#world.settle(() => isOver || this.#violations.length > 0 || this.#world.clock.ticks > most, Number.POSITIVE_INFINITY);
-    if (!isOver && this.#violations.length === 0) this.#violate('no end: it goes on for ever, or nothing is left to happen');
-    if (this.#violations.length > 0) throw new Ended();
+    const isUsedUp = () => this.#world.clock.ticks > (this.limits.steps ?? Number.POSITIVE_INFINITY) || this.limits.isOver?.() === true;
+    await this.#world.settle(() => isOver || this.#violations.length > 0 || this.#world.clock.ticks > most || isUsedUp(), Number.POSITIVE_INFINITY);
+    if (!isOver && this.#violations.length === 0) {
+      this.#isCutShort = isUsedUp();
+      if (!this.#isCutShort) this.#violate('no end: it goes on for ever, or nothing is left to happen');
+    }
+    if (this.#isCutShort || this.#violations.length > 0) throw new Ended();
     return work;
   }
 }
