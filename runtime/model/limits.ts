@@ -276,6 +276,12 @@ export const PINNED_MS = 10 * 60_000;
 export const TELEMETRY_LOG_BYTES = 32 * 1024 * 1024;
 /** Points that are acknowledged from memory are written to the log this soon. */
 export const TELEMETRY_WRITE_MS = 20;
+/** What could not be written to the log is tried again after so long. */
+export const TELEMETRY_RETRY_MS = 1_000;
+/** Points that are acknowledged from memory may wait for a disk that takes none; beyond, they are refused. */
+export const MAX_UNWRITTEN_BYTES = 64 * 1024 * 1024;
+/** A log of analytics that has grown so far goes into the database. */
+export const ANALYTICS_LOG_BYTES = 16 * 1024 * 1024;
 /** Retention and compaction are looked after this often; their units are days. */
 export const TELEMETRY_TIDY_MS = 15 * 60_000;
 /** Restarts and failures that the oracle remembers, of all nodes together. */

@@ -54,9 +54,9 @@ export function percentileOf(values: Float64Array, percent: number): number | nu
   return below + (above - below) * (place - Math.floor(place));
 }
 
-/** As JSON travels: it has no infinities. */
-export function toWire({ count, sum, min, max }: Aggregate): number[] {
-  return count === 0 ? [0, 0, 0, 0] : [count, sum, min, max];
+/** As JSON travels: it has no infinities, and a sum may be one. */
+export function toWire({ count, sum, min, max }: Aggregate): (number | string)[] {
+  return count === 0 ? [0, 0, 0, 0] : [count, sum, min, max].map((each) => Number.isFinite(each) ? each : String(each));
 }
 
 export function fromWire(wire: unknown): Aggregate {

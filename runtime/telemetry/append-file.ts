@@ -2,20 +2,27 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../base/clock.js';
-import { TELEMETRY_WRITE_MS } from '../model/limits.js';
+import { TELEMETRY_RETRY_MS, TELEMETRY_WRITE_MS } from '../model/limits.js';
 
 export class AppendFile {
   pending: Buffer[] = [];
+  /** Of the whole file, with what waits. */
   bytes = 0;
 
   private handle: FileHandle | undefined;
+  /** What is in the file for certain; behind it there may be a part of a write that failed. */
+  private length = 0;
+  private isTorn = false;
 
   private constructor(private readonly path: string) {}
 
-  static async open(path: string): Promise<AppendFile> {
+  /** @param keptBytes what lies behind is cut off: the torn end of a former life */
+  static async open(path: string, keptBytes = Infinity): Promise<AppendFile> {
     const file = new AppendFile(path);
     file.handle = await open(path, 'a', 0o600);
-    file.bytes = (await file.handle.stat()).size;
+    const { size } = await file.handle.stat();
+    if (size > keptBytes) await file.handle.truncate(keptBytes);
+    file.bytes = file.length = Math.min(size, keptBytes);
     return file;
   }
 
@@ -24,14 +31,23 @@ export class AppendFile {
     return new AppendFile(path);
   }
 
+  append(bytes: Buffer): void {
+    this.pending.push(bytes);
+    this.bytes += bytes.length;
+  }
+
   async write(bytes: Buffer, durable: boolean): Promise<void> {
     if (!this.handle) {
       this.handle = await open(this.path, 'a', 0o600);
       if (durable) await flushFolder(dirname(this.path));
     }
     const { handle } = this;
+    if (this.isTorn) await handle.truncate(this.length);
+    this.isTorn = true;
     for (let at = 0; at < bytes.length;) at += (await handle.write(bytes, at, bytes.length - at)).bytesWritten;
     if (durable) await handle.datasync();
+    this.isTorn = false;
+    this.length += bytes.length;
   }
 
   async close(): Promise<void> {
@@ -40,8 +56,8 @@ export class AppendFile {
   }
 }
 
-/** A new file is there after a power failure only once its folder is on the disk too. */
-async function flushFolder(path: string): Promise<void> {
+/** A new file, or a new name, is there after a power failure only once its folder is on the disk too. */
+export async function flushFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
     await folder.sync();
@@ -56,59 +72,83 @@ export interface CommitterParts {
   /** True: a commit is on the disk itself when it resolves; false: with the operating system. */
   durable: boolean;
   clock: Clock;
+  /** Once for a row of failures. */
   onError(error: Error): void;
+  onRecovered(): void;
 }
 
-/** One write after the other; whatever comes in the meantime goes with the next. */
+/** One write after the other; whatever comes in the meantime goes with the next. What could not be written is tried again. */
 export class Committer {
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #timer: Timer;
   #failure: Error | undefined;
+  #closed = false;
 
   constructor(private readonly parts: CommitterParts) {}
 
+  /** Why the last write did not succeed; undefined when it did. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   /** Resolves when everything appended before the call is written. */
   commit(): Promise<void> {
-    if (!this.#running) return this.#run();
-    this.#next ??= this.#running.catch(() => undefined).then(() => {
+    if (!this.#running) return this.#run(() => this.#write());
+    this.#next ??= this.#after(() => {
       this.#next = undefined;
-      return this.#run();
+      return this.#write();
     });
     return this.#next;
   }
 
+  /** Nothing else is written while the work goes on. */
+  exclusively(work: () => Promise<void>): Promise<void> {
+    return this.#after(work);
+  }
+
   /** Within a moment, with whatever else comes until then. */
-  soon(): void {
+  soon(afterMs = TELEMETRY_WRITE_MS): void {
     this.#timer ??= this.parts.clock.setTimeout(() => {
       this.#timer = undefined;
       this.commit().catch(() => undefined);
-    }, TELEMETRY_WRITE_MS);
+    }, afterMs);
   }
 
   /** Writes what there is, and nothing more by itself. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.parts.clock.clearTimeout(this.#timer);
     await this.commit().catch(() => undefined);
   }
 
-  #run(): Promise<void> {
-    this.#running = this.#write().finally(() => { this.#running = undefined; });
+  async #after(work: () => Promise<void>): Promise<void> {
+    // Whoever finds nothing running begins in the same moment: two never do.
+    while (this.#running) await this.#running.catch(() => undefined);
+    await this.#run(work);
+  }
+
+  #run(work: () => Promise<void>): Promise<void> {
+    this.#running = work().finally(() => { this.#running = undefined; });
     return this.#running;
   }
 
   async #write(): Promise<void> {
-    if (this.#failure) throw this.#failure;
+    // Taken all at once: a point is never on the disk before the series that it belongs to.
+    const taken = this.parts.files().map((file) => ({ file, buffers: file.pending.splice(0) })).filter(({ buffers }) => buffers.length > 0);
     try {
-      // Taken all at once: a point is never on the disk before the series that it belongs to.
-      const taken = this.parts.files().map((file) => ({ file, buffers: file.pending.splice(0) })).filter(({ buffers }) => buffers.length > 0);
-      for (const { file, buffers } of taken) {
+      while (taken.length > 0) {
+        const { file, buffers } = taken[0]!;
         await file.write(buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers), this.parts.durable);
+        taken.shift();
       }
+      if (this.#failure) this.parts.onRecovered();
+      this.#failure = undefined;
     } catch (error) {
-      // What part of it is written is unknown: nothing is acknowledged any more until the node has started anew.
+      for (const { file, buffers } of taken) file.pending.unshift(...buffers);
+      if (!this.#failure) this.parts.onError(error as Error);
       this.#failure = error as Error;
-      this.parts.onError(error as Error);
+      if (!this.#closed) this.soon(TELEMETRY_RETRY_MS);
       throw error;
     }
   }

@@ -6,7 +6,7 @@ import { json, latestJson, listed, type ListedSeries, type Partial, seriesJson, 
 import type { Cluster, FanOut } from './cluster.js';
 import type { KeyedValues } from './keyed.js';
 import { OWN } from './points.js';
-import { type AggregateQuestion, type KeyQuestion, type Question, readAggregate, readFields, readKeyQuestion, readQuestion } from './read-query.js';
+import { type AggregateQuestion, type Question, readAggregate, readFields, readKeyQuestion, readQuestion } from './read-query.js';
 import type { Storage } from './storage.js';
 
 export const PEER_GET = '/peer/telemetry/get';
@@ -115,16 +115,13 @@ export class Asking {
 
   // ── Analytics and application data ───────────────────────────────────────────────────────────
 
-  keyed(kind: Keyed, question: KeyQuestion): KeyedValues[] {
-    return this.parts.storage[kind].get(question.keys, question.range);
-  }
-
   async getKeyed(kind: Keyed, body: unknown): Promise<TelemetryReply> {
     const question = readKeyQuestion(body);
     const name = kind === 'app' ? 'application' : 'analytics';
-    if (!question.nodes) return json({ [name]: this.keyed(kind, question) });
+    const { storage, cluster } = this.parts;
+    if (!question.nodes) return json({ [name]: await storage.keyed(kind, question) });
     const path = kind === 'app' ? PEER_APP : PEER_ANALYTICS;
-    const asked = await this.parts.cluster.ask<KeyedValues[]>(question.nodes, path, question.passedOn, () => this.keyed(kind, question), { replicas: false });
+    const asked = await cluster.ask<KeyedValues[]>(question.nodes, path, question.passedOn, (owner) => storage.keyed(kind, question, owner));
     const all = asked.answered.flatMap(({ node, value }) => value.map((each) => ({ node, ...each })));
     return json({ [name]: all, ...(asked.unavailable.length > 0 && { unavailable: unavailable(asked) }) });
   }
@@ -161,7 +158,7 @@ function joinedValues(parts: Float64Array[]): Float64Array {
 interface WirePartial {
   series?: [string, string];
   bucketMs?: number;
-  aggregate: number[];
+  aggregate: (number | string)[];
   values?: number[];
 }
 

@@ -7,11 +7,15 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BIGINT, DOUBLE, type DuckDBConnection, DuckDBDataChunk, DuckDBInstance, INTEGER } from '@duckdb/node-api';
-import type { ColdGroup, ColdPoints } from './disk.js';
-import type { Applied, Dimensions, HistoryCalls, HistoryOptions } from './history-protocol.js';
+import { MAX_GROUPS_PER_ANSWER } from '../model/limits.js';
+import { AnalyticsTable } from './analytics-table.js';
+import type { ColdGroup, ColdPoints, ColdRow } from './disk.js';
+import type { Applied, Dimensions, HistoryCalls, HistoryOptions, Progress } from './history-protocol.js';
 import { DELETION, type PointsRecord, recordsOf } from './records.js';
 
 const DAY_MS = 86_400_000;
+/** A day becomes a file when it has this part of what makes the table large. */
+const POINTS_TO_A_FILE = 1_000;
 const VECTOR = 2_048;
 const PART_ROWS = 65_536;
 const POINT_TYPES = [INTEGER, BIGINT, DOUBLE, BIGINT];
@@ -27,7 +31,11 @@ const SCHEMA = `
 type Items = { items: { [index: number]: number; buffer: ArrayBuffer; byteOffset: number; length: number }; flush(): void };
 
 export class Database {
-  private constructor(private readonly instance: DuckDBInstance, private readonly db: DuckDBConnection, private readonly folder: string) {}
+  private readonly analytics: AnalyticsTable;
+
+  private constructor(private readonly instance: DuckDBInstance, private readonly db: DuckDBConnection, private readonly folder: string) {
+    this.analytics = new AnalyticsTable(db);
+  }
 
   static async open({ folder, memoryMb }: HistoryOptions): Promise<Database> {
     mkdirSync(join(folder, 'days'), { recursive: true, mode: 0o700 });
@@ -36,7 +44,9 @@ export class Database {
     });
     const db = await instance.connect();
     await db.run(SCHEMA);
-    return new Database(instance, db, folder);
+    const database = new Database(instance, db, folder);
+    await database.analytics.open();
+    return database;
   }
 
   close(): void {
@@ -51,16 +61,34 @@ export class Database {
     const known = await this.rows(`SELECT 1 FROM segments WHERE segment = ${segment}`);
     if (known.length === 0) {
       const log = await readFile(file);
-      await this.db.run('BEGIN');
-      try {
-        await this.applyLog(segment, log);
-        await this.db.run('COMMIT');
-      } catch (error) {
-        await this.db.run('ROLLBACK');
-        throw error;
-      }
+      await this.inTransaction(() => this.applyLog(segment, log));
     }
     return { maxMs: await this.maxMs() };
+  }
+
+  async applyAnalytics({ segment, file }: HistoryCalls['applyAnalytics']['ask']): Promise<Applied> {
+    const log = await readFile(file);
+    await this.inTransaction(() => this.analytics.apply(segment, log));
+    return { maxMs: await this.analytics.maxMs() };
+  }
+
+  analyticsRange(ask: HistoryCalls['analyticsRange']['ask']): Promise<ColdRow[]> {
+    return this.analytics.range(ask);
+  }
+
+  analyticsLatest(ask: HistoryCalls['analyticsLatest']['ask']): Promise<(ColdRow & { owner: string })[]> {
+    return this.analytics.latest(ask);
+  }
+
+  private async inTransaction(work: () => Promise<void>): Promise<void> {
+    await this.db.run('BEGIN');
+    try {
+      await work();
+      await this.db.run('COMMIT');
+    } catch (error) {
+      await this.db.run('ROLLBACK');
+      throw error;
+    }
   }
 
   private async applyLog(segment: number, log: Buffer): Promise<void> {
@@ -73,7 +101,7 @@ export class Database {
       row += batch.reduce((count, { ids }) => count + ids.length, 0);
       batch = [];
     };
-    for (const record of recordsOf(log)) {
+    for (const { record } of recordsOf(log)) {
       if (record.kind !== DELETION) {
         batch.push(record);
         storedMs = Math.max(storedMs, record.storedMs);
@@ -140,13 +168,31 @@ export class Database {
     return joinedParts(parts);
   }
 
+  async latest({ ids }: HistoryCalls['latest']['ask']): Promise<ColdPoints> {
+    await this.want(ids);
+    const parts: ColdPoints[] = [];
+    const source = await this.source();
+    await this.stream(`SELECT series, ts, arg_max(val, seq) AS val FROM (${source})
+      JOIN (SELECT series, max(ts) AS ts FROM (${source}) WHERE series IN (SELECT series FROM wanted) GROUP BY series) USING (series, ts) GROUP BY series, ts`, (part) => parts.push(part));
+    return joinedParts(parts);
+  }
+
+  async series(): Promise<Uint32Array> {
+    return Uint32Array.from(await this.rows<{ series: number }>(`SELECT DISTINCT series FROM (${await this.source()})`), ({ series }) => series);
+  }
+
+  async progress(): Promise<Progress> {
+    const [row] = await this.rows<{ applied: number | null }>('SELECT max(segment)::DOUBLE AS applied FROM segments');
+    return { applied: row?.applied ?? 0, maxMs: await this.maxMs(), analyticsApplied: await this.analytics.applied(), analyticsMaxMs: await this.analytics.maxMs() };
+  }
+
   async aggregate({ ids, fromMs, toMs, bySeries, bucketMs }: HistoryCalls['aggregate']['ask']): Promise<ColdGroup[]> {
     await this.want(ids);
     const groups = [...(bySeries ? ['series'] : []), ...(bucketMs === undefined ? [] : ['bucket'])];
     const bucket = bucketMs === undefined ? '' : `, (ts // ${bucketMs} * ${bucketMs})::DOUBLE AS bucket`;
     const rows = await this.rows<{ series?: number; bucket?: number; n: number; sum: number; min: number; max: number }>(
       `SELECT ${[...groups, 'count(*)::DOUBLE AS n', 'sum(val) AS sum', 'min(val) AS min', 'max(val) AS max'].join(', ')}
-       FROM (SELECT series, val${bucket} FROM (${await this.latestWritten(fromMs, toMs)})) ${groups.length > 0 ? `GROUP BY ${groups.join(', ')}` : ''}`);
+       FROM (SELECT series, val${bucket} FROM (${await this.latestWritten(fromMs, toMs)})) ${groups.length > 0 ? `GROUP BY ${groups.join(', ')} LIMIT ${MAX_GROUPS_PER_ANSWER + 1}` : ''}`);
     return rows.filter(({ n }) => n > 0).map(({ series, bucket: bucketAt, n, sum, min, max }) => ({
       ...(series !== undefined && { series }), ...(bucketAt !== undefined && { bucketMs: bucketAt }), aggregate: { count: n, sum, min, max },
     }));
@@ -189,9 +235,11 @@ export class Database {
   async compact({ minPoints }: HistoryCalls['compact']['ask']): Promise<number> {
     const days = await this.rows<{ day: number; n: number }>(`SELECT (ts // ${DAY_MS})::DOUBLE AS day, count(*)::DOUBLE AS n FROM points GROUP BY ALL ORDER BY ALL`);
     if (days.reduce((sum, { n }) => sum + n, 0) < minPoints) return 0;
-    for (const { day } of days.slice(0, -1)) await this.compactDay(day);
+    // A file for a handful of points would cost every question more than it saves.
+    const over = days.slice(0, -1).filter(({ n }) => n >= minPoints / POINTS_TO_A_FILE);
+    for (const { day } of over) await this.compactDay(day);
     await this.db.run('CHECKPOINT');
-    return Math.max(days.length - 1, 0);
+    return over.length;
   }
 
   private async compactDay(day: number): Promise<void> {
@@ -211,6 +259,7 @@ export class Database {
 
   /** What was stored before the time goes, log by log. @returns logs that went */
   async retain({ beforeMs }: HistoryCalls['retain']['ask']): Promise<number> {
+    await this.analytics.retain(beforeMs);
     const [row] = await this.rows<{ last: number | null }>(`SELECT max(segment)::DOUBLE AS last FROM segments WHERE stored_ms < ${beforeMs}`);
     if (row?.last === null || row?.last === undefined) return 0;
     const before = `${BigInt(row.last + 1) << 32n}`;

@@ -1,5 +1,5 @@
 /** What goes between the node and the thread that has the database. */
-import type { ColdGroup, ColdPoints } from './disk.js';
+import type { ColdGroup, ColdPoints, ColdRow } from './disk.js';
 
 export interface HistoryOptions {
   folder: string;
@@ -20,10 +20,26 @@ export interface Dimensions {
   files: number;
 }
 
+/** How far the database is: it is asked when the node's own note of it is gone. */
+export interface Progress {
+  applied: number;
+  maxMs: number;
+  analyticsApplied: number;
+  analyticsMaxMs: number;
+}
+
 export interface HistoryCalls {
+  progress: { ask: undefined; answer: Progress };
   apply: { ask: { segment: number; file: string }; answer: Applied };
+  applyAnalytics: { ask: { segment: number; file: string }; answer: Applied };
   range: { ask: { ids: Uint32Array; fromMs: number; toMs: number; limit: number }; answer: ColdPoints };
   aggregate: { ask: { ids: Uint32Array; fromMs: number; toMs: number; bySeries: boolean; bucketMs?: number }; answer: ColdGroup[] };
+  latest: { ask: { ids: Uint32Array }; answer: ColdPoints };
+  analyticsRange: { ask: { keys: readonly string[]; fromMs: number; toMs: number; owner: string; limit: number }; answer: ColdRow[] };
+  /** The greatest row of each key; without keys of all keys of all owners. */
+  analyticsLatest: { ask: { keys?: readonly string[]; owner: string }; answer: (ColdRow & { owner: string })[] };
+  /** Ids of the series that have points. */
+  series: { ask: undefined; answer: Uint32Array };
   dimensions: { ask: { points: number }; answer: Dimensions };
   /** Answers in parts: each is a message of its own, the last has none. */
   load: { ask: { fromMs: number; toMs: number }; answer: undefined };

@@ -19,9 +19,19 @@ async function answer({ id, call, ask }: CallMessage): Promise<void> {
       port.close();
       return;
     }
-    opened ??= Database.open(workerData as HistoryOptions);
+    // What does not open now may open later, when there is room on the disk again.
+    opened ??= Database.open(workerData as HistoryOptions).catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
     const database = await opened;
     const run = {
+      progress: () => database.progress(),
+      applyAnalytics: (of: HistoryCalls['applyAnalytics']['ask']) => database.applyAnalytics(of),
+      latest: (of: HistoryCalls['latest']['ask']) => database.latest(of),
+      analyticsRange: (of: HistoryCalls['analyticsRange']['ask']) => database.analyticsRange(of),
+      analyticsLatest: (of: HistoryCalls['analyticsLatest']['ask']) => database.analyticsLatest(of),
+      series: () => database.series(),
       apply: (of: HistoryCalls['apply']['ask']) => database.apply(of),
       range: (of: HistoryCalls['range']['ask']) => database.range(of),
       aggregate: (of: HistoryCalls['aggregate']['ask']) => database.aggregate(of),

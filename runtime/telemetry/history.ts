@@ -1,23 +1,27 @@
 /**
  * What is kept on disk. Points go to a log of the node's own, flushed for many at once; a log that has grown large goes
- * whole into the database, in its thread, in one transaction. Series and analytics have files of their own. A node that
- * stores little never opens the database at all.
+ * whole into the database, in its thread, in one transaction. Analytics do the same with a log of theirs; series have a
+ * file. A node that stores little never opens the database at all.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeAtomically } from '../base/atomic-file.js';
 import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
-import { TELEMETRY_LOG_BYTES } from '../model/limits.js';
-import { AppendFile, Committer } from './append-file.js';
-import type { ColdGroup, ColdPoints, Deletion, Disk } from './disk.js';
+import { Fault } from '../model/faults.js';
+import { ANALYTICS_LOG_BYTES, MAX_UNWRITTEN_BYTES, TELEMETRY_LOG_BYTES } from '../model/limits.js';
+import { Committer, flushFolder } from './append-file.js';
+import type { ColdGroup, ColdPoints, ColdRow, Deletion, Disk } from './disk.js';
 import { HistoryClient } from './history-client.js';
+import type { Progress } from './history-protocol.js';
 import { readLatest, writeLatest } from './latest-file.js';
-import { NameFilter } from './names.js';
-import { OWN, type Points, type StoredBatch } from './points.js';
+import type { Points, StoredBatch } from './points.js';
 import type { KeyedPoint } from './read-put.js';
 import type { Range } from './read-query.js';
 import { DELETION, deletionRecord, pointsRecord, recordsOf } from './records.js';
-import type { Meta, Series } from './series.js';
+import { SegmentLog } from './segment-log.js';
+import type { Series } from './series.js';
+import { linesOf, readLines, SeriesFile } from './series-file.js';
 import type { TelemetrySettings } from './settings.js';
 import type { Storage } from './storage.js';
 import { Warming } from './warming.js';
@@ -32,16 +36,9 @@ export interface HistoryParts {
   logBytes?: number;
 }
 
-interface State {
-  /** Logs up to this one are in the database. */
-  applied: number;
-  /** Greatest time of any point in it. */
-  maxMs: number;
-}
+export type AnalyticsLine = { put: KeyedPoint[]; storedMs: number; owner: string } | { gone: string[]; owner: string; fromMs?: number; toMs?: number };
 
-type SeriesLine = { id: number; owner: string; entityID: string; metricID: string; meta: Meta } | { id: number; gone: true };
-type AnalyticsLine = { put: KeyedPoint[]; storedMs: number } | { gone: string[]; fromMs?: number; toMs?: number };
-
+const NOTHING: Progress = { applied: 0, maxMs: -1, analyticsApplied: 0, analyticsMaxMs: -1 };
 const DATABASE_SHARE = 0.18;
 const MIN_DATABASE_MB = 48;
 
@@ -49,16 +46,10 @@ export class History implements Disk {
   readonly client: HistoryClient;
   private readonly points: Points;
   private readonly committer: Committer;
-  private wal!: AppendFile;
-  private series!: AppendFile;
-  private analyticsFile!: AppendFile;
-  /** Logs that get no more, and may still have something to write. */
-  private full: { number: number; file: AppendFile }[] = [];
-  private segment = 1;
-  private state: State = { applied: 0, maxMs: -1 };
-  /** Points below the floor may be in logs that are not in the database yet. */
-  private hasColdTail = false;
-  private applying: Promise<void> = Promise.resolve();
+  private readonly pointsLog: SegmentLog;
+  private readonly analyticsLog: SegmentLog;
+  private readonly series: SeriesFile;
+  private progress: Progress = NOTHING;
   private readonly warming: Warming;
 
   constructor(private readonly parts: HistoryParts) {
@@ -67,8 +58,29 @@ export class History implements Disk {
     const memoryMb = Math.max(Math.floor(settings.persistentBytes * DATABASE_SHARE / 1024 / 1024), MIN_DATABASE_MB);
     this.client = new HistoryClient(node, { folder, memoryMb });
     this.committer = new Committer({
-      files: () => [this.series, this.analyticsFile, ...this.full.map(({ file }) => file), this.wal], durable: settings.durability === 'flush', clock,
-      onError: (error) => log.error({ reason: error.message }, 'telemetry cannot be written to the disk'),
+      files: () => [this.series.file, ...this.analyticsLog.files, ...this.pointsLog.files], durable: settings.durability === 'flush', clock,
+      onError: (error) => log.error({ reason: error.message }, 'telemetry cannot be written to the disk; it is tried again'),
+      onRecovered: () => log.info({}, 'telemetry is written to the disk again'),
+    });
+    const commit = () => this.committer.commit();
+    this.series = new SeriesFile({ path: join(folder, 'series.jsonl'), points: this.points, log });
+    this.pointsLog = new SegmentLog({
+      folder, name: 'points', fullBytes: parts.logBytes ?? TELEMETRY_LOG_BYTES, commit, log,
+      apply: async (segment, file) => {
+        const { maxMs } = await this.client.call('apply', { segment, file });
+        await writeLatest(join(folder, 'latest.bin'), this.points.byId);
+        await this.note({ applied: segment, maxMs });
+      },
+    });
+    this.analyticsLog = new SegmentLog({
+      folder, name: 'analytics', fullBytes: ANALYTICS_LOG_BYTES, commit, log,
+      apply: async (segment, file) => {
+        const { maxMs } = await this.client.call('applyAnalytics', { segment, file });
+        const { analytics } = storage;
+        const sought = [...analytics.sought].flatMap(([owner, keys]) => [...keys].map((key) => ({ owner, key })));
+        await writeAtomically(this.keysFile, [...analytics.latest(), ...sought].map((row) => `${JSON.stringify(row)}\n`).join(''));
+        await this.note({ analyticsApplied: segment, analyticsMaxMs: maxMs });
+      },
     });
     this.warming = new Warming({ points: this.points, client: this.client, log, pointBytes: settings.persistentBytes });
   }
@@ -80,244 +92,244 @@ export class History implements Disk {
   // ── Start and end ────────────────────────────────────────────────────────────────────────────
 
   async open(): Promise<void> {
-    const { folder } = this.parts;
+    const { folder, storage } = this.parts;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    this.state = await readJson<State>(join(folder, 'applied.json')) ?? this.state;
-    await this.restoreSeries();
-    await this.restoreAnalytics();
-    await readLatest(join(folder, 'latest.bin'), this.points.byId);
-    this.points.floorMs = this.state.maxMs + 1;
-    await this.replay();
+    for (const name of await readdir(folder)) if (name.startsWith('export-')) await rm(join(folder, name));
+    this.progress = await this.readProgress();
+    await this.series.open();
+    const lost = new Set<Series>(await readLatest(join(folder, 'latest.bin'), this.points.byId));
+    this.points.floorMs = this.progress.maxMs + 1;
+    for (const series of lost) this.points.seek(series);
+    await this.pointsLog.open(this.progress.applied, (content) => this.replay(content, lost));
+    await this.openAnalytics();
+    if (this.points.makeRoom()) this.onFloorRaised();
+    this.pointsLog.catchUp();
+    this.analyticsLog.catchUp();
+    await storage.seekLatest([...lost].filter((series) => series.sought > 0 && this.points.byId.has(series.id)), this);
+    for (const [owner, keys] of storage.analytics.sought) await storage.seekAnalytics([...keys], owner, this);
   }
 
   async close(): Promise<void> {
     await this.committer.close();
-    await this.applying.catch(() => undefined);
+    await Promise.all([this.pointsLog.close(), this.analyticsLog.close()]);
     await this.client.close();
-    await Promise.all([...this.full.map(({ file }) => file), this.wal, this.series, this.analyticsFile].map((file) => file.close()));
+    await this.series.file.close();
   }
 
-  private async replay(): Promise<void> {
-    const { folder } = this.parts;
-    const logs = (await readdir(folder)).flatMap((name) => Number(/^points-(\d+)\.log$/.exec(name)?.[1] ?? 0) || []).sort((left, right) => left - right);
-    for (const number of logs) {
-      if (number <= this.state.applied) {
-        await rm(this.logFile(number));
+  /** The node's own note, or, when there is none but a database, what the database says. */
+  private async readProgress(): Promise<Progress> {
+    const { folder, log } = this.parts;
+    const noted = await readFile(join(folder, 'applied.json'), 'utf8').then((text) => ({ ...NOTHING, ...JSON.parse(text) as Progress }), () => undefined);
+    if (noted) return noted;
+    if (!await access(join(folder, 'history.duckdb')).then(() => true, () => false)) return NOTHING;
+    log.warn({ folder }, 'the note of what is in the database is gone: the database is asked');
+    return this.client.call('progress', undefined);
+  }
+
+  private async note(news: Partial<Progress>): Promise<void> {
+    this.progress = { ...this.progress, ...news };
+    await writeAtomically(join(this.folder, 'applied.json'), JSON.stringify(this.progress));
+    // The log is removed next: not before this is there for good.
+    await flushFolder(this.folder);
+  }
+
+  /** @returns bytes until the first record that is torn */
+  private replay(content: Buffer, lost: Set<Series>): number {
+    let whole = 0;
+    for (const { record, end } of recordsOf(content)) {
+      whole = end;
+      if (record.kind !== DELETION) {
+        this.points.putColumns(record.ids, record.times, record.values, record.storedMs);
+        this.pointsLog.hasTail ||= record.times.some((atMs) => atMs < this.points.floorMs);
         continue;
       }
-      this.replayLog(await readFile(this.logFile(number)));
-      this.segment = number + 1;
+      const series = record.ids.map((id) => this.points.byId.get(id)).filter((each) => each !== undefined);
+      const { fromMs, toMs } = record;
+      for (const each of this.points.delete(series, fromMs === undefined ? undefined : { fromMs, toMs: toMs! })) lost.add(each);
+      this.pointsLog.hasTail = true;
     }
-    this.segment = Math.max(this.segment, this.state.applied + 1);
-    this.wal = await AppendFile.open(this.logFile(this.segment));
-    const old = logs.filter((number) => number > this.state.applied);
-    // A log that may end in a torn record gets no more: it goes to the database as it is, but only once there is enough to be worth it.
-    if (old.length > 3) this.applyAll();
-    this.hasColdTail = old.length > 0;
+    return whole;
   }
 
-  private replayLog(log: Buffer): void {
-    for (const record of recordsOf(log)) {
-      if (record.kind !== DELETION) this.points.putColumns(record.ids, record.times, record.values, record.storedMs);
-      else {
-        const series = record.ids.map((id) => this.points.byId.get(id)).filter((each) => each !== undefined);
-        this.points.delete(series, record.fromMs === undefined ? undefined : { fromMs: record.fromMs, toMs: record.toMs! });
-      }
+  private async openAnalytics(): Promise<void> {
+    const { storage: { analytics }, clock, settings } = this.parts;
+    analytics.floorMs = this.progress.analyticsMaxMs + 1;
+    const kept = this.progress.analyticsApplied === 0 ? [] : (await readLines<{ owner: string } & Partial<ColdRow> & { key: string }>(this.keysFile)).values;
+    const known = kept.length > 0 || this.progress.analyticsApplied === 0 ? kept : await this.client.call('analyticsLatest', { owner: '' });
+    for (const { owner, ...row } of known) {
+      if (row.timestamp === undefined) analytics.seek([row.key], owner);
+      else analytics.restore(row as ColdRow, owner);
     }
+    // A single file without a number is what a former version kept.
+    await rename(join(this.folder, 'analytics.jsonl'), join(this.folder, 'analytics-1.log')).catch(() => undefined);
+    await this.analyticsLog.open(this.progress.analyticsApplied, (content) => {
+      const { values, bytes } = linesOf<AnalyticsLine>(content);
+      for (const line of values) this.takeUp(line);
+      return bytes;
+    });
+    analytics.evict(clock.now() - settings.retentionMs);
+    if (analytics.makeRoom()) this.onAnalyticsFloorRaised();
   }
 
-  private async restoreSeries(): Promise<void> {
-    const path = join(this.parts.folder, 'series.jsonl');
-    let count = 0;
-    for (const line of await readLines<SeriesLine>(path)) {
-      count += 1;
-      if ('gone' in line) {
-        const series = this.points.byId.get(line.id);
-        if (series) this.points.delete([series], undefined);
-        this.points.reserve(line.id);
-      } else this.points.restore(line.id, line.entityID, line.metricID, line.owner).learn(line.meta);
-    }
-    if (count > 2 * this.points.size + 1_000) await this.rewriteSeries(path);
-    this.series = await AppendFile.open(path);
-  }
-
-  private async rewriteSeries(path: string): Promise<void> {
-    const { byId, lastId } = this.points;
-    const lines = [...byId.values()].map(seriesLine);
-    // The greatest id that was ever given stays known.
-    if (!byId.has(lastId)) lines.push(JSON.stringify({ id: lastId, gone: true }));
-    await writeFile(`${path}.new`, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 });
-    await rename(`${path}.new`, path);
-  }
-
-  private async restoreAnalytics(): Promise<void> {
-    const path = join(this.parts.folder, 'analytics.jsonl');
+  private takeUp(line: AnalyticsLine): void {
     const { analytics } = this.parts.storage;
-    let lines = 0;
-    for (const line of await readLines<AnalyticsLine>(path)) {
-      lines += 1;
-      if ('put' in line) analytics.put(line.put, line.storedMs);
-      else analytics.delete(NameFilter.of(line.gone), line.fromMs === undefined ? undefined : { fromMs: line.fromMs, toMs: line.toMs! });
+    const { owner = '' } = line;
+    if ('put' in line) {
+      for (const point of line.put) analytics.restore({ ...point, storedMs: line.storedMs }, owner);
+      this.analyticsLog.hasTail ||= line.put.some(({ timestamp }) => timestamp < analytics.floorMs);
+      return;
     }
-    analytics.evict(this.parts.clock.now() - this.parts.settings.retentionMs);
-    const rows = [...analytics.all()];
-    if (lines > 2 * rows.length + 1_000) {
-      await writeFile(`${path}.new`, rows.map(({ storedMs, ...point }) => `${JSON.stringify({ put: [point], storedMs })}\n`).join(''), { mode: 0o600 });
-      await rename(`${path}.new`, path);
-    }
-    this.analyticsFile = await AppendFile.open(path);
+    const range = line.fromMs === undefined ? undefined : { fromMs: line.fromMs, toMs: line.toMs! };
+    this.analyticsLog.hasTail = true;
+    analytics.delete(line.gone, range, owner);
+  }
+
+  private get keysFile(): string {
+    return join(this.folder, 'analytics-keys.jsonl');
   }
 
   // ── Writing ──────────────────────────────────────────────────────────────────────────────────
 
-  stored({ ids, times, values, learnt }: StoredBatch): Promise<void> | undefined {
-    for (const series of learnt) this.series.pending.push(Buffer.from(`${seriesLine(series)}\n`));
-    if (ids.length > 0) {
-      const record = pointsRecord(this.parts.clock.now(), ids, times, values);
-      this.wal.pending.push(record);
-      this.wal.bytes += record.length;
-      if (!this.hasColdTail) this.hasColdTail = times.some((atMs) => atMs < this.points.floorMs);
-    }
-    const done = this.done();
-    if (this.wal.bytes >= (this.parts.logBytes ?? TELEMETRY_LOG_BYTES)) this.rotate();
-    return done;
+  assertWritable(): void {
+    const { failure } = this.committer;
+    if (!failure) return;
+    const { node, settings } = this.parts;
+    const waiting = this.pointsLog.pendingBytes + this.analyticsLog.pendingBytes;
+    if (settings.durability === 'flush' || waiting > MAX_UNWRITTEN_BYTES) throw new Fault('HISTORY_UNAVAILABLE', { node, reason: `it cannot be written (${codeOf(failure)})` }, { cause: failure });
   }
 
-  analytics(put: readonly KeyedPoint[], storedMs: number): Promise<void> | undefined {
-    this.analyticsFile.pending.push(Buffer.from(`${JSON.stringify({ put, storedMs })}\n`));
-    return this.done();
+  stored({ ids, times, values, learnt }: StoredBatch): Promise<void> | undefined {
+    this.series.learnt(learnt);
+    if (ids.length > 0) {
+      this.pointsLog.append(pointsRecord(this.parts.clock.now(), ids, times, values));
+      this.pointsLog.hasTail ||= times.some((atMs) => atMs < this.points.floorMs);
+    }
+    return this.done(this.pointsLog);
+  }
+
+  analytics(put: readonly KeyedPoint[], storedMs: number, owner: string): Promise<void> | undefined {
+    const { floorMs } = this.parts.storage.analytics;
+    this.analyticsLog.append(Buffer.from(`${JSON.stringify({ put, storedMs, owner })}\n`));
+    this.analyticsLog.hasTail ||= put.some(({ timestamp }) => timestamp < floorMs);
+    return this.done(this.analyticsLog);
   }
 
   deletion({ ids, range }: Deletion): Promise<void> {
     this.warming.abandon();
-    if (!range) for (const id of ids) this.series.pending.push(Buffer.from(`${JSON.stringify({ id, gone: true })}\n`));
-    const record = deletionRecord({ ids, ...(range && { fromMs: range.fromMs, toMs: range.toMs }) });
-    this.wal.pending.push(record);
-    this.wal.bytes += record.length;
-    this.hasColdTail = true;
-    return this.committer.commit();
+    if (!range) this.series.gone(ids);
+    this.pointsLog.append(deletionRecord({ ids, ...(range && { fromMs: range.fromMs, toMs: range.toMs }) }));
+    this.pointsLog.hasTail = true;
+    return this.written();
   }
 
-  analyticsDeletion(gone: string[], range: Range | undefined): Promise<void> {
-    this.analyticsFile.pending.push(Buffer.from(`${JSON.stringify({ gone, ...(range && { fromMs: range.fromMs, toMs: range.toMs }) })}\n`));
-    return this.committer.commit();
+  analyticsDeletion(gone: readonly string[], range: Range | undefined, owner: string): Promise<void> {
+    this.analyticsLog.append(Buffer.from(`${JSON.stringify({ gone, owner, ...(range && { fromMs: range.fromMs, toMs: range.toMs }) })}\n`));
+    this.analyticsLog.hasTail = true;
+    return this.written();
   }
 
-  private done(): Promise<void> | undefined {
-    if (this.parts.settings.durability === 'flush') return this.committer.commit();
-    this.committer.soon();
-    return undefined;
+  private done(log: SegmentLog): Promise<void> | undefined {
+    const written = this.parts.settings.durability === 'flush' ? this.written() : this.committer.soon();
+    log.rotateIfFull();
+    return written ?? undefined;
   }
 
-  // ── From the log into the database ───────────────────────────────────────────────────────────
-
-  /** The log is closed, a new one begun, and the closed one put into the database. */
-  private rotate(): void {
-    const full = this.wal;
-    if (full.bytes === 0) return;
-    this.segment += 1;
-    // The new one is opened by the write that needs it; what the full one still has to write goes before.
-    this.full.push({ number: this.segment - 1, file: full });
-    this.wal = AppendFile.later(this.logFile(this.segment));
-    this.applyAll();
-  }
-
-  private applyAll(): void {
-    const last = this.segment - 1;
-    this.applying = this.applying.then(async () => {
-      await this.committer.commit();
-      for (const { file } of this.full.filter(({ number }) => number <= last)) await file.close();
-      this.full = this.full.filter(({ number }) => number > last);
-      for (let number = this.state.applied + 1; number <= last; number += 1) await this.apply(number);
-    }).catch((error: unknown) => this.parts.log.error({ reason: (error as Error).message }, 'the history could not take up a log; it is tried again with the next'));
-  }
-
-  private async apply(segment: number): Promise<void> {
-    const { folder } = this.parts;
-    const { maxMs } = await this.client.call('apply', { segment, file: this.logFile(segment) });
-    await writeLatest(join(folder, 'latest.bin'), this.points.byId);
-    this.state = { applied: segment, maxMs };
-    await writeFile(join(folder, 'applied.json.new'), JSON.stringify(this.state), { mode: 0o600 });
-    await rename(join(folder, 'applied.json.new'), join(folder, 'applied.json'));
-    await rm(this.logFile(segment), { force: true });
+  private written(): Promise<void> {
+    return this.committer.commit().catch((error: unknown) => {
+      throw new Fault('HISTORY_UNAVAILABLE', { node: this.parts.node, reason: `it cannot be written (${codeOf(error)})` }, { cause: error });
+    });
   }
 
   /** Everything that was written before the call is in the database when it resolves. */
   async settle(): Promise<void> {
-    await this.committer.commit();
-    if (this.wal.bytes > 0) this.rotate();
-    else this.applyAll();
-    await this.applying;
+    await this.pointsLog.settle();
+    await this.analyticsLog.settle();
   }
 
   // ── Reading ──────────────────────────────────────────────────────────────────────────────────
 
   hasPoints(): boolean {
-    return this.state.applied > 0 || this.hasColdTail;
+    return this.pointsLog.applied > 0 || this.pointsLog.hasTail;
   }
 
   async range(ids: readonly number[], { fromMs, toMs }: Range, limit: number): Promise<ColdPoints> {
-    await this.beforeCold();
+    await this.ready(this.pointsLog);
+    this.warming.begin();
     return this.client.call('range', { ids: Uint32Array.from(ids), fromMs, toMs, limit });
   }
 
   async aggregate(ids: readonly number[], { fromMs, toMs }: Range, by: { series: boolean; bucketMs?: number }): Promise<ColdGroup[]> {
-    await this.beforeCold();
+    await this.ready(this.pointsLog);
+    this.warming.begin();
     return this.client.call('aggregate', { ids: Uint32Array.from(ids), fromMs, toMs, bySeries: by.series, bucketMs: by.bucketMs });
   }
 
-  private async beforeCold(): Promise<void> {
-    if (this.hasColdTail) {
-      this.hasColdTail = false;
-      await this.settle();
+  async latest(ids: readonly number[]): Promise<ColdPoints> {
+    await this.ready(this.pointsLog);
+    return this.client.call('latest', { ids: Uint32Array.from(ids) });
+  }
+
+  async analyticsRange(keys: readonly string[], { fromMs, toMs }: Range, owner: string, limit: number): Promise<ColdRow[]> {
+    await this.ready(this.analyticsLog);
+    return this.client.call('analyticsRange', { keys, fromMs, toMs, owner, limit });
+  }
+
+  async analyticsLatest(keys: readonly string[], owner: string): Promise<ColdRow[]> {
+    await this.ready(this.analyticsLog);
+    return this.client.call('analyticsLatest', { keys, owner });
+  }
+
+  private async ready(log: SegmentLog): Promise<void> {
+    try {
+      await log.ready();
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      throw new Fault('HISTORY_UNAVAILABLE', { node: this.parts.node, reason: `a log could not be taken up (${codeOf(error)})` }, { cause: error });
     }
-    this.warming.begin();
   }
 
   /** The floor rose: what lay below it may be in logs alone. */
   onFloorRaised(): void {
-    this.hasColdTail = true;
+    this.pointsLog.hasTail = true;
     this.warming.abandon();
+  }
+
+  onAnalyticsFloorRaised(): void {
+    this.analyticsLog.hasTail = true;
   }
 
   // ── Age ──────────────────────────────────────────────────────────────────────────────────────
 
   async tidy(): Promise<void> {
     const { settings, clock, storage } = this.parts;
-    storage.analytics.evict(clock.now() - settings.retentionMs);
-    if (this.state.applied === 0) return;
+    const beforeMs = clock.now() - settings.retentionMs;
+    storage.analytics.evict(beforeMs);
+    await this.series.tidy(this.committer);
+    if (this.pointsLog.applied === 0 && this.analyticsLog.applied === 0) return;
     await this.client.call('compact', { minPoints: settings.compactAfterPoints });
-    const gone = await this.client.call('retain', { beforeMs: clock.now() - settings.retentionMs });
+    const gone = await this.client.call('retain', { beforeMs });
     if (gone === 0) return;
     // What is in memory does not know when it came: it is given up, and brought back when somebody asks.
-    this.hasColdTail = true;
-    this.points.raiseFloor(this.state.maxMs + 1);
+    this.pointsLog.hasTail = true;
+    this.points.raiseFloor(this.progress.maxMs + 1);
+    await this.forgetEmpty();
   }
 
-  private logFile(number: number): string {
-    return join(this.parts.folder, `points-${number}.log`);
+  /** Series that have neither points nor a latest value are forgotten, so that names of former times do not take the room of new ones. */
+  private async forgetEmpty(): Promise<void> {
+    await this.pointsLog.settle();
+    const candidates = [...this.points.byId.values()].filter(({ hasLatest, sought, column }) => !hasLatest && sought === 0 && column.isEmpty);
+    if (candidates.length === 0) return;
+    const present = new Set(await this.client.call('series', undefined));
+    // Whoever got a point meanwhile has a latest value again.
+    const empty = candidates.filter(({ id, hasLatest, column }) => !present.has(id) && !hasLatest && column.isEmpty);
+    this.points.delete(empty, undefined);
+    this.series.gone(empty.map(({ id }) => id));
+    this.committer.soon();
   }
 }
 
-function seriesLine({ id, owner, entityID, metricID, meta }: Series): string {
-  return JSON.stringify({ id, owner: owner || OWN, entityID, metricID, meta });
-}
-
-async function readJson<T>(path: string): Promise<T | undefined> {
-  return readFile(path, 'utf8').then((text) => JSON.parse(text) as T, () => undefined);
-}
-
-/** The lines up to the first that is torn. */
-async function readLines<T>(path: string): Promise<T[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
-  const lines: T[] = [];
-  for (const line of text.split('\n')) {
-    if (line === '') continue;
-    try {
-      lines.push(JSON.parse(line) as T);
-    } catch {
-      break;
-    }
-  }
-  return lines;
+/** Without paths. */
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'it failed';
 }

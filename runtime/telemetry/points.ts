@@ -7,11 +7,9 @@ import { MAX_SERIES } from '../model/limits.js';
 import type { Aggregate } from './aggregate.js';
 import type { Point } from './read-put.js';
 import type { Range, Selection } from './read-query.js';
-import { Series } from './series.js';
+import { type Meta, Series, seriesBytes } from './series.js';
 import { Shelf } from './shelf.js';
 
-/** What a series costs beside its points: maps, names, JSON that was made of it. */
-const SERIES_BYTES = 640;
 /** A full region gives up so much at once, so that it is not cut a little at every batch. */
 const CUT_SHARE = 0.15;
 export const OWN = '';
@@ -47,6 +45,7 @@ export class Points {
   /** Counts changes of what is known about series. */
   metaVersion = 0;
   private nextId = 1;
+  private seeking = 0;
 
   constructor(private readonly options: PointsOptions) {
     this.shelves.set(OWN, new Shelf(OWN));
@@ -83,14 +82,14 @@ export class Points {
     const { length } = points;
     const batch: StoredBatch = { owner, ids: new Uint32Array(length), times: new Float64Array(length), values: new Float64Array(length), learnt: [] };
     const found: (Series | undefined)[] = [];
-    let missing = 0;
+    let isNews = false;
     for (let at = 0; at < length; at += 1) {
-      const { entityID, metricID } = points[at]!;
+      const { entityID, metricID, meta } = points[at]!;
       const series = shelf.find(entityID, metricID);
       found.push(series);
-      if (series === undefined) missing += 1;
+      if (series === undefined || (meta !== undefined && !isNews && series.growthBy(meta) > 0)) isNews = true;
     }
-    if (missing > 0) this.assertRoom(points, found);
+    if (isNews) this.assertRoom(points, found);
     const keptMs = Math.min(this.floorMs, this.warmingMs);
     for (let at = 0; at < length; at += 1) {
       const { entityID, metricID, val, timestamp, meta } = points[at]!;
@@ -99,7 +98,7 @@ export class Points {
         series = shelf.find(entityID, metricID) ?? this.create(shelf, entityID, metricID);
         if (series.storedMs === 0) batch.learnt.push(series);
       }
-      if (meta !== undefined && series.learn(meta) && batch.learnt[batch.learnt.length - 1] !== series) batch.learnt.push(series);
+      if (meta !== undefined && this.teach(series, meta) && batch.learnt[batch.learnt.length - 1] !== series) batch.learnt.push(series);
       this.store(series, timestamp, val, nowMs, keptMs);
       batch.ids[at] = series.id;
       batch.times[at] = timestamp;
@@ -134,23 +133,21 @@ export class Points {
     const series = new Series(id, entityID, metricID, owner);
     this.shelf(owner).add(series);
     this.byId.set(id, series);
-    this.seriesBytesUsed += costOf(series);
+    this.seriesBytesUsed += series.bytes;
     if (id >= this.nextId) this.nextId = id + 1;
     return series;
   }
 
-  find(owner: string, entityID: string, metricID: string): Series | undefined {
-    return this.shelves.get(owner)?.find(entityID, metricID);
+  /** @returns true when that is news of the series */
+  teach(series: Series, meta: Meta): boolean {
+    const before = series.bytes;
+    if (!series.learn(meta)) return false;
+    this.seriesBytesUsed += series.bytes - before;
+    return true;
   }
 
-  /** Finds or makes it. Throws TELEMETRY_FULL. */
-  take(owner: string, entityID: string, metricID: string): Series {
-    const shelf = this.shelf(owner);
-    const known = shelf.find(entityID, metricID);
-    if (known) return known;
-    this.assertRoom([{ entityID, metricID }], [undefined]);
-    this.metaVersion += 1;
-    return this.create(shelf, entityID, metricID);
+  find(owner: string, entityID: string, metricID: string): Series | undefined {
+    return this.shelves.get(owner)?.find(entityID, metricID);
   }
 
   select(owner: string, selection: Selection): Series[] {
@@ -161,20 +158,24 @@ export class Points {
     return this.restore(this.nextId, entityID, metricID, shelf.owner);
   }
 
-  private assertRoom(points: readonly { entityID: string; metricID: string }[], found: readonly (Series | undefined)[]): void {
-    const { node, seriesBytes, maxSeries = MAX_SERIES } = this.options;
-    const fresh = new Set<string>();
+  /** Throws TELEMETRY_FULL when what the points have new does not fit. */
+  private assertRoom(points: readonly Point[], found: readonly (Series | undefined)[]): void {
+    const { node, seriesBytes: region, maxSeries = MAX_SERIES } = this.options;
+    const counted = new Set<string | Series>();
+    let fresh = 0;
     let bytes = this.seriesBytesUsed;
     for (let at = 0; at < points.length; at += 1) {
-      if (found[at] !== undefined) continue;
-      const { entityID, metricID } = points[at]!;
-      const key = `${entityID.length}:${entityID}${metricID}`;
-      if (fresh.has(key)) continue;
-      fresh.add(key);
-      bytes += costOf({ entityID, metricID });
+      const { entityID, metricID, meta } = points[at]!;
+      const series = found[at];
+      if (series !== undefined && meta === undefined) continue;
+      const key = series ?? `${entityID.length}:${entityID}${metricID}`;
+      if (counted.has(key)) continue;
+      if (series === undefined) fresh += 1;
+      counted.add(key);
+      bytes += series === undefined ? seriesBytes({ entityID, metricID }, meta) : series.growthBy(meta!);
     }
-    const limit = Math.min(maxSeries, Math.floor(seriesBytes / SERIES_BYTES));
-    if (this.byId.size + fresh.size > maxSeries || bytes > seriesBytes) throw new Fault('TELEMETRY_FULL', { node, limit, what: 'series' });
+    if (this.byId.size + fresh > maxSeries) throw new Fault('TELEMETRY_FULL', { node, limit: maxSeries, what: 'series' });
+    if (bytes > region) throw new Fault('TELEMETRY_FULL', { node, limit: region, what: 'bytes of series and what is known of them' });
   }
 
   // ── Reading what is in memory ────────────────────────────────────────────────────────────────
@@ -218,34 +219,48 @@ export class Points {
     return evicted;
   }
 
-  /** Deletes points of the series, all of them or those of the range. A series without a range to it is gone itself. */
-  delete(series: readonly Series[], range: Range | undefined): void {
-    for (const each of series) {
-      if (range === undefined) this.forget(each);
-      else this.deleteRange(each, range);
-    }
-    if (series.length > 0) this.metaVersion += 1;
+  /**
+   * Deletes points of the series, all of them or those of the range. A series without a range to it is gone itself.
+   * @returns series whose latest value went, and that have none in memory that is the latest for certain
+   */
+  delete(series: readonly Series[], range: Range | undefined): Series[] {
+    if (range === undefined) for (const each of series) this.forget(each);
+    return range === undefined ? [] : series.filter((each) => this.deleteRange(each, range));
   }
 
-  private deleteRange(series: Series, { fromMs, toMs }: Range): void {
+  private deleteRange(series: Series, { fromMs, toMs }: Range): boolean {
     this.pointBytesUsed -= series.column.delete(fromMs, toMs);
-    if (series.latestMs < fromMs || series.latestMs > toMs) return;
+    const isLost = series.hasLatest ? series.latestMs >= fromMs && series.latestMs <= toMs : series.sought > 0;
+    if (!isLost) return false;
     const left = series.column.latest();
-    series.latestMs = left?.atMs ?? -1;
-    series.latestValue = left?.value ?? 0;
+    const isKnown = left !== undefined && left.atMs >= this.floorMs;
+    series.latestMs = isKnown ? left.atMs : -1;
+    series.latestValue = isKnown ? left.value : 0;
+    series.sought = isKnown ? 0 : (this.seeking += 1);
+    return !isKnown;
+  }
+
+  /** Its latest value has to be looked for. */
+  seek(series: Series): void {
+    series.sought = this.seeking += 1;
+  }
+
+  /** The greatest point that the disk has of a series, unless something was deleted since it was looked for. */
+  settleLatest(series: Series, sought: number, found: { atMs: number; value: number } | undefined): void {
+    if (series.sought !== sought) return;
+    series.sought = 0;
+    if (!found || found.atMs <= series.latestMs) return;
+    series.latestMs = found.atMs;
+    series.latestValue = found.value;
   }
 
   private forget(series: Series): void {
     if (!this.byId.delete(series.id)) return;
     for (const { bytes } of series.column.chunks) this.pointBytesUsed -= bytes;
     series.column.chunks = [];
-    this.seriesBytesUsed -= costOf(series);
+    this.seriesBytesUsed -= series.bytes;
     const shelf = this.shelves.get(series.owner)!;
     shelf.remove(series);
     if (shelf.size === 0 && shelf.owner !== OWN) this.shelves.delete(shelf.owner);
   }
-}
-
-function costOf({ entityID, metricID }: { entityID: string; metricID: string }): number {
-  return SERIES_BYTES + 2 * (entityID.length + metricID.length);
 }

@@ -45,14 +45,15 @@ function sealed(bytes: Buffer, kind: number): Buffer {
   return bytes;
 }
 
-/** The records up to the first that is torn or spoilt. */
-export function* recordsOf(log: Buffer): Iterable<PointsRecord | DeletionRecord> {
+/** The records up to the first that is torn or spoilt, each with the place where it ends. */
+export function* recordsOf(log: Buffer): Iterable<{ record: PointsRecord | DeletionRecord; end: number }> {
   for (let at = 0; at + HEAD_BYTES <= log.length;) {
     const length = log.readUInt32LE(at);
     const content = log.subarray(at + HEAD_BYTES, at + HEAD_BYTES + length);
     if (content.length < length || crc32(content) !== log.readUInt32LE(at + 4)) return;
-    yield log.readUInt32LE(at + 8) === POINTS ? pointsOf(content) : { kind: DELETION, ...JSON.parse(content.toString()) as Omit<DeletionRecord, 'kind'> };
-    at += HEAD_BYTES + length;
+    const end = at + HEAD_BYTES + length;
+    yield { end, record: log.readUInt32LE(at + 8) === POINTS ? pointsOf(content) : { kind: DELETION, ...JSON.parse(content.toString()) as Omit<DeletionRecord, 'kind'> } };
+    at = end;
   }
 }
 

@@ -40,7 +40,7 @@ export function packMessage({ owner, series, deleted, points }: ReplicaMessage):
 export function unpackMessage(bytes: Buffer): ReplicaMessage {
   const length = bytes.readUInt32LE(0);
   const message = JSON.parse(bytes.toString('utf8', 4, 4 + length)) as ReplicaMessage;
-  const [points] = recordsOf(bytes.subarray(4 + length));
+  const [{ record: points } = { record: undefined }] = recordsOf(bytes.subarray(4 + length));
   return { ...message, ...(points && 'times' in points && { points }) };
 }
 

@@ -4,7 +4,7 @@ import {
   type Asking, partialsToWire, PEER_ANALYTICS, PEER_APP, PEER_GET, PEER_LIST, PEER_QUERY,
 } from './ask.js';
 import { AGG_WRONG, DONE, done, failed, json, KEYS_EMPTY, SCHEMA_WRONG, type TelemetryReply, WENT_WRONG } from './answers.js';
-import type { Cluster } from './cluster.js';
+import type { Cluster, FanOut } from './cluster.js';
 import { invalid, itemsOf, parseJson, type ReadBatch, readKeyed, readPoints } from './read-put.js';
 import { bodyOf, FILTERS, readAggregate, readKeyQuestion, readQuestion } from './read-query.js';
 import { PEER_REPLICATE, takeReplica, unpackMessage } from './replicate.js';
@@ -39,6 +39,8 @@ export interface RouteParts {
 }
 
 export const PEER_DELETE = '/peer/telemetry/delete';
+const PEER_DELETE_ANALYTICS = '/peer/telemetry/delete-analytics';
+const PEER_DELETE_APP = '/peer/telemetry/delete-app';
 
 export function seedRoutes(parts: RouteParts): TelemetryRoute[] {
   const { storage, asking, cluster, now } = parts;
@@ -76,16 +78,13 @@ export function seedRoutes(parts: RouteParts): TelemetryRoute[] {
     { ...post, path: '/analytics/get', wrong: WENT_WRONG.get, run: read((body) => asking.getKeyed('analytics', body)) },
     {
       ...remove, path: '/analytics',
-      run: read(async (body) => done(DONE.delete, { deleted: await storage.deleteAnalytics(keysOf(body)) })),
+      run: read((body) => deleteKeyed(parts, 'analytics', PEER_DELETE_ANALYTICS, body)),
     },
     { ...post, path: '/app/put', wrong: WENT_WRONG.put, run: withApp(putApp) },
     { ...post, path: '/app/get', wrong: WENT_WRONG.get, run: withApp(read((body) => asking.getKeyed('app', body))) },
     {
       ...remove, path: '/app',
-      run: withApp(read((body) => {
-        const { keys, range } = keysOf(body);
-        return done(DONE.delete, { deleted: storage.app.delete(keys!, range) });
-      })),
+      run: withApp(read((body) => deleteKeyed(parts, 'app', PEER_DELETE_APP, body))),
     },
   ];
 }
@@ -102,8 +101,8 @@ export function peerRoutes(parts: RouteParts): TelemetryRoute[] {
     { ...peer, path: PEER_GET, run: about(async (body, owner) => ({ status: 200, body: await asking.data(readQuestion(body), owner) })) },
     { ...peer, path: PEER_QUERY, run: about(async (body, owner) => json(partialsToWire(await asking.partials(readAggregate(body), owner)))) },
     { ...peer, path: PEER_LIST, run: about((body, owner) => json(asking.series(readQuestion(body), owner))) },
-    { ...peer, path: PEER_ANALYTICS, run: about((body) => json(asking.keyed('analytics', readKeyQuestion(body)))) },
-    { ...peer, path: PEER_APP, run: about((body) => json(parts.appCache ? asking.keyed('app', readKeyQuestion(body)) : [])) },
+    { ...peer, path: PEER_ANALYTICS, run: about(async (body, owner) => json(await storage.keyed('analytics', readKeyQuestion(body), owner))) },
+    { ...peer, path: PEER_APP, run: about(async (body, owner) => json(parts.appCache ? await storage.keyed('app', readKeyQuestion(body), owner) : [])) },
     { ...peer, path: '/peer/telemetry/who', run: () => json({ name: parts.node, head: parts.isHead() }) },
     {
       ...peer, path: PEER_REPLICATE, wrong: WENT_WRONG.put,
@@ -119,6 +118,8 @@ export function peerRoutes(parts: RouteParts): TelemetryRoute[] {
         return json({ series: await storage.delete(question, question.range) });
       }),
     },
+    { ...peer, path: PEER_DELETE_ANALYTICS, wrong: WENT_WRONG.delete, run: about(async (body) => json({ keys: await deleteKeys(storage, 'analytics', body) })) },
+    { ...peer, path: PEER_DELETE_APP, wrong: WENT_WRONG.delete, run: about(async (body) => json({ keys: await deleteKeys(storage, 'app', body) })) },
   ];
 }
 
@@ -140,11 +141,27 @@ async function deleteMonitoring({ storage, cluster }: RouteParts, body: unknown)
   if (!FILTERS.some((name) => question.filters[name])) throw new Fault('TELEMETRY_INVALID', { pointer: '/metricID', reason: `${KEYS_EMPTY} A filter is needed; ["*"] stands for everything` });
   if (!question.nodes) return done(DONE.delete, { series: await storage.delete(question, question.range) });
   const asked = await cluster.ask<number | { series: number }>(question.nodes, PEER_DELETE, question.passedOn, () => storage.delete(question, question.range), { replicas: false });
-  const series = asked.answered.reduce((sum, { value }) => sum + (typeof value === 'number' ? value : value.series), 0);
-  if (asked.unavailable.length === 0) return done(DONE.delete, { series });
+  return deletedOf(asked, 'series');
+}
+
+async function deleteKeyed({ storage, cluster }: RouteParts, kind: 'analytics' | 'app', path: string, body: unknown): Promise<TelemetryReply> {
+  const { nodes, passedOn } = keysOf(body);
+  if (!nodes) return done(DONE.delete, { keys: await deleteKeys(storage, kind, body) });
+  return deletedOf(await cluster.ask<number | { keys: number }>(nodes, path, passedOn, () => deleteKeys(storage, kind, body), { replicas: false }), 'keys');
+}
+
+function deleteKeys(storage: Storage, kind: 'analytics' | 'app', body: unknown): Promise<number> {
+  const { keys, range } = keysOf(body);
+  return storage.deleteKeyed(kind, storage[kind].keys(keys), range);
+}
+
+/** A node that was not there has what should be gone: that is an error, and says how far it went. */
+function deletedOf<T extends string>(asked: FanOut<number | Record<T, number>>, what: T): TelemetryReply {
+  const count = asked.answered.reduce((sum, { value }) => sum + (typeof value === 'number' ? value : value[what]), 0);
+  if (asked.unavailable.length === 0) return done(DONE.delete, { [what]: count });
   const unavailable = asked.unavailable.map(({ name }) => name);
   const fault = new Fault('PEER_UNREACHABLE', { node: unavailable.join(', '), url: '(its gateway)', reason: 'nothing was deleted there' });
-  return failed(fault, WENT_WRONG.delete, { series, unavailable });
+  return failed(fault, WENT_WRONG.delete, { [what]: count, unavailable });
 }
 
 function keysOf(body: unknown): ReturnType<typeof readKeyQuestion> {

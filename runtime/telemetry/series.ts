@@ -28,18 +28,41 @@ export interface Identity {
   metricID: string;
 }
 
+/** What a series costs beside its points and texts: maps, the object itself. */
+const SERIES_BYTES = 640;
+/** A field of what is known of it, beside its text. */
+const FIELD_BYTES = 48;
+
+/** What a series that is known by these fields takes of its region: each text is kept as it is, and in JSON that was made of it. */
+export function seriesBytes({ entityID, metricID }: Identity, meta: Meta | undefined): number {
+  return SERIES_BYTES + 4 * (entityID.length + metricID.length) + metaBytes(meta);
+}
+
+function metaBytes(meta: object | undefined): number {
+  if (meta === undefined) return 0;
+  let bytes = FIELD_BYTES;
+  for (const value of Object.values(meta)) bytes += FIELD_BYTES + (typeof value === 'string' ? 4 * value.length : typeof value === 'object' ? metaBytes(value) : 0);
+  return bytes;
+}
+
 export class Series implements Identity {
   readonly column = new Column();
   meta: Meta = {};
   /** Time of the latest value; -1 when there is none or it was evicted. */
   latestMs = -1;
   latestValue = 0;
+  /** Not 0: the latest value was deleted, and the one before it is looked for on disk. Changes with each such deletion. */
+  sought = 0;
+  /** Of the region of series. */
+  bytes: number;
   /** When the latest value was stored here, by the node's clock: eviction counts from then, never from the point's own time. */
   storedMs = 0;
   private head: string | undefined;
   private tail: string | undefined;
 
-  constructor(readonly id: number, readonly entityID: string, readonly metricID: string, readonly owner: string) {}
+  constructor(readonly id: number, readonly entityID: string, readonly metricID: string, readonly owner: string) {
+    this.bytes = seriesBytes(this, undefined);
+  }
 
   get hasLatest(): boolean {
     return this.latestMs >= 0;
@@ -48,12 +71,22 @@ export class Series implements Identity {
   /** Given fields take the place of the known ones. @returns true when that is news */
   learn(given: Meta | undefined): boolean {
     if (given === undefined || !isNews(this.meta, given)) return false;
-    this.meta = {
+    this.meta = this.with(given);
+    this.tail = undefined;
+    this.bytes = seriesBytes(this, this.meta);
+    return true;
+  }
+
+  /** Bytes that it would take more of the region, if it learnt this. */
+  growthBy(given: Meta): number {
+    return isNews(this.meta, given) ? seriesBytes(this, this.with(given)) - this.bytes : 0;
+  }
+
+  private with(given: Meta): Meta {
+    return {
       ...this.meta, ...given, ...(given.pod && { pod: { ...this.meta.pod, ...given.pod } }),
       ...(given.container && { container: { ...this.meta.container, ...given.container } }),
     };
-    this.tail = undefined;
-    return true;
   }
 
   /** JSON of the identity, without braces. */

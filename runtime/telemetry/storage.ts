@@ -5,7 +5,7 @@ import { MAX_GROUPS_PER_ANSWER, MAX_POINTS_PER_ANSWER } from '../model/limits.js
 import { combine, emptyAggregate } from './aggregate.js';
 import type { Partial, SeriesValues } from './answers.js';
 import type { Disk } from './disk.js';
-import { Keyed } from './keyed.js';
+import { Keyed, type KeyedValues } from './keyed.js';
 import { OWN, Points, type StoredBatch } from './points.js';
 import type { KeyedPoint, Point } from './read-put.js';
 import type { AggregateQuestion, KeyQuestion, Range, Selection } from './read-query.js';
@@ -21,7 +21,12 @@ export interface StorageParts {
   onStored?(batch: StoredBatch): void;
   /** Told of what is deleted of the node's own, in order with the batches. */
   onDeleted?(series: readonly Series[], range: Range | undefined): void;
+  /** Told of what happens to the node's own analytics and application data. */
+  onKeyed?(kind: 'analytics' | 'app', change: KeyedChange): void;
 }
+
+/** What was put under keys, or what was deleted of them. */
+export type KeyedChange = { put: readonly KeyedPoint[] } | { gone: readonly string[]; range?: Range };
 
 /** Of the region of what is on disk: points in memory, analytics; the rest is the database's own. */
 const POINTS_SHARE = 0.72;
@@ -37,8 +42,8 @@ export class Storage {
   constructor(private readonly parts: StorageParts) {
     const { node, settings } = parts;
     this.points = new Points({ node, pointBytes: settings.persistentBytes * POINTS_SHARE, seriesBytes: settings.memoryBytes * SERIES_SHARE });
-    this.analytics = new Keyed({ node, what: 'analytics', maxBytes: settings.persistentBytes * ANALYTICS_SHARE });
-    this.app = new Keyed({ node, what: 'application data', maxBytes: settings.memoryBytes * (1 - SERIES_SHARE) });
+    this.analytics = new Keyed({ node, what: 'analytics', maxBytes: settings.persistentBytes * ANALYTICS_SHARE, spills: () => settings.history });
+    this.app = new Keyed({ node, what: 'application data', maxBytes: settings.memoryBytes * (1 - SERIES_SHARE), spills: () => false });
   }
 
   set disk(disk: Disk | undefined) {
@@ -47,8 +52,9 @@ export class Storage {
 
   // ── Writing ──────────────────────────────────────────────────────────────────────────────────
 
-  /** In memory at once; a promise when the acknowledgement waits for the disk. Throws TELEMETRY_FULL with nothing stored. */
+  /** In memory at once; a promise when the acknowledgement waits for the disk. Throws TELEMETRY_FULL or HISTORY_UNAVAILABLE with nothing stored. */
   put(points: readonly Point[], owner = OWN): Promise<void> | undefined {
+    this.parts.disk?.assertWritable();
     const batch = this.points.put(points, owner, this.parts.clock.now());
     if (owner === OWN) this.parts.onStored?.(batch);
     const kept = this.parts.disk?.stored(batch);
@@ -56,14 +62,19 @@ export class Storage {
     return kept;
   }
 
-  putAnalytics(points: readonly KeyedPoint[]): Promise<void> | undefined {
+  putAnalytics(points: readonly KeyedPoint[], owner = OWN): Promise<void> | undefined {
+    this.parts.disk?.assertWritable();
     const nowMs = this.parts.clock.now();
-    this.analytics.put(points, nowMs);
-    return this.parts.disk?.analytics(points, nowMs);
+    const hasCut = this.analytics.put(points, nowMs, owner);
+    if (owner === OWN) this.parts.onKeyed?.('analytics', { put: points });
+    const kept = this.parts.disk?.analytics(points, nowMs, owner);
+    if (hasCut) this.parts.disk?.onAnalyticsFloorRaised();
+    return kept;
   }
 
-  putApp(points: readonly KeyedPoint[]): void {
-    this.app.put(points, this.parts.clock.now());
+  putApp(points: readonly KeyedPoint[], owner = OWN): void {
+    this.app.put(points, this.parts.clock.now(), owner);
+    if (owner === OWN) this.parts.onKeyed?.('app', { put: points });
   }
 
   /** @returns series that had or lost something */
@@ -73,18 +84,40 @@ export class Storage {
 
   async deleteSeries(series: readonly Series[], range: Range | undefined): Promise<number> {
     if (series.length === 0) return 0;
-    this.points.delete(series, range);
+    this.parts.disk?.assertWritable();
+    const lost = this.points.delete(series, range);
     const own = series.filter(({ owner }) => owner === OWN);
     if (own.length > 0) this.parts.onDeleted?.(own, range);
     await this.parts.disk?.deletion({ ids: series.map(({ id }) => id), ...(range && { range }) });
+    await this.seekLatest(lost);
     return series.length;
   }
 
-  async deleteAnalytics({ keys, range }: KeyQuestion): Promise<number> {
-    const names = [...new Set(this.analytics.get(keys, { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER - 1 }).map(({ key }) => key))];
-    const deleted = this.analytics.delete(keys!, range);
-    if (deleted > 0) await this.parts.disk?.analyticsDeletion(names, range);
-    return deleted;
+  /** Of series whose latest value was deleted: the greatest point that is left. */
+  async seekLatest(series: readonly Series[], disk = this.parts.disk): Promise<void> {
+    if (series.length === 0 || !disk?.hasPoints()) return;
+    const sought = new Map(series.map((each) => [each, each.sought]));
+    const { series: ids, times, values } = await disk.latest(series.map(({ id }) => id));
+    const found = new Map(Array.from(ids, (id, at) => [id, { atMs: times[at]!, value: values[at]! }]));
+    for (const [each, version] of sought) this.points.settleLatest(each, version, found.get(each.id));
+  }
+
+  /** @returns keys that had or lost something */
+  async deleteKeyed(kind: 'analytics' | 'app', names: readonly string[], range: Range | undefined, owner = OWN): Promise<number> {
+    if (names.length === 0) return 0;
+    if (kind === 'analytics') this.parts.disk?.assertWritable();
+    const lost = this[kind].delete(names, range, owner);
+    if (owner === OWN) this.parts.onKeyed?.(kind, { gone: names, ...(range && { range }) });
+    if (kind === 'app') return names.length;
+    await this.parts.disk?.analyticsDeletion(names, range, owner);
+    await this.seekAnalytics(lost, owner);
+    return names.length;
+  }
+
+  /** The rows are below the floor, and the latest of their keys. */
+  async seekAnalytics(keys: readonly string[], owner: string, disk = this.parts.disk): Promise<void> {
+    if (keys.length === 0 || !disk) return;
+    this.analytics.settle(keys, await disk.analyticsLatest(keys, owner), owner);
   }
 
   // ── Reading ──────────────────────────────────────────────────────────────────────────────────
@@ -96,42 +129,47 @@ export class Storage {
   /** Series that have points in the range. Throws ANSWER_TOO_LARGE. */
   async range(series: readonly Series[], range: Range): Promise<SeriesValues[]> {
     const cold = this.coldPart(range);
-    if (!cold) return this.hotRange(series, range);
+    // What is in memory comes first, in one moment with the floor: it may rise while the disk is asked.
+    const hot = this.hotRange(series, cold ? { fromMs: cold.toMs + 1, toMs: range.toMs } : range);
+    if (!cold) return hot.found;
     const older = await this.parts.disk!.range(series.map(({ id }) => id), cold, MAX_POINTS_PER_ANSWER);
-    if (older.series.length > MAX_POINTS_PER_ANSWER) throw new Fault('ANSWER_TOO_LARGE', { limit: MAX_POINTS_PER_ANSWER, what: 'points' });
+    if (older.series.length + hot.count > MAX_POINTS_PER_ANSWER) throw new Fault('ANSWER_TOO_LARGE', { limit: MAX_POINTS_PER_ANSWER, what: 'points' });
     const parts = new Map<number, number[]>();
     for (let at = 0; at < older.series.length; at += 1) {
       const pairs = parts.get(older.series[at]!);
       if (pairs) pairs.push(older.times[at]!, older.values[at]!);
       else parts.set(older.series[at]!, [older.times[at]!, older.values[at]!]);
     }
-    return this.hotRange(series, { fromMs: cold.toMs + 1, toMs: range.toMs }, parts, older.series.length);
+    const younger = new Map(hot.found.map((each) => [each.series, each.pairs]));
+    return series.flatMap((each) => {
+      const both = [parts.get(each.id), younger.get(each)].filter((pairs) => pairs !== undefined);
+      return both.length === 0 ? [] : [{ series: each, pairs: joined(both) }];
+    });
   }
 
   /** The first points of one series in the range, at most so many. */
   async rangePart(series: Series, range: Range, most: number): Promise<SeriesValues[]> {
     const cold = this.coldPart(range);
-    const older = cold && await this.parts.disk!.range([series.id], cold, most);
-    const count = Math.min(older?.series.length ?? 0, most);
-    const pairs = new Float64Array(most * 2);
-    for (let at = 0; at < count; at += 1) pairs.set([older!.times[at]!, older!.values[at]!], at * 2);
-    let filled = count;
+    const younger: ArrayLike<number>[] = [];
+    let count = 0;
     series.column.eachPart(cold ? cold.toMs + 1 : range.fromMs, range.toMs, (chunk, from, to) => {
-      const end = Math.min(to, from + most - filled);
+      const end = Math.min(to, from + most - count);
       if (end <= from) return;
-      pairs.set(chunk.data.subarray(from * 2, end * 2), filled * 2);
-      filled += end - from;
+      younger.push(chunk.data.slice(from * 2, end * 2));
+      count += end - from;
     });
-    return filled === 0 ? [] : [{ series, pairs: pairs.subarray(0, filled * 2) }];
+    const older = cold && await this.parts.disk!.range([series.id], cold, most);
+    const pairs: number[] = [];
+    for (let at = 0; at < (older?.series.length ?? 0); at += 1) pairs.push(older!.times[at]!, older!.values[at]!);
+    const all = joined([pairs, ...younger]).subarray(0, most * 2);
+    return all.length === 0 ? [] : [{ series, pairs: all }];
   }
 
-  private hotRange(series: readonly Series[], { fromMs, toMs }: Range, before = new Map<number, number[]>(), counted = 0): SeriesValues[] {
+  private hotRange(series: readonly Series[], { fromMs, toMs }: Range): { found: SeriesValues[]; count: number } {
     const found: SeriesValues[] = [];
-    let count = counted;
+    let count = 0;
     for (const each of series) {
       const parts: ArrayLike<number>[] = [];
-      const older = before.get(each.id);
-      if (older) parts.push(older);
       each.column.eachPart(fromMs, toMs, (chunk, from, to) => {
         count += to - from;
         if (count > MAX_POINTS_PER_ANSWER) throw new Fault('ANSWER_TOO_LARGE', { limit: MAX_POINTS_PER_ANSWER, what: 'points' });
@@ -139,7 +177,27 @@ export class Storage {
       });
       if (parts.length > 0) found.push({ series: each, pairs: joined(parts) });
     }
-    return found;
+    return { found, count };
+  }
+
+  /** Analytics or application data by key and time. Throws ANSWER_TOO_LARGE. */
+  async keyed(kind: 'analytics' | 'app', { keys, range }: Pick<KeyQuestion, 'keys' | 'range'>, owner = OWN): Promise<KeyedValues[]> {
+    const hot = this[kind].get(keys, range, owner);
+    const { floorMs } = this[kind];
+    const { disk } = this.parts;
+    if (kind === 'app' || !disk || !range || range.fromMs >= floorMs) return hot;
+    const names = this.analytics.keys(keys, owner);
+    if (names.length === 0) return hot;
+    const older = await disk.analyticsRange(names, { fromMs: range.fromMs, toMs: Math.min(range.toMs, floorMs - 1) }, owner, MAX_POINTS_PER_ANSWER + 1);
+    if (older.length > MAX_POINTS_PER_ANSWER) throw new Fault('ANSWER_TOO_LARGE', { limit: MAX_POINTS_PER_ANSWER, what: 'values' });
+    const found = new Map<string, KeyedValues['values']>();
+    for (const { key, timestamp, val } of older) {
+      const values = found.get(key);
+      if (values) values.push({ timestamp, val });
+      else found.set(key, [{ timestamp, val }]);
+    }
+    for (const { key, values } of hot) found.set(key, [...found.get(key) ?? [], ...values]);
+    return names.flatMap((key) => found.has(key) ? [{ key, values: found.get(key)! }] : []);
   }
 
   /** What the aggregate of the question comes to here, by its groups. */
@@ -177,6 +235,8 @@ export class Storage {
   evict(): number {
     const beforeMs = this.parts.clock.now() - this.parts.settings.evictionMs;
     this.app.evict(beforeMs);
+    // What the disk could not tell when it was asked, it may tell now.
+    this.seekLatest([...this.points.byId.values()].filter(({ sought }) => sought > 0)).catch(() => undefined);
     return this.points.evictLatest(beforeMs);
   }
 }

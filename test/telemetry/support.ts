@@ -30,6 +30,8 @@ export interface TestTelemetry {
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; json: any; text: string }>;
   /** Ends it and starts it again over the same folder. */
   restart(): Promise<void>;
+  /** Starts it over the folder as it is. */
+  open(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,7 +56,7 @@ export async function startTelemetry(options: TestOptions = {}): Promise<TestTel
   server.on('checkContinue', (request, response) => door.serve(request, response, true));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   own.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const open = async () => {
+  own.open = async () => {
     const self = { name, url: own.url, level: 'edge', accepting: true };
     const elsewhere = others.map((other) => ({ node: { ...other, level: 'edge', accepting: true }, children: [] }));
     own.telemetry = createTelemetry({
@@ -64,7 +66,7 @@ export async function startTelemetry(options: TestOptions = {}): Promise<TestTel
     door = createTelemetryDoor({ routes: own.telemetry.routes, access, clock, ids: systemIds, log: silentLog });
     await own.telemetry.start();
   };
-  await open();
+  await own.open();
   own.send = async (method, path, body, headers = {}) => {
     const sent = body === undefined ? undefined : typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const answer = await fetch(own.url + path, { method, body: sent as string, headers });
@@ -79,7 +81,7 @@ export async function startTelemetry(options: TestOptions = {}): Promise<TestTel
   };
   own.restart = async () => {
     await own.telemetry.close();
-    await open();
+    await own.open();
   };
   own.close = async () => {
     server.close();
