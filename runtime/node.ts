@@ -27,9 +27,11 @@ import { createAdmin } from './gateway/admin.js';
 import { createBundles } from './gateway/bundles.js';
 import { createCors } from './gateway/cors.js';
 import { Deployments } from './gateway/deployments.js';
+import { Autoscaler } from './gateway/faas/autoscaler.js';
 import { FunctionLogs } from './gateway/faas/function-logs.js';
 import { logRoutes } from './gateway/faas/log-routes.js';
 import { Namespaces } from './gateway/faas/namespaces.js';
+import { scaleRoutes } from './gateway/faas/scale-routes.js';
 import { Secrets } from './gateway/faas/secrets.js';
 import { createGateway } from './gateway/gateway.js';
 import { createHealth } from './gateway/health.js';
@@ -43,7 +45,7 @@ import { createAliasListener, createTelemetryDoor } from './gateway/telemetry-do
 import { createWorkers } from './handler/workers.js';
 import { configFromEnvironment } from './model/environment.js';
 import { type NodeConfig, VERSION } from './model/config.js';
-import { CLOSE_GRACE_MS, DEFAULT_CAPACITY_PER_CORE, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
+import { AUTOSCALE_EVERY_MS, CLOSE_GRACE_MS, DEFAULT_CAPACITY_PER_CORE, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
 import { folderArchive } from './offload/archive.js';
 import { createCommands } from './offload/commands.js';
 import { createForward } from './offload/forward.js';
@@ -162,7 +164,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const alias = aliasPort === undefined ? undefined : createAliasListener(telemetryDoor, config.host, aliasPort);
   const routes = [
     ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn, secrets, namespaces }),
-    ...logRoutes({ node: name, logs: functionLogs, deployments }),
+    ...logRoutes({ node: name, logs: functionLogs, deployments }), ...scaleRoutes({ node: name, deployments, log }),
     ...nodeRoutes({
       facts: { name, level, labels: config.labels, parentUrl }, url: () => gateway.url, store, deployments,
       offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), clock, startedAtMs: clock.now(),
@@ -196,6 +198,8 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   if (config.url === undefined) self.url = url;
   const aliasUrl = await alias?.listen();
   const sweeping = repeat(() => offload.sweep(), { clock, log, everyMs: SWEEP_EVERY_MS });
+  const autoscaler = new Autoscaler({ deployments, queued: () => 0, clock, log });
+  const scaling = repeat(() => autoscaler.look(), { clock, log, everyMs: AUTOSCALE_EVERY_MS });
   await agent.start();
   reporter?.start();
   void passingOn.catchUp();
@@ -206,6 +210,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
     name, url: self.url, aliasUrl, store: { kind: store.kind, url: opened.url, why: opened.why },
     async close() {
       sweeping.end();
+      scaling.end();
       reporter?.close();
       agent.close();
       passingOn.close();

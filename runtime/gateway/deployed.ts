@@ -1,8 +1,9 @@
 /** A function that runs on this node: its worker, and the calls in hand. */
 import { ANNOTATIONS, type Deployment } from '../model/config.js';
 import { HANDLER_TIMEOUT_MS } from '../model/limits.js';
-import type { Worker } from '../session/call.js';
+import type { Replicas, Worker } from '../session/call.js';
 import { keyOf } from './faas/names.js';
+import { type ScaleRules, scaleRulesOf } from './faas/scale-rules.js';
 import type { FunctionMetrics } from './function-metrics.js';
 import { timeoutsOf } from './timeouts.js';
 
@@ -18,8 +19,16 @@ export class Deployed {
   readonly writeMs: number;
   /** Idle time to live of sessions born by this function; 0 for ever. */
   readonly ttlMs: number;
+  /** How many replicas its labels ask for. */
+  readonly rules: ScaleRules;
   /** Calls that have not been answered yet. */
   inHand = 0;
+  /** Calls that have. */
+  ended = 0;
+  /** It has been given no replica; the next call brings them back. */
+  isAsleep = false;
+  /** Calls that may be in hand, as its environment's `max_inflight` has it for each replica. */
+  mostInHand: number;
   private retired: (() => void) | undefined;
 
   constructor(readonly deployment: Deployment, readonly worker: Worker, readonly metrics: FunctionMetrics) {
@@ -32,19 +41,44 @@ export class Deployed {
     this.timeoutMs = askedMs === 0 && this.isStateful ? HANDLER_TIMEOUT_MS : askedMs;
     this.readMs = readMs;
     this.writeMs = writeMs;
+    this.rules = scaleRulesOf(deployment);
+    this.mostInHand = this.#limitFor(1);
     this.ttlMs = (numberOf(deployment, ANNOTATIONS.sessionTtl) ?? 0) * 1000;
   }
 
   /** A call ended; the counterpart is `inHand += 1`. */
   leave(): void {
     this.inHand -= 1;
+    this.ended += 1;
     if (this.retired && this.inHand === 0) this.retired();
+  }
+
+  get replicas(): Replicas {
+    return this.isAsleep ? { wanted: 0, available: 0 } : this.worker.replicas ?? { wanted: 1, available: 1 };
+  }
+
+  /** Makes it so many replicas, where its worker can; resolves when they are there, and rejects with a fault when they cannot be. */
+  async scale(replicas: number): Promise<void> {
+    this.isAsleep = replicas === 0;
+    this.mostInHand = this.#limitFor(this.worker.scale ? Math.max(1, replicas) : 1);
+    await this.worker.scale?.(replicas);
+  }
+
+  /** Gives it its least replicas again. Call it when a call comes while it is asleep; the call need not wait. */
+  wake(): void {
+    // The call itself fails when no worker comes, and says why.
+    this.scale(Math.max(1, this.rules.min)).catch(() => undefined);
   }
 
   /** Closes the worker once its calls are through; new ones no longer find it. */
   async retire(): Promise<void> {
     if (this.inHand > 0) await new Promise<void>((resolve) => { this.retired = resolve; });
     await this.worker.close();
+  }
+
+  #limitFor(replicas: number): number {
+    const text = this.deployment.envVars?.['max_inflight'] ?? '';
+    return /^[1-9]\d{0,8}$/.test(text) ? Number(text) * replicas : Infinity;
   }
 }
 

@@ -179,7 +179,19 @@ export class Deployments {
     const worker = await workers.load(placed, sha256 && bundles.pathOf(sha256)).catch((error: unknown) => {
       throw error instanceof Fault ? error : new Fault('DEPLOY_FAILED', { function: service, reason: String(error) }, { cause: error });
     });
-    this.swap(service, new Deployed(deployment, worker, this.metrics.of(service)));
+    const fresh = new Deployed(deployment, worker, this.metrics.of(service));
+    this.swap(service, fresh);
+    this.staff(fresh, old);
+  }
+
+  /** A function that is replaced keeps as many replicas as it had, within what its new labels allow. */
+  private staff(fresh: Deployed, old: Deployed | undefined): void {
+    const { min, max, isScaled } = fresh.rules;
+    const had = old?.rules.isScaled && !old.isAsleep ? old.replicas.wanted : 1;
+    if (!isScaled) return;
+    fresh.scale(Math.max(1, min, Math.min(had, max))).catch((error: unknown) => {
+      this.parts.log.warn({ function: fresh.name, reason: String(error) }, 'a function could not be scaled');
+    });
   }
 
   private swap(name: string, fresh: Deployed | undefined): void {

@@ -67,7 +67,9 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     const call = new FunctionCall(incoming, response, deployed, monotonic(), life, calls);
     begin(call);
     if (cors !== undefined) cors.admit(incoming, response, at);
+    if (deployed.isAsleep) deployed.wake();
     if (deployed.inHand > inHand) refuse(call, new Fault('OVERLOADED', { function: deployed.name, limit: inHand }));
+    else if (deployed.inHand > deployed.mostInHand) refuse(call, new Fault('TOO_MANY_CALLS', { function: deployed.name, limit: deployed.mostInHand }));
     else if (deployed.isStateful) void stateful(call, at, expects);
     else if (deployed.streams) streaming(call, at, expects);
     else if (expects || hasBody(incoming)) void statelessWithBody(call, at, expects);

@@ -21,6 +21,7 @@ export function createLocalFunctions({ node, deployments, sessions, ids }: Local
   async function call(asked: LocalCall): Promise<Served> {
     const deployed = deployments.find(asked.function);
     if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: asked.function, node, deployed: deployments.names() });
+    if (deployed.isAsleep) deployed.wake();
     deployed.inHand += 1;
     try {
       return await run(deployed, asked);

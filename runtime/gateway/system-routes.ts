@@ -102,12 +102,13 @@ function find({ deployments, node }: Pick<SystemParts, 'deployments' | 'node'>, 
 }
 
 /** OpenFaaS's FunctionStatus. */
-function statusOf({ deployment, metrics, worker }: Deployed): object {
-  const { service, image, namespace, envVars, labels, annotations, constraints, secrets, readOnlyRootFilesystem, scope } = deployment;
+function statusOf({ deployment, metrics, worker, replicas }: Deployed): object {
+  const { service, image, namespace, envVars, labels, annotations, constraints, secrets, readOnlyRootFilesystem, scope, envProcess, limits } = deployment;
   return {
     name: service, image, namespace: namespace ?? DEFAULT_NAMESPACE, envVars: envVars ?? {}, labels: labels ?? {}, annotations: annotations ?? {},
     constraints: constraints ?? [], secrets: secrets ?? [], readOnlyRootFilesystem: readOnlyRootFilesystem ?? false,
-    invocationCount: metrics.finished, replicas: 1, availableReplicas: 1, createdAt: new Date(deployment.atMs).toISOString(),
+    ...(envProcess && { envProcess }), ...(limits && { limits }),
+    invocationCount: metrics.finished, replicas: replicas.wanted, availableReplicas: replicas.available, createdAt: new Date(deployment.atMs).toISOString(),
     scope: scope ?? 'subtree', kind: worker.kind,
   };
 }

@@ -322,3 +322,11 @@ export const MAX_LOG_BYTES_PER_FUNCTION = 512 * 1024;
 export const MAX_FOLLOWERS = 256;
 /** Lines that wait for a client that follows too slowly; the oldest are dropped beyond. */
 export const MAX_UNREAD_LOG_LINES = 1_000;
+/** Alerts in one body of Alertmanager, which sends a group at a time. */
+export const MAX_ALERTS = 1_000;
+/** Functions are scaled by their load this often: about as long as a replica takes to start under load. */
+export const AUTOSCALE_EVERY_MS = 2_000;
+/** Calls a second are measured over so long: one look alone would take every burst for a load. */
+export const RATE_WINDOW_MS = 10_000;
+/** A function goes down to the most replicas that were wanted within so long, unless its label says otherwise. */
+export const SCALE_DOWN_WINDOW_MS = 30_000;

@@ -19,6 +19,7 @@ import { Deployments } from '../../runtime/gateway/deployments.js';
 import { FunctionLogs } from '../../runtime/gateway/faas/function-logs.js';
 import { logRoutes } from '../../runtime/gateway/faas/log-routes.js';
 import { Namespaces } from '../../runtime/gateway/faas/namespaces.js';
+import { scaleRoutes } from '../../runtime/gateway/faas/scale-routes.js';
 import { Secrets } from '../../runtime/gateway/faas/secrets.js';
 import { createGateway, type Gateway } from '../../runtime/gateway/gateway.js';
 import { createHealth } from '../../runtime/gateway/health.js';
@@ -89,6 +90,8 @@ export interface TestNode {
   bundles: Bundles;
   passingOn: PassingOn;
   peers: PeerClient;
+  /** From now on that worker runs the function. */
+  provide(service: string, worker: Worker): void;
   /** What workers were made of. */
   loaded: Deployment[];
   secrets: Secrets;
@@ -111,11 +114,14 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
   const workers: FakeWorker[] = [];
   const bundles = createBundles({ folder: join(stateDir, 'bundles'), ids: systemIds, limit: 4096 });
   const loaded: Deployment[] = [];
+  const provided = new Map<string, Worker>();
   const load = async (deployment: Deployment) => {
     const { service, image } = deployment;
     loaded.push(deployment);
     const behaviour = behaviours[image] ?? { kind: 'stateless' as const, handle: () => respond(image) };
     if (image === `bundle:${sha256('broken')}`) throw new Fault('DEPLOY_FAILED', { function: service, reason: 'it exports no handler' });
+    const given = provided.get(service);
+    if (given) return given;
     const worker = new FakeWorker(behaviour.kind, behaviour.handle);
     workers.push(worker);
     return worker;
@@ -137,7 +143,7 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
   });
   const routes = () => [
     ...systemRoutes({ node: name, version: '0', deployments, bundles, passingOn, secrets, namespaces }),
-    ...logRoutes({ node: name, logs, deployments }),
+    ...logRoutes({ node: name, logs, deployments }), ...scaleRoutes({ node: name, deployments, log: silentLog }),
     ...nodeRoutes({
       facts: place, url: () => gateway.url, store, deployments, offloadStatus: () => 'accept', children, clock: systemClock, startedAtMs: 0,
     }),
@@ -153,8 +159,9 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
   const url = await gateway.listen();
   return {
     gateway, deployments, bundles, passingOn, peers, url, stateDir, workers, secrets, logs, loaded,
+    provide: (service, worker) => void provided.set(service, worker),
     async serve(service, handle, kind = 'stateless', extra = {}) {
-      const code = `${service} ${workers.length}`;
+      const code = `${service} ${loaded.length}`;
       await bundles.write(sha256(code), chunksOf(code));
       behaviours[`bundle:${sha256(code)}`] = { kind, handle };
       await deployments.apply({ service, image: `bundle:${sha256(code)}`, atMs: deployments.stamp(service), ...extra });
