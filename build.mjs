@@ -11,15 +11,23 @@ async function filesBelow(folder) {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 }
 
+/** Runs in browsers: one script and one style sheet, with the libraries that it uses. */
+const PAGE = join('oracle', 'dashboard', 'page');
+const inPage = (file) => file.startsWith(PAGE) && !file.endsWith('.html');
+
 const files = (await Promise.all(SOURCES.map(filesBelow))).flat();
-const code = files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
-const copied = files.filter((file) => COPIED.test(file));
+const code = files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts') && !inPage(file));
+const copied = files.filter((file) => COPIED.test(file) && !inPage(file));
 await build({
   entryPoints: code, outdir: 'dist', outbase: '.', format: 'esm', platform: 'node', target: 'node20',
   sourcemap: 'linked', logLevel: 'warning',
 });
+await build({
+  entryPoints: { page: join(PAGE, 'main.ts') }, outdir: join('dist', PAGE), bundle: true, minify: true, format: 'iife', platform: 'browser',
+  target: ['chrome119', 'firefox121', 'safari17'], tsconfigRaw: {}, legalComments: 'inline', logLevel: 'warning',
+});
 await Promise.all(copied.map((file) => cp(file, join('dist', file))));
 
-const made = new Set([...code.map((file) => file.replace(/\.ts$/, '.js')), ...copied].map((file) => join('dist', file)));
+const made = new Set([...code.map((file) => file.replace(/\.ts$/, '.js')), ...copied, join(PAGE, 'page.js'), join(PAGE, 'page.css')].map((file) => join('dist', file)));
 const stale = (await filesBelow('dist')).filter((file) => !made.has(file.replace(/\.map$/, '')));
 await Promise.all(stale.map((file) => rm(file)));

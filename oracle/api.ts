@@ -7,6 +7,8 @@ import type { Wish } from './intents.js';
 import type { Orchestration } from './orchestration.js';
 import type { Registry } from './registry.js';
 import { reportOf } from './report-check.js';
+import { summaries } from './samples.js';
+import { findSessions, type SessionState, stateOf } from './search.js';
 
 export interface ApiRequest {
   method: string;
@@ -35,10 +37,11 @@ export async function answerApi(parts: ApiParts, request: ApiRequest): Promise<u
   if (noun === 'nodes' && name !== undefined && what === 'report' && method === 'POST') return takeReport(parts, request, name);
   if (noun === 'nodes' && name !== undefined && isRead && (what === 'capabilities' || what === 'health' || what === 'load')) return nodePart(parts, name, what);
   if (noun === 'intents' && name === undefined && method === 'POST') return submit(parts, request);
-  if ((noun === 'intents' || noun === 'sessions') && isRead) await request.admit(0);
+  if ((noun === 'intents' || noun === 'sessions' || noun === 'performance') && isRead) await request.admit(0);
   if (noun === 'intents' && isRead) return name === undefined ? listIntents(parts, request) : showIntent(parts, name);
   if (noun === 'sessions' && isRead) return name === undefined ? listSessions(parts, request) : showSession(parts, name);
-  if (noun === 'policy' && isRead && name === undefined) return { name: parts.orchestration.policy.name, about: parts.orchestration.policy.about };
+  if (noun === 'policy' && isRead && name === undefined) return showPolicy(parts);
+  if (noun === 'performance' && isRead && name === undefined) return listPerformance(parts, request);
   return undefined;
 }
 
@@ -87,9 +90,10 @@ function wishOf(fields: Fields): Wish {
 }
 
 function listIntents({ orchestration }: ApiParts, { query }: ApiRequest): unknown {
-  const state = query.get('state');
-  const intents = orchestration.intents.list().filter((intent) => state === null || intent.state === state);
-  return { intents: intents.slice(0, limitOf(query)) };
+  const [state, by] = [query.get('state'), query.get('by')];
+  const intents = orchestration.intents.list().filter((intent) => (state === null || intent.state === state) && (by === null || intent.by === by));
+  const offset = offsetOf(query);
+  return { total: intents.length, intents: intents.slice(offset, offset + limitOf(query)) };
 }
 
 function showIntent({ orchestration }: ApiParts, id: string): unknown {
@@ -99,17 +103,28 @@ function showIntent({ orchestration }: ApiParts, id: string): unknown {
 }
 
 /** What the books say; a node itself knows better, but only of its own. */
-function listSessions({ orchestration }: ApiParts, { query }: ApiRequest): unknown {
-  const limit = limitOf(query);
-  const node = query.get('node');
-  const sessions: object[] = [];
-  let total = 0;
-  for (const entry of orchestration.domain.all()) {
-    if (node !== null && entry.current !== node) continue;
-    total += 1;
-    if (sessions.length < limit) sessions.push(viewOf(entry));
-  }
-  return { total, sessions };
+async function listSessions({ orchestration: { domain } }: ApiParts, { query }: ApiRequest): Promise<unknown> {
+  const [limit, offset] = [limitOf(query), offsetOf(query)];
+  const [text, node, home, functionName, state] = ['search', 'node', 'home', 'function', 'state'].map((name) => query.get(name) || undefined);
+  if (state !== undefined && !isState(state)) throw new Fault('PARAMETER_INVALID', { name: 'state', reason: 'use home, away or moving' });
+  const all = node === undefined ? domain.all() : domain.sessionsAt(node);
+  const { total, sessions } = await findSessions(all, { text, node, home, functionName, state }, { offset, limit });
+  return { total, sessions: sessions.map(viewOf) };
+}
+
+function isState(text: string): text is SessionState {
+  return ['home', 'away', 'moving'].includes(text);
+}
+
+function showPolicy({ orchestration: { policy, policySettings, decidesFromMs, lastTick } }: ApiParts): object {
+  return { name: policy.name, about: policy.about, settings: policySettings, decidesFromMs, ...lastTick };
+}
+
+/** Summaries for each metric and residency; `?samples=true` the values themselves, the oldest first. */
+function listPerformance({ orchestration }: ApiParts, { query }: ApiRequest): object {
+  const [metric, session, node] = ['metric', 'session', 'node'].map((name) => query.get(name) || undefined);
+  const samples = orchestration.samples.list({ ...(metric && { metric }), ...(session && { session }), ...(node && { node }) });
+  return query.get('samples') === 'true' ? { samples } : { performance: summaries(samples) };
 }
 
 function showSession({ orchestration }: ApiParts, id: string): unknown {
@@ -118,8 +133,15 @@ function showSession({ orchestration }: ApiParts, id: string): unknown {
   return viewOf(entry);
 }
 
-function viewOf({ arrivals, dependencies = {}, ...rest }: SessionEntry): object {
-  return { ...rest, dependencies, arrivals: Object.fromEntries(arrivals) };
+function viewOf(entry: SessionEntry): object {
+  const { arrivals, dependencies = {}, ...rest } = entry;
+  return { ...rest, state: stateOf(entry), dependencies, arrivals: Object.fromEntries(arrivals) };
+}
+
+function offsetOf(query: URLSearchParams): number {
+  const offset = Number(query.get('offset') ?? 0);
+  if (Number.isInteger(offset) && offset >= 0) return offset;
+  throw new Fault('PARAMETER_INVALID', { name: 'offset', reason: 'it is a whole number, or left out' });
 }
 
 function limitOf(query: URLSearchParams): number {

@@ -19,6 +19,8 @@ export interface NodeState {
   capabilities?: NodeCapabilities;
   health?: NodeHealthStatus;
   load: NodeLoad;
+  /** Of all its functions, stateless ones too, since the report before. */
+  requestsPerSecond: number;
 }
 
 /** A session in the oracle's books. */
@@ -33,7 +35,7 @@ export interface SessionEntry extends SessionView {
 }
 
 export type DomainChange =
-  | { kind: 'session'; session: SessionEntry }
+  | { kind: 'session'; session: SessionEntry; from?: string }
   | { kind: 'gone'; session: SessionEntry }
   | { kind: 'dependency'; session: SessionEntry }
   | { kind: 'node'; node: string };
@@ -65,6 +67,7 @@ export class Domain {
     const seconds = Math.max(0.1, known ? (now - known.reportedMs) / 1000 : 2);
     const state: NodeState = {
       boot: report.boot, number: report.number, accepting: report.accepting, reportedMs: now, load: report.load, health: report.health,
+      requestsPerSecond: (report.load.requests ?? report.sessions.reduce((sum, { requests }) => sum + requests, 0)) / seconds,
       cordonedByOperator: known?.cordonedByOperator ?? false, cordonedByPolicy: known?.cordonedByPolicy ?? false,
       ...((report.capabilities ?? known?.capabilities) && { capabilities: report.capabilities ?? known!.capabilities! }),
     };
@@ -94,6 +97,16 @@ export class Domain {
   /** In no particular order. */
   all(): Iterable<SessionEntry> {
     return this.sessions.values();
+  }
+
+  /** Sessions that live there, and sessions homed there that live elsewhere. */
+  countsOf(node: string): { resident: number; away: number } {
+    return { resident: this.at.get(node)?.size ?? 0, away: this.away.get(node)?.size ?? 0 };
+  }
+
+  /** In no particular order. */
+  sessionsAt(node: string): Iterable<SessionEntry> {
+    return this.at.get(node) ?? [];
   }
 
   /** Sessions of nodes that failed long ago are forgotten: whoever returns reports them again. */
@@ -156,6 +169,7 @@ export class Domain {
     // The higher epoch is the newer residency; of two with the same one, the word of whoever is still there stands.
     if (known && (known.epoch > epoch || (known.epoch === epoch && known.current !== node && this.nodes.has(known.current)))) return;
     if (!this.sessions.has(id) && this.sessions.size >= MAX_SESSIONS_OF_DOMAIN) return;
+    const from = known?.current;
     const entry: SessionEntry = known ?? {
       id, lid: lidOf(id, this.parts.namespace), home, current: node, epoch, bytes, functions, requestsPerSecond: 0, serviceMs: 0, arrivals: new Map(),
       lastAccessMs, movedMs: undefined, moving,
@@ -177,7 +191,7 @@ export class Domain {
     this.sessions.set(id, entry);
     this.byLid.set(entry.lid, entry);
     this.place(entry);
-    if (isNews) this.parts.onChange?.({ kind: 'session', session: entry });
+    if (isNews) this.parts.onChange?.({ kind: 'session', session: entry, ...(from !== undefined && from !== node && { from }) });
   }
 
   private takeGone(node: string, id: string, epoch: number): void {

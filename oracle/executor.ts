@@ -46,7 +46,7 @@ export class Executor {
   private async carryOut(intent: Intent): Promise<void> {
     const { intents, log } = this.parts;
     try {
-      const answer = intent.wish.kind === 'migrate' ? await this.migrate(intent.wish, intent.by === 'policy') : await this.setStatus(intent.wish);
+      const answer = intent.wish.kind === 'migrate' ? await this.migrate(intent, intent.wish) : await this.setStatus(intent.wish);
       intents.end(intent, 'done', answer);
     } catch (error) {
       const answer = (error as Error).message;
@@ -55,17 +55,18 @@ export class Executor {
     }
   }
 
-  private async migrate({ session, to, rehome = false }: Intent['wish'] & { kind: 'migrate' }, byPolicy: boolean): Promise<string> {
+  private async migrate(intent: Intent, { session, to, rehome = false }: Intent['wish'] & { kind: 'migrate' }): Promise<string> {
     const { domain, registry, peers } = this.parts;
     const entry = domain.session(session);
     if (!entry) throw new Error('no node has reported this session');
     const target = registry.find(to);
     if (!target) throw new Error(`there is no node ${to}`);
     if (target.state !== 'alive') throw new Error(`node ${to} has failed`);
+    intent.from = entry.current;
     if (entry.current === to && (!rehome || entry.home === to)) return `it is at ${to} already`;
     const holder = registry.find(entry.current);
     if (holder?.state !== 'alive') throw new Error(`node ${entry.current}, which holds it, has failed`);
-    domain.startMove(session, byPolicy);
+    domain.startMove(session, intent.by === 'policy');
     let done = false;
     try {
       const path = `/api/v1/sessions/${encodeURIComponent(session)}/migrate`;

@@ -24,6 +24,10 @@ export interface Intent {
   /** Why it was refused, or where the session is now. */
   answer?: string;
   createdMs: number;
+  /** It began to be carried out. */
+  startedMs?: number;
+  /** Where the session was then. */
+  from?: string;
   endedMs?: number;
 }
 
@@ -79,7 +83,7 @@ export class Intents {
     for (const intent of this.open) {
       const subject = subjectOf(intent.wish);
       if (intent.state !== 'waiting' || this.running.has(subject)) continue;
-      intent.state = 'running';
+      Object.assign(intent, { state: 'running', startedMs: this.parts.now() });
       this.running.add(subject);
       return intent;
     }
@@ -104,6 +108,14 @@ export class Intents {
 
   find(id: string): Intent | undefined {
     return this.list().find((each) => each.id === id);
+  }
+
+  get openCount(): number {
+    return this.open.size;
+  }
+
+  get runningCount(): number {
+    return this.running.size;
   }
 
   /** What a restart has to know. */

@@ -15,6 +15,9 @@ import { createPeerClient } from '../runtime/base/http-client.js';
 import { createPeerSigner, createPeerVerifier } from '../runtime/base/peer-signature.js';
 import type { ServerBinary } from '../runtime/model/config.js';
 import { ANNOUNCE_EVERY_MS } from '../runtime/model/limits.js';
+import { Board } from './dashboard/board.js';
+import { DashboardFiles } from './dashboard/files.js';
+import { DashboardRoutes } from './dashboard/routes.js';
 import { createInventory, type RunningInventory } from './inventory/create-inventory.js';
 import { readSettings } from './inventory/settings.js';
 import { Movement } from './movement-service.js';
@@ -85,11 +88,16 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   assertOwnDatabase(proxy.redis_url, config.sessionStores ?? []);
   const movement: Movement = new Movement({ stateDir, registry, clock, log, environment: process.env });
   const peers = createPeerClient({ signer: createPeerSigner({ node: ORACLE_NAME, key, clock, ids: systemIds }) });
+  const board = new Board(() => clock.now());
   const orchestration = new Orchestration({
-    domainId, stateDir, policy: settings.policy, policySettings: settings.settings, proxy, registry, peers, clock, ids: systemIds, log,
+    domainId, stateDir, policy: settings.policy, policySettings: settings.settings, proxy, registry, peers, clock, ids: systemIds, log, board,
   });
+  const mirrorAt = proxy.proxy_type === 'Redis' ? hidden(proxy.redis_url) : `off: ${mirror?.reason ?? 'oracle.yml names none'}`;
+  const dashboard = {
+    files: await DashboardFiles.open(), routes: new DashboardRoutes({ domainId, registry, orchestration, board, mirror: mirrorAt, now: () => clock.now() }),
+  };
   const server = createOracleServer({
-    host, port, domainId, registry, verifier, orchestration, ...(credentials && { admin: credentials }), ids: systemIds, log, inventory, movement,
+    host, port, domainId, registry, verifier, orchestration, ...(credentials && { admin: credentials }), ids: systemIds, log, inventory, movement, dashboard,
   });
   await movement.start();
   await orchestration.start();
@@ -104,7 +112,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   log.info({ url }, 'the oracle is ready');
   return {
     url,
-    mirror: proxy.proxy_type === 'Redis' ? hidden(proxy.redis_url) : `off: ${mirror?.reason ?? 'oracle.yml names none'}`,
+    mirror: mirrorAt,
     prepareClose: () => inventory.keeping.prepareClose(),
     async close() {
       clock.clearTimeout(timer);

@@ -12,6 +12,7 @@ import type { Log } from '../runtime/base/log.js';
 import { ORACLE_TICK_MS } from '../runtime/model/limits.js';
 import type { NodeReport, ReportReply } from '../runtime/model/report.js';
 import { Dataset } from './dataset.js';
+import type { Board } from './dashboard/board.js';
 import { decide } from './decide.js';
 import { Domain, type DomainChange } from './domain.js';
 import { Executor } from './executor.js';
@@ -21,8 +22,9 @@ import { Mirror } from './mirror/mirror.js';
 import type { ProxySettings } from './mirror/settings.js';
 import { csvToParquet } from './parquet.js';
 import { policyNamed } from './policy/policies.js';
-import type { PolicySettings } from './policy/settings.js';
+import { bySettings, type PolicySettings } from './policy/settings.js';
 import type { RegisteredNode, Registry } from './registry.js';
+import { Samples } from './samples.js';
 import type { Policy } from './view.js';
 
 export interface OrchestrationParts {
@@ -36,6 +38,7 @@ export interface OrchestrationParts {
   clock: Clock;
   ids: Ids;
   log: Log;
+  board?: Board;
 }
 
 /** What survives a restart: open intents, and which nodes the policy closed. */
@@ -53,14 +56,17 @@ export class Orchestration {
   readonly policy: Policy;
   private readonly executor: Executor;
   private readonly mirror: Mirror | undefined;
-  private readonly dataset: Dataset | undefined;
+  readonly samples = new Samples();
+  private readonly recorder: Dataset | undefined;
   private readonly namespace: string;
   private kept: Kept = { intents: [], cordonedByPolicy: [], cordonedByOperator: [] };
   private saving: Promise<void> = Promise.resolve();
   private savedText = '';
   private isSaving = false;
   private timer: Timer;
-  private readonly startedMs: number;
+  readonly startedMs: number;
+  /** The policy's last look. */
+  lastTick: { lookedMs: number; tookMs: number; decisions: number } | undefined;
   private closed = false;
 
   constructor(private readonly parts: OrchestrationParts) {
@@ -69,7 +75,7 @@ export class Orchestration {
     this.namespace = domainNamespace(domainId);
     this.policy = policyNamed(parts.policy, parts.policySettings);
     this.domain = new Domain({ namespace: this.namespace, now: () => clock.now(), onChange: (change) => this.onChange(change) });
-    this.intents = new Intents({ ids, now: () => clock.now(), onChange: () => this.saveSoon() });
+    this.intents = new Intents({ ids, now: () => clock.now(), onChange: () => this.saveSoon(), onEnd: (intent) => parts.board?.noteIntent(intent) });
     this.executor = new Executor({ intents: this.intents, domain: this.domain, registry, peers, log });
     if (proxy?.proxy_type === 'Redis') {
       this.mirror = new Mirror({
@@ -79,13 +85,13 @@ export class Orchestration {
       });
     }
     if (proxy?.dataset_settings) {
-      this.dataset = new Dataset({ settings: proxy.dataset_settings, namespace: this.namespace, now: () => clock.now(), log, toParquet: csvToParquet });
+      this.recorder = new Dataset({ settings: proxy.dataset_settings, namespace: this.namespace, now: () => clock.now(), log, toParquet: csvToParquet });
     }
   }
 
   async start(): Promise<void> {
     await this.restore();
-    await this.dataset?.open();
+    await this.recorder?.open();
     // The mirror may come later: who serves and who decides does not wait for it.
     void this.mirror?.start().catch((error: unknown) => this.parts.log.warn({ reason: (error as Error).message }, 'the mirror could not be opened'));
     this.tick();
@@ -97,7 +103,8 @@ export class Orchestration {
     const reply = this.domain.report(node.name, report);
     if (isNew) this.recall(node.name);
     this.mirror?.noteReport(node, report);
-    this.dataset?.noteReport(node, report, (session, epoch) => pidOf(lidOf(session, this.namespace), node.id, epoch, this.namespace));
+    this.samples.note(node.name, report.samples);
+    this.recorder?.noteReport(node, report, (session, epoch) => pidOf(lidOf(session, this.namespace), node.id, epoch, this.namespace));
     return reply;
   }
 
@@ -113,6 +120,21 @@ export class Orchestration {
     return intent;
   }
 
+  /** Its numbers, those that nobody set too. */
+  get policySettings(): PolicySettings {
+    return bySettings(this.parts.policySettings ?? {});
+  }
+
+  /** After a restart nobody is moved before the nodes have had time to say what they hold. */
+  get decidesFromMs(): number {
+    return this.startedMs + RESTORE_FIRST_MS;
+  }
+
+  /** Folder of the dataset, when one is recorded. */
+  get dataset(): string | undefined {
+    return this.recorder && this.parts.proxy?.dataset_settings?.dataset_path;
+  }
+
   /** Resolves when the intent has ended, or after `ms`. */
   async settled(intent: Intent, ms: number): Promise<Intent> {
     const untilMs = this.parts.clock.now() + ms;
@@ -126,7 +148,7 @@ export class Orchestration {
     this.closed = true;
     this.parts.clock.clearTimeout(this.timer);
     await this.mirror?.close();
-    await this.dataset?.close();
+    await this.recorder?.close();
     await this.saving;
   }
 
@@ -134,8 +156,8 @@ export class Orchestration {
     const { clock, registry, log } = this.parts;
     this.timer = clock.setTimeout(() => {
       try {
-        // After a restart nobody is moved before the nodes have had time to say what they hold.
-        if (clock.now() - this.startedMs >= RESTORE_FIRST_MS) decide({ policy: this.policy, domain: this.domain, registry, intents: this.intents, log });
+        if (clock.now() >= this.decidesFromMs) this.look();
+        this.parts.board?.tick(this.domain, registry.list());
         this.save();
         this.executor.go();
       } catch (error) {
@@ -145,11 +167,19 @@ export class Orchestration {
     }, ORACLE_TICK_MS);
   }
 
+  private look(): void {
+    const { clock, registry, log } = this.parts;
+    const lookedMs = clock.now();
+    const decisions = decide({ policy: this.policy, domain: this.domain, registry, intents: this.intents, log });
+    this.lastTick = { lookedMs, tookMs: clock.now() - lookedMs, decisions };
+  }
+
   private onChange(change: DomainChange): void {
     this.mirror?.note(change);
+    this.parts.board?.noteChange(change);
     if (change.kind !== 'session') return;
     const node = this.parts.registry.find(change.session.current);
-    if (node) this.dataset?.noteSession(change.session, node.id);
+    if (node) this.recorder?.noteSession(change.session, node.id);
   }
 
   /** An intent that a tool left in the mirror: ids of its own kind become our names. */

@@ -52,6 +52,8 @@ export class Registry {
   private readonly entries = new Map<string, Entry>();
   private readonly failed = new Set<string>();
   private readonly namespace: string;
+  /** Counts what changed in the tree: who is there, in which state, with which functions. */
+  revision = 0;
 
   constructor(private readonly parts: {
     domainId: string;
@@ -79,6 +81,7 @@ export class Registry {
     };
     this.entries.set(name, entry);
     const wasFailed = this.failed.delete(name);
+    if (!known || isRestart || wasFailed || !isSameFacts(known.registration, registration)) this.revision += 1;
     const kind = !known ? 'joined' : isRestart ? 'restarted' : wasFailed ? 'returned' : known.registration.parent !== registration.parent ? 'moved' : undefined;
     if (kind) this.parts.onEvent?.({ kind, node: name });
     return this.viewOf(entry);
@@ -105,6 +108,7 @@ export class Registry {
     for (const [name, entry] of this.entries) {
       if (this.failed.has(name) || !this.isLate(entry)) continue;
       this.failed.add(name);
+      this.revision += 1;
       this.parts.onEvent?.({ kind: 'failed', node: name });
     }
   }
@@ -149,6 +153,10 @@ export class Registry {
       id, name, url, level, parent, state: this.failed.has(name) ? 'failed' : 'alive', labels, store, functions, registeredMs, lastSeenMs, restarts,
     };
   }
+}
+
+function isSameFacts(one: Registration, other: Registration): boolean {
+  return one.parent === other.parent && one.url === other.url && one.level === other.level && String(one.functions) === String(other.functions);
 }
 
 function refused(name: string, reason: string): Fault {

@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Ajv } from 'ajv';
 import { Fault } from '../runtime/model/faults.js';
 import { MAX_SAMPLES_PER_REPORT, MAX_SESSIONS_OF_DOMAIN } from '../runtime/model/limits.js';
-import { HEALTH_FIELDS, type NodeReport } from '../runtime/model/report.js';
+import { HEALTH_FIELDS, LATENCY_BOUNDS_MS, type NodeReport } from '../runtime/model/report.js';
 
 const Name = Type.String({ minLength: 1, maxLength: 1_024 });
 const Count = Type.Integer({ minimum: 0 });
@@ -24,7 +24,10 @@ const Session = Type.Object({
 const Report = Type.Object({
   boot: Name, number: Count, isFull: Type.Boolean(), accepting: Type.Boolean(), capabilities: Type.Optional(Capabilities),
   health: Type.Object(Object.fromEntries(HEALTH_FIELDS.map((field) => [field, Type.Integer()]))),
-  load: Type.Object({ capacity: Amount, busy: Amount, waiting: Count, latencyMs: Amount, memoryUsedBytes: Amount, memoryLimitBytes: Amount }),
+  load: Type.Object({
+    capacity: Amount, busy: Amount, waiting: Count, latencyMs: Amount, memoryUsedBytes: Amount, memoryLimitBytes: Amount,
+    requests: Type.Optional(Count), latencyCounts: Type.Optional(Type.Array(Count, { minItems: LATENCY_BOUNDS_MS.length + 1, maxItems: LATENCY_BOUNDS_MS.length + 1 })),
+  }),
   sessions: Type.Array(Session, { maxItems: MAX_SESSIONS_OF_DOMAIN }),
   gone: Type.Array(Type.Object({ id: Type.String({ maxLength: 256 }), epoch: Count })),
   astray: Type.Array(Type.Object({ id: Type.String({ maxLength: 256 }), requests: Count })),

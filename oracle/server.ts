@@ -8,6 +8,8 @@ import { asFault, Fault } from '../runtime/model/faults.js';
 import { MAX_HEADER_BYTES, MAX_REGISTRATION_BYTES } from '../runtime/model/limits.js';
 import { acceptsBasic, type Credentials } from '../runtime/base/credentials.js';
 import { answerApi } from './api.js';
+import type { DashboardFiles } from './dashboard/files.js';
+import { type DashboardRoutes, JsonText } from './dashboard/routes.js';
 import type { Orchestration } from './orchestration.js';
 import type { Movement } from './movement-service.js';
 import { type RegisteredNode, registrationOf, type Registry } from './registry.js';
@@ -25,6 +27,7 @@ export interface OracleServerParts {
   ids: Ids;
   log: Log;
   movement?: Movement;
+  dashboard?: { files: DashboardFiles; routes: DashboardRoutes };
   /** Answers the paths that it owns, and is told of every registration; it answers the collections of the node. */
   inventory?: { registered(node: RegisteredNode, hardware: unknown): string[]; owns(path: string): boolean; serve(request: IncomingMessage, response: ServerResponse): void };
 }
@@ -38,9 +41,11 @@ export interface OracleServer {
 const NODES = '/api/v1/nodes';
 
 export function createOracleServer(parts: OracleServerParts): OracleServer {
-  const { inventory } = parts;
+  const { inventory, dashboard } = parts;
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
-    if (inventory?.owns(request.url!.split('?')[0]!)) return inventory.serve(request, response);
+    const path = request.url!.split('?')[0]!;
+    if (dashboard?.files.serve(path, request, response)) return;
+    if (inventory?.owns(path)) return inventory.serve(request, response);
     answer(parts, request).then((json) => send(response, 200, json), (error: unknown) => refuse(parts, request, response, error));
   });
   return {
@@ -59,9 +64,10 @@ async function answer(parts: OracleServerParts, request: IncomingMessage): Promi
   const { registry, domainId } = parts;
   const path = request.url!.split('?')[0]!;
   if (path === NODES && request.method === 'POST') return register(parts, request);
-  const answered = await answerApi(parts, {
-    method: request.method!, path, query: new URL(request.url!, 'http://oracle').searchParams, admit: (limitBytes) => admit(parts, request, limitBytes),
-  });
+  const asked = {
+    method: request.method!, path, query: new URL(request.url!, 'http://oracle').searchParams, admit: (limitBytes: number) => admit(parts, request, limitBytes),
+  };
+  const answered = await answerApi(parts, asked) ?? await parts.dashboard?.routes.answer(asked);
   const moved = await parts.movement?.answer({ method: request.method!, path, admit: (limitBytes) => admit(parts, request, limitBytes) });
   if (moved !== undefined) return moved;
   if (answered !== undefined) return answered;
@@ -140,7 +146,7 @@ function refuse({ ids, log }: OracleServerParts, request: IncomingMessage, respo
 }
 
 function send(response: ServerResponse, status: number, json: unknown): void {
-  const body = Buffer.from(JSON.stringify(json));
+  const body = Buffer.from(json instanceof JsonText ? json.text : JSON.stringify(json));
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
   response.end(body);
 }

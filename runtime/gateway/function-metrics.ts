@@ -1,7 +1,8 @@
 /** What is counted per function: cheap enough for every request, read as Prometheus text (names as OpenFaaS has them). */
 
-/** Upper bounds in seconds. */
-const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+import { LATENCY_BOUNDS_MS } from '../model/report.js';
+
+const BUCKETS_S = LATENCY_BOUNDS_MS.map((ms) => ms / 1000);
 
 export class FunctionMetrics {
   started = 0;
@@ -30,6 +31,11 @@ export class FunctionMetrics {
     this.transferred += 1;
     if (tookMs < 0) this.sentLater += 1;
     else this.transferMs += tookMs;
+  }
+
+  /** Adds its histogram to another. */
+  addCounts(counts: number[]): void {
+    this.byBucket.forEach((count, bucket) => { counts[bucket]! += count; });
   }
 
   get finished(): number {
@@ -70,14 +76,16 @@ export class MetricsBook {
     return fresh;
   }
 
-  /** Over all functions: requests answered, and the time that they took together. */
-  sum(): { requests: number; tookMs: number } {
+  /** Over all functions: requests answered, the time that they took together, and how many took how long. */
+  sum(): { requests: number; tookMs: number; latencyCounts: number[] } {
     let [requests, tookMs] = [0, 0];
+    const latencyCounts = Array<number>(BUCKETS_S.length + 1).fill(0);
     for (const book of this.books.values()) {
       requests += book.finished;
       tookMs += book.totalMs;
+      book.addCounts(latencyCounts);
     }
-    return { requests, tookMs };
+    return { requests, tookMs, latencyCounts };
   }
 
   /** @param replicas whether each deployed function runs here. */

@@ -266,6 +266,20 @@ export const MAX_SESSIONS_PER_REPORT = 5_000;
 export const MAX_REPORT_BYTES = 64 * 1024 * 1024;
 /** The oracle's policy looks at the domain this often; nodes report at the same pace. */
 export const ORACLE_TICK_MS = 2_000;
+/** Moves that the oracle shows; a relief of five hundred sessions fits in. */
+export const MAX_MOVES_SHOWN = 1_000;
+/** Points of the oracle's charts, one a tick: half an hour. Two numbers of a node for each are 7 MB for a thousand nodes. */
+export const TIMELINE_POINTS = 900;
+/** Nodes whose charts can be asked for at once: more lines than that nobody tells apart. */
+export const MAX_CHARTED_NODES = 12;
+/** Sessions that the oracle looks at in one go when it searches its books: a few milliseconds, then others get their turn. */
+export const SEARCH_SLICE = 10_000;
+/** What the oracle shows of all nodes is made anew no more often than this, however many look. */
+export const OVERVIEW_EVERY_MS = 1_000;
+/** Sums over all sessions by function are made anew no more often than this. */
+export const FUNCTIONS_EVERY_MS = 10_000;
+/** Values of functions and their times that the oracle keeps to be asked for; the mirror and the dataset have them all. */
+export const MAX_SAMPLES_KEPT = 20_000;
 /** Requests that a node works on at once for each core, where nothing else is said: most functions wait more than they compute. */
 export const DEFAULT_CAPACITY_PER_CORE = 16;
 /** More requests at once than any one process works on; a larger number in a domain file is a slip. */

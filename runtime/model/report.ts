@@ -43,7 +43,14 @@ export interface NodeLoad {
   memoryUsedBytes: number;
   /** 0: without a limit. */
   memoryLimitBytes: number;
+  /** Requests answered. */
+  requests?: number;
+  /** How many of them took up to each of `LATENCY_BOUNDS_MS`, and beyond the last. */
+  latencyCounts?: number[];
 }
+
+/** Upper bounds of the histogram of response times, milliseconds. */
+export const LATENCY_BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000] as const;
 
 /** A session as the node that holds it knows it. */
 export interface SessionReport {

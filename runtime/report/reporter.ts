@@ -18,6 +18,8 @@ import type { Activity, SessionActivity } from './activity.js';
 export interface WorkDone {
   requests: number;
   tookMs: number;
+  /** By `LATENCY_BOUNDS_MS`. */
+  latencyCounts: number[];
   inHand: number;
 }
 
@@ -164,6 +166,7 @@ export class Reporter {
     const { workDone, monotonic, capacity, memoryLimitBytes } = this.parts;
     const [now, work] = [monotonic(), workDone()];
     const passedMs = Math.max(1, now - this.atMs);
+    const last = this.work.latencyCounts;
     const requests = work.requests - this.work.requests;
     const tookMs = work.tookMs - this.work.tookMs;
     Object.assign(this, { atMs: now, work });
@@ -172,6 +175,7 @@ export class Reporter {
     return {
       capacity, busy: Math.min(capacity, tookMs / passedMs), waiting: Math.max(0, Math.round(work.inHand - capacity)),
       latencyMs: requests === 0 ? 0 : tookMs / requests, memoryUsedBytes, memoryLimitBytes,
+      requests, latencyCounts: work.latencyCounts.map((count, bucket) => count - (last[bucket] ?? 0)),
     };
   }
 }

@@ -53,7 +53,7 @@ describe('a node\'s reports to the oracle', () => {
     };
     reporter = new Reporter({
       node: 'edge', boot: 'b', oracleUrl: 'http://oracle', peers, clock, log: createLog('silent'), activity, labels: {}, machine: await detectMachine('/'), capacity: 4,
-      memoryLimitBytes: 0, stateDir: '/', workDone: () => work, accepting: () => true, onSession: (listener) => { changed = listener; }, monotonic: () => nowMs,
+      memoryLimitBytes: 0, stateDir: '/', workDone: () => ({ ...work, latencyCounts: [] }), accepting: () => true, onSession: (listener) => { changed = listener; }, monotonic: () => nowMs,
       store: { slot: async (session) => slots.get(session), page: async () => ({ slots: [...slots.values()] }) },
     });
     reporter.start();
