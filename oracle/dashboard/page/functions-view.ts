@@ -17,9 +17,9 @@ export class FunctionsView implements View {
   constructor(private readonly page: PageParts) {
     const { go } = page;
     this.table = new Table<FunctionUse>({
-      caption: 'Functions of the domain', keyOf: (row) => row.name, columns: [
-        { title: 'Function', element: (row) => name(row.name, 'name mono'), update: () => undefined },
-        { title: 'Runs on', element: () => h('span', { class: 'places' }), update: (element, row) => say(element, this.placesOf(row)) },
+      caption: 'Functions of the domain', hasCards: true, keyOf: (row) => row.name, columns: [
+        { title: 'Function', className: 'session-cell', element: (row) => name(row.name, 'name mono'), update: () => undefined },
+        { title: 'Runs on', className: 'wide', element: () => h('span', { class: 'places' }), update: (element, row) => say(element, this.placesOf(row)) },
         {
           title: 'Sessions', isNumber: true, element: (row) => h('button', { type: 'button', class: 'link', onclick: () => go(`sessions?function=${encodeURIComponent(row.name)}`) }), update: (element, { sessions }) => say(element, count(sessions)),
         },

@@ -52,7 +52,7 @@ export function intentTable({ model, openNode, go }: PageParts, caption: string)
     { title: 'Took', isNumber: true, isMinor: true, text: ({ startedMs, endedMs }) => startedMs !== undefined && endedMs !== undefined ? ms(endedMs - startedMs) : '' },
     { title: 'Asked', isNumber: true, text: ({ createdMs }) => ago(createdMs, model.clockMs) },
   ];
-  return new Table({ caption, keyOf: ({ id }) => id, columns, onRow: (element, { state, id }) => Object.assign(element.dataset, { state, intent: id }) });
+  return new Table({ caption, hasCards: true, keyOf: ({ id }) => id, columns, onRow: (element, { state, id }) => Object.assign(element.dataset, { state, intent: id }) });
 }
 
 export function fillIntentState(element: HTMLElement, { state }: Intent): void {

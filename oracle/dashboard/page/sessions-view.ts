@@ -30,7 +30,7 @@ export class SessionsView implements View {
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly page: PageParts) {
-    this.table = new Table({ caption: 'Sessions', keyOf: ({ id }) => id, columns: this.columns(), onRow: (element, { state, id }) => Object.assign(element.dataset, { state, session: id }) });
+    this.table = new Table({ caption: 'Sessions', hasCards: true, keyOf: ({ id }) => id, columns: this.columns(), onRow: (element, { state, id }) => Object.assign(element.dataset, { state, session: id }) });
     this.tools = h('div', { class: 'tools' }, h('label', { class: 'search' }, icon('search'), this.search), this.node, this.state, this.of);
     this.pager = h('div', { class: 'pager' }, this.before, this.after);
     this.lock = locked('Where sessions are is shown to the admin.', page);

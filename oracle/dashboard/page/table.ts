@@ -26,9 +26,9 @@ export class Table<T> {
   private readonly empty = h('p', { class: 'empty' });
   private lines = new Map<string, Line<T>>();
 
-  constructor(private readonly parts: { caption: string; columns: Column<T>[]; keyOf(row: T): string; onOpen?(row: T): void; onRow?(element: HTMLTableRowElement, row: T): void }) {
+  constructor(private readonly parts: { caption: string; columns: Column<T>[]; keyOf(row: T): string; onOpen?(row: T): void; onRow?(element: HTMLTableRowElement, row: T): void; hasCards?: boolean }) {
     const heads = parts.columns.map(({ title, ...column }) => h('th', { scope: 'col', class: classOf(column) }, title));
-    this.element = h('div', { class: 'table-wrap' }, h('table', {}, h('caption', { class: 'unseen' }, parts.caption), h('thead', {}, h('tr', {}, ...heads)), this.body), this.empty);
+    this.element = h('div', { class: parts.hasCards ? 'table-wrap cards' : 'table-wrap' }, h('table', {}, h('caption', { class: 'unseen' }, parts.caption), h('thead', {}, h('tr', {}, ...heads)), this.body), this.empty);
   }
 
   show(rows: readonly T[], emptyText: string): void {
