@@ -11,6 +11,7 @@ export interface StateFolder {
   domainFile: string;
   passwordFile: string;
   peerKeyFile: string;
+  payloadSecretFile: string;
   oracleDir: string;
   /** Bundles of functions as the last start made them. */
   bundlesDir: string;
@@ -40,7 +41,7 @@ export function stateFolder(folder: string): StateFolder {
   const path = resolve(folder);
   return {
     path, lockFile: join(path, 'supervisor.json'), domainFile: join(path, 'domain.json'), passwordFile: join(path, 'admin-password'),
-    peerKeyFile: join(path, 'peer-key'), oracleDir: join(path, 'oracle'), bundlesDir: join(path, 'bundles'), nodeDir: (name) => join(path, 'nodes', name),
+    peerKeyFile: join(path, 'peer-key'), payloadSecretFile: join(path, 'payload-secret'), oracleDir: join(path, 'oracle'), bundlesDir: join(path, 'bundles'), nodeDir: (name) => join(path, 'nodes', name),
   };
 }
 

@@ -24,6 +24,8 @@ import { repeat } from './base/repeat.js';
 import { folderShelf } from './base/shelf.js';
 import { createAccess } from './gateway/access.js';
 import { createAdmin } from './gateway/admin.js';
+import { buildRoutes } from './gateway/build/build-door.js';
+import { openBuiltImages } from './gateway/build/built-images.js';
 import { createBundles } from './gateway/bundles.js';
 import { createCors } from './gateway/cors.js';
 import { Deployments } from './gateway/deployments.js';
@@ -118,6 +120,8 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const signer = createPeerSigner({ node: name, key: peerKey, clock, ids });
   const peerClient = createPeerClient({ signer });
   const bundles = createBundles({ folder: join(stateDir, 'bundles'), ids });
+  const images = await openBuiltImages(join(stateDir, 'built-images.json'));
+  const payloadSecret = config.payloadSecretFile === undefined ? undefined : await readSecret(config.payloadSecretFile).catch(() => undefined);
   const activity = new Activity();
   const functionLogs = new FunctionLogs({ node: name, clock });
   const plainWorkers = createWorkers({ clock, log: functionLogs.beside(log), ...config.workers });
@@ -163,13 +167,13 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const { aliasPort } = config.telemetry ?? {};
   const alias = aliasPort === undefined ? undefined : createAliasListener(telemetryDoor, config.host, aliasPort);
   const routes = [
-    ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn, secrets, namespaces }),
+    ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn, secrets, namespaces, images }),
     ...logRoutes({ node: name, logs: functionLogs, deployments }), ...scaleRoutes({ node: name, deployments, log }),
     ...nodeRoutes({
       facts: { name, level, labels: config.labels, parentUrl }, url: () => gateway.url, store, deployments,
       offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), clock, startedAtMs: clock.now(),
     }),
-    ...createPeerRoutes(offload), ...agent.routes(),
+    ...buildRoutes({ bundles, images, secret: payloadSecret, folder: join(stateDir, 'builds'), log }), ...createPeerRoutes(offload), ...agent.routes(),
   ];
   const gateway = createGateway({
     node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access, telemetry: telemetryDoor,

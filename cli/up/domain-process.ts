@@ -51,7 +51,7 @@ export class DomainProcess {
     const { domain, state, host, aliasPort, awaitFunctions, storeServer, say, scripts = SCRIPTS } = options;
     this.configs = nodeConfigs(domain, {
       host, oracleUrl: this.oracleUrl, stateDirOf: (name) => state.nodeDir(name), adminUser: ADMIN_USER,
-      adminPasswordFile: state.passwordFile, peerKeyFile: state.peerKeyFile, awaitFunctions, aliasBasePort: aliasPort, ...(storeServer && { storeServer }),
+      adminPasswordFile: state.passwordFile, peerKeyFile: state.peerKeyFile, payloadSecretFile: state.payloadSecretFile, awaitFunctions, aliasBasePort: aliasPort, ...(storeServer && { storeServer }),
     });
     this.oracle = new Child({ title: 'the oracle', script: scripts.oracle, configFile: join(state.oracleDir, 'config.json'), say });
     this.nodes = domain.nodes.map(({ name, level }) => ({

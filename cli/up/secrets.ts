@@ -1,4 +1,4 @@
-/** The domain's two secrets: the admin's password, and the key that signs calls between nodes. */
+/** The domain's secrets: the admin's password, the key that signs calls between nodes, and the one that signs builds. */
 import { randomBytes } from 'node:crypto';
 import { chmod, open, readFile, writeFile } from 'node:fs/promises';
 import type { StateFolder } from '../state.js';
@@ -11,6 +11,7 @@ export type PasswordSource = 'ADMIN_PASSWORD' | 'generated' | 'kept';
 
 export async function makeSecrets(state: StateFolder, given: string | undefined): Promise<PasswordSource> {
   await keep(state.peerKeyFile, randomBytes(KEY_BYTES).toString('hex'));
+  await keep(state.payloadSecretFile, randomBytes(KEY_BYTES).toString('hex'));
   return makePassword(state.passwordFile, given);
 }
 

@@ -24,10 +24,10 @@ const LIBRARY_NAMESPACE = 'library';
 /** CommonJS packages inside the bundle call `require` for node's own modules. */
 export const REQUIRE = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
-/** Rejects with DEPLOY_FAILED, whose reason names file and line of what is wrong. */
-export async function bundleFunction(folder: string, name = folder): Promise<Bundle> {
+/** @param options `entry`: the file that exports the handler, where it is none of the usual ones. Rejects with DEPLOY_FAILED, whose reason names file and line of what is wrong. */
+export async function bundleFunction(folder: string, name = folder, options: { entry?: string } = {}): Promise<Bundle> {
   const root = resolve(folder);
-  const entry = await findEntry(root, name);
+  const entry = options.entry === undefined ? await findEntry(root, name) : join(root, options.entry);
   try {
     const library = await bundleLibrary();
     const { code, inputs } = await bundleEntry(root, entry, library);

@@ -88,6 +88,7 @@ export interface NodePlaces {
   adminUser: string;
   adminPasswordFile: string;
   peerKeyFile: string;
+  payloadSecretFile?: string;
   awaitFunctions: string[];
   storeServer?: FoundServer;
   /** Port of the first node's listener for RAINBOW's clients; the others count up from it in the file's order. */

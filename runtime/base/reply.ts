@@ -44,6 +44,8 @@ export interface RouteRequest {
   /** As in `Commands.run`. */
   body: unknown;
   accept: string;
+  /** Lower-case names, as node:http gives them. */
+  headers?: Record<string, string | string[] | undefined>;
   /** Missing on open routes. */
   caller?: Caller;
 }

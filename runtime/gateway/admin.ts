@@ -62,7 +62,7 @@ async function serve({ access }: AdminParts, route: Route | StreamRoute, request
   }
   const wanted: RouteRequest = {
     params: request.params as Record<string, string>, query: queryOf(request.originalUrl), body: undefined,
-    accept: request.headers.accept ?? '', ...(admitted && { caller: admitted.caller }),
+    accept: request.headers.accept ?? '', headers: request.headers, ...(admitted && { caller: admitted.caller }),
   };
   const expects = request.headers.expect?.toLowerCase() === '100-continue';
   if ('stream' in route) {

@@ -3,6 +3,7 @@ import type { Reply, Route, RouteRequest } from '../base/reply.js';
 import { Fault } from '../model/faults.js';
 import { SUBTREE_WAIT_MS } from '../model/limits.js';
 import type { StreamRoute } from './admin.js';
+import type { BuiltImages } from './build/built-images.js';
 import type { Bundles } from './bundles.js';
 import type { Deployed } from './deployed.js';
 import { type Entry, entryOf, isRemoval, nameOf } from './deployment-rules.js';
@@ -21,6 +22,8 @@ export interface SystemParts {
   passingOn: PassingOn;
   secrets: Secrets;
   namespaces: Namespaces;
+  /** What the builder has made. */
+  images?: BuiltImages;
 }
 
 const ACCEPTED = 202;
@@ -52,7 +55,7 @@ function list(deployments: Deployments, query: URLSearchParams): Reply {
 /** Makes the function, or replaces it; what is wrong is said before anything changes. */
 async function deploy(parts: SystemParts, request: RouteRequest): Promise<Reply> {
   const { deployments, passingOn, namespaces, secrets } = parts;
-  const asked = askedOf(request);
+  const asked = askedOf(request, parts.images);
   namespaces.get(asked.namespace ?? DEFAULT_NAMESPACE);
   const [missing] = isRemoval(asked) ? [] : secrets.missing(asked.namespace ?? DEFAULT_NAMESPACE, asked.secrets);
   if (missing !== undefined) throw new Fault('PARAMETER_INVALID', { name: 'secrets', reason: `there is no secret ${missing} in namespace ${asked.namespace ?? DEFAULT_NAMESPACE}` });
@@ -66,10 +69,12 @@ async function update(parts: SystemParts, request: RouteRequest): Promise<Reply>
   return deploy(parts, request);
 }
 
-function askedOf({ body, query }: RouteRequest): Entry {
-  const given = (body ?? {}) as { namespace?: unknown };
+/** @param images gives the bundle that the builder made under the image's name */
+function askedOf({ body, query }: RouteRequest, images?: BuiltImages): Entry {
+  const given = (body ?? {}) as { namespace?: unknown; image?: unknown };
+  const bundle = typeof given.image === 'string' ? images?.find(given.image) : undefined;
   const [scope, namespace] = [query.get('scope'), given.namespace || query.get('namespace')];
-  return entryOf({ ...given, ...(scope !== null && { scope }), ...(namespace && { namespace }), atMs: undefined, removed: undefined }, 1);
+  return entryOf({ ...given, ...(scope !== null && { scope }), ...(namespace && { namespace }), bundle, atMs: undefined, removed: undefined }, 1);
 }
 
 async function remove(parts: SystemParts, { body, query }: RouteRequest): Promise<Reply> {

@@ -4,6 +4,7 @@
  */
 export type { EffectRequest, HandlerContext, Logger, LogLevel, ReadOnlyContext, StatelessContext } from './context.js';
 export type { EdgeDB, ReadOnlyEdgeDB } from './edgedb.js';
+export { eventFunction, type EventHandler, type FunctionContext, type FunctionEvent } from './event.js';
 export { Offloadable, ReadOnlyOffloadable, Streaming } from './offloadable.js';
 export type { HandlerRequest, StreamingRequest } from './request.js';
 export type { HandlerResponse } from './response.js';

@@ -47,6 +47,8 @@ export interface NodeConfig {
   adminUser: string;
   adminPasswordFile: string;
   peerKeyFile: string;
+  /** File with the secret that builds are signed with; without one, or where it is not there, nothing is built here. */
+  payloadSecretFile?: string;
   /** None unless given. */
   cors?: CorsSettings;
   /** Time that requests in hand have when the node is told to stop, in ms; 2000 unless given, for Ctrl-C has to be through within 4 s. */

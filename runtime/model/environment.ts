@@ -17,6 +17,7 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     parentUrl: env.PARENT_URL, oracleUrl: env.ORACLE_URL, domainId: env.DOMAIN_ID ?? 'local', labels: {},
     store: env.STORE_URL ?? 'auto', stateDir, adminUser: 'admin',
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
+    payloadSecretFile: `${secrets}/payload-secret`,
     cors: corsOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS),
     telemetry: { aliasPort: 50_000 }, ...(env.IMAGES_FILE && { workers: { imagesFile: env.IMAGES_FILE } }),
   };

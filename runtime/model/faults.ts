@@ -20,6 +20,8 @@ export const FAULTS = {
   PARAMETER_INVALID: row(400, false, 'The parameter {name} is wrong: {reason}.'),
   KEY_INVALID: row(400, false, 'The function used an EdgeDB key of {bytes} bytes; a key is text of 1 to {limit} bytes.'),
   TELEMETRY_INVALID: row(400, false, 'The field {pointer} is wrong: {reason}.'),
+  BUILD_INVALID: row(400, false, 'This cannot be built: {reason}.'),
+  SIGNATURE_REFUSED: row(401, false, 'The build is refused: {reason}.'),
   UNAUTHORIZED: row(401, false, 'This needs the credentials of the node: user admin and its password, or a call signed with the domain\'s key.'),
   REPLAYED_CALL: row(401, false, 'This signed call was seen before; sign each call afresh.'),
   FORBIDDEN: row(403, false, 'These credentials do not allow this: {reason}.'),

@@ -133,6 +133,17 @@ export const MAX_COMMANDS_PER_REPLICA = 32;
 export const MAX_COMMANDS = 256;
 /** What one command may print: it is held in memory until the exit code says what it was. */
 export const MAX_COMMAND_OUTPUT_BYTES = 64 * 1024 * 1024;
+/** Archive of one build: code and its packages, no data. */
+export const MAX_BUILD_BYTES = 64 * 1024 * 1024;
+/** The same unpacked, and the entries of it. */
+export const MAX_BUILD_UNPACKED_BYTES = 256 * 1024 * 1024;
+export const MAX_BUILD_FILES = 50_000;
+/** Installing the packages of a function takes no longer than this, or the build fails. */
+export const MAX_BUILD_MS = 5 * 60_000;
+/** Builds that wait for their turn; each has its archive on the disk. */
+export const MAX_WAITING_BUILDS = 16;
+/** Names of built images that a node remembers; the oldest are forgotten beyond. */
+export const MAX_BUILT_IMAGES = 10_000;
 /** Pause before the second start of a process after deaths in a row, doubled with each, and its bound. */
 export const RESTART_FIRST_MS = 100;
 export const RESTART_MOST_MS = 2_000;
