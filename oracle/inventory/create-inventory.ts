@@ -80,8 +80,14 @@ function createValidators(options: ObjectOptions): Record<ObjectName, { create: 
   const compile = createCompiler();
   const definitions = objectDefinitions(options);
   return Object.fromEntries(OBJECT_NAMES.map((name) => [
-    name, { create: compile(definitions[name]), replace: compile(replacementOf(name, definitions[name])) },
+    name, { create: whenFirstUsed(() => compile(definitions[name])), replace: whenFirstUsed(() => compile(replacementOf(name, definitions[name]))) },
   ])) as Record<ObjectName, { create: Validator; replace: Validator }>;
+}
+
+/** Compiling all of them would take a third of the start of an empty inventory. */
+function whenFirstUsed(compile: () => Validator): Validator {
+  let validator: Validator | undefined;
+  return (value) => (validator ??= compile())(value);
 }
 
 /** Those with one value. */

@@ -214,7 +214,7 @@ export class Inventory {
 
   /** All or nothing, in memory and on the disk. */
   async #write<T>(author: Author, work: (transaction: Transaction) => T): Promise<T> {
-    while (this.#held) await this.#held;
+    while (this.#held || !this.#set.isReady) await (this.#held ?? this.#set.ready);
     if (!this.#keeper) throw new Fault('INVENTORY_UNAVAILABLE', { reason: 'it is being restored' });
     const first = this.#seq + 1;
     const at = new Date(this.parts.clock.now()).toISOString();

@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance, type DuckDBResult } from '@duckdb/node-api';
+import { type DuckDBBlobVector, type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type DuckDBResult } from '@duckdb/node-api';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
-import { hasSecret, keyOf, tableColumns, VALUE_COLUMNS } from './columns.js';
+import { EARLY_FIELDS } from '../state/indexes.js';
+import { type Column, hasSecret, keyOf, ROW_COLUMNS, SECRET_COLUMN, tableColumns, VALUE_COLUMNS } from './columns.js';
 import { diffSql } from './diff.js';
 import { type Visible, refusalOfQuery } from './guard.js';
 import type { Difference, EngineConfig, QueryAnswer, RowBlock, SnapshotPlace, TableDescription, TableFacts } from './messages.js';
@@ -72,7 +73,7 @@ export class Database {
     await this.#atomically(async () => {
       for (const object of OBJECT_NAMES) {
         await this.connection.run(`DELETE FROM ${quoted(object)}`);
-        if (snapshot) await this.connection.run(`INSERT INTO ${quoted(object)} BY NAME SELECT ${await this.#commonColumns(object, snapshot.folder)} FROM read_parquet(${fileOf(snapshot.folder, object)})`);
+        if (snapshot) await this.connection.run(`INSERT INTO ${quoted(object)} BY NAME SELECT ${(await this.#commonColumns(object, snapshot.folder)).map(({ name }) => quoted(name)).join(', ')} FROM read_parquet(${fileOf(snapshot.folder, object)})`);
       }
     });
   }
@@ -137,15 +138,12 @@ export class Database {
       if (!this.#reading) {
         const object = this.#toRead.shift();
         if (!object) return undefined;
-        this.#reading = { object, result: await this.connection.stream(`SELECT ${await this.#commonColumns(object, this.#readFolder, true)} FROM read_parquet(${fileOf(this.#readFolder, object)})`) };
+        const columns = await this.#commonColumns(object, this.#readFolder);
+        this.#reading = { object, result: await this.connection.stream(`SELECT encode(concat(${headSql(object, columns)}, chr(9), ${valueSql(columns)})) FROM read_parquet(${fileOf(this.#readFolder, object)})`) };
       }
       const { object, result } = this.#reading;
       const chunk = await result.fetchChunk();
-      if (chunk && chunk.rowCount > 0) {
-        const names = result.columnNames();
-        const columns = chunk.getColumns();
-        return { object, rows: chunk.rowCount, columns: Object.fromEntries(names.map((name, index) => [name, columns[index] as unknown[]])) };
-      }
+      if (chunk && chunk.rowCount > 0) return { object, ...packed(chunk) };
       this.#reading = undefined;
     }
   }
@@ -241,11 +239,10 @@ export class Database {
   }
 
   /** A snapshot of another version may lack a column, or have one that is gone. */
-  async #commonColumns(object: ObjectName, folder: string, forReading = false): Promise<string> {
+  async #commonColumns(object: ObjectName, folder: string): Promise<Column[]> {
     const reader = await this.connection.runAndReadAll(`DESCRIBE SELECT * FROM read_parquet(${fileOf(folder, object)})`);
     const there = new Set((reader.getRows() as string[][]).map(([name]) => name!.toLowerCase()));
-    return tableColumns(object).filter(({ name }) => there.has(name.toLowerCase()))
-      .map(({ name, type }) => (forReading && type === 'BIGINT' ? `${quoted(name)}::DOUBLE AS ${quoted(name)}` : quoted(name))).join(', ');
+    return tableColumns(object).filter(({ name }) => there.has(name.toLowerCase()));
   }
 
   async #atomically(work: () => Promise<void>): Promise<void> {
@@ -271,6 +268,44 @@ function createTable(object: ObjectName, name: string): string {
 function fileOf(folder: string, object: ObjectName): string {
   return literal(join(folder, `${object}.parquet`));
 }
+
+const TAB = 9;
+const COMMA = 44;
+const LINE_FEED = 10;
+
+/** Heads and values of a chunk, each in one piece. JSON has no tab but in strings, where it is escaped. */
+function packed(chunk: DuckDBDataChunk): { heads: Uint8Array; values: Uint8Array } {
+  const vector = chunk.getColumnVector(0) as DuckDBBlobVector;
+  const lines = Array.from({ length: chunk.rowCount }, (_, index) => vector.getItemBytes(index)!);
+  const tabs = lines.map((line) => line.indexOf(TAB));
+  const headBytes = tabs.reduce((sum, tab) => sum + tab + 1, 0);
+  const heads = new Uint8Array(headBytes);
+  const values = new Uint8Array(lines.reduce((sum, { length }) => sum + length, 0) - headBytes + lines.length);
+  let [head, value] = [0, 0];
+  for (const [index, line] of lines.entries()) {
+    const tab = tabs[index]!;
+    heads.set(line.subarray(0, tab), head);
+    heads[(head += tab + 1) - 1] = COMMA;
+    values.set(line.subarray(tab + 1), value);
+    values[(value += line.length - tab) - 1] = LINE_FEED;
+  }
+  return { heads, values };
+}
+
+/** Number, birth, ciphertext, and of the value what finds it. */
+function headSql(object: ObjectName, columns: Column[]): string {
+  const secret = columns.some(({ name }) => name === SECRET_COLUMN.name) ? `coalesce(to_json(${quoted(SECRET_COLUMN.name)})::VARCHAR, 'null')` : `'null'`;
+  return `concat('[', seq, ',', born, ',', ${secret}, ',', ${valueSql(columns.filter(({ name }) => name === keyOf(object) || EARLY_FIELDS[object].includes(name)))}, ']')`;
+}
+
+/** A value as JSON. Fields that are missing are left out: whatever is put together with NULL is NULL, and concat leaves that out. */
+function valueSql(columns: Column[]): string {
+  const fields = columns.filter(({ name }) => !ROW_NAMES.includes(name))
+    .map(({ name, type }) => `${literal(`,${JSON.stringify(name)}:`)} || ${type === 'VARCHAR' || type === 'DOUBLE' ? `to_json(${quoted(name)})` : quoted(name)}::VARCHAR`);
+  return `concat('{', substr(concat(${fields.join(', ')}), 2), '}')`;
+}
+
+const ROW_NAMES = [...ROW_COLUMNS, SECRET_COLUMN].map(({ name }) => name);
 
 function fileSource(folder: string, object: ObjectName): string {
   return `read_parquet(${fileOf(folder, object)})`;

@@ -29,11 +29,13 @@ export interface QueryAnswer {
   truncated: boolean;
 }
 
-/** Rows of one table, column by column. */
+/** Some rows of one table. */
 export interface RowBlock {
   object: ObjectName;
-  rows: number;
-  columns: Record<string, unknown[]>;
+  /** JSON: `[seq, born, ciphertext or null, value]` of each with a comma behind it; of the value, its id and the fields of the early indexes. */
+  heads: Uint8Array;
+  /** The whole values, a line of JSON each, to be read when somebody asks. Neither is copied on its way to the other thread. */
+  values: Uint8Array;
 }
 
 export interface Difference {

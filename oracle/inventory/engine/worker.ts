@@ -1,7 +1,7 @@
 /** The engine's thread: one call after the other, so that a query never sees half of a change. */
 import { parentPort } from 'node:worker_threads';
 import { Database, QueryRefusal } from './database.js';
-import type { EngineAnswer, EngineCall, EngineConfig } from './messages.js';
+import type { EngineAnswer, EngineCall, EngineConfig, RowBlock } from './messages.js';
 
 let database: Database | undefined;
 let turn: Promise<void> = Promise.resolve();
@@ -22,9 +22,14 @@ parentPort!.on('message', (message: EngineCall | 'end') => {
       parentPort!.close();
       return;
     }
-    parentPort!.postMessage(await answerTo(message));
+    const answer = await answerTo(message);
+    parentPort!.postMessage(answer, message.verb === 'next' && 'result' in answer && answer.result ? buffersOf(answer.result as RowBlock) : []);
   });
 });
+
+function buffersOf({ heads, values }: RowBlock): ArrayBuffer[] {
+  return [heads.buffer, values.buffer] as ArrayBuffer[];
+}
 
 async function answerTo(message: EngineCall): Promise<EngineAnswer> {
   const { call } = message;

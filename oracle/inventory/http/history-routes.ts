@@ -24,7 +24,10 @@ export function historyRoutes(inventory: Inventory, keeping: Keeping, domainId: 
     {
       method: 'GET', path: '/domain.yml', need: 'read', operation: 'getDomainFile', summary: 'The domain file of the nodes that have a place in the tree.',
       query: [{ name: 'collection', description: 'Only members of this collection, and what stands above them.' }], answers: { 200: { text: 'application/yaml' } },
-      run: ({ query }) => ({ status: 200, headers: { 'content-type': 'application/yaml' }, text: domainFileOf(inventory.set, domainId, query.get('collection') ?? undefined) }),
+      async run({ query }) {
+        await inventory.set.ready;
+        return { status: 200, headers: { 'content-type': 'application/yaml' }, text: domainFileOf(inventory.set, domainId, query.get('collection') ?? undefined) };
+      },
     },
     {
       method: 'GET', path: '/', need: 'read', operation: 'getInventory', summary: 'How many objects there are, and how they are kept.', answers: { 200: { schema: ANY } },

@@ -113,6 +113,7 @@ function troubleProblem(object: ObjectName, outcome: Extract<Outcome, { trouble:
 async function list({ inventory, past, sortable }: ObjectRouteParts, object: ObjectName, { query, base }: InventoryRequest): Promise<InventoryReply> {
   const asOf = query.get('asOf');
   const set = asOf === null ? inventory.set : await past(asOf);
+  await set.ready;
   const { rows, total, next } = runListQuery(set, object, readListQuery(set, object, query, sortable[object]));
   const headers: Record<string, string> = { 'x-total-count': String(total) };
   if (next !== undefined) {

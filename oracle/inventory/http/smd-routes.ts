@@ -27,7 +27,10 @@ export function smdRoutes(inventory: Inventory): InventoryRoute[] {
       ...shared, method: 'GET', path: ROOT, need: 'read', operation: 'smdListComponents', summary: 'List components as the hardware state manager does.',
       query: FIELDS.map((field) => ({ name: field.toLowerCase(), description: `Only those with this ${field}; may be given again.` })),
       answers: { 200: { schema: COMPONENTS } },
-      run: ({ query }) => componentsReply(filtered(inventory, query)),
+      async run({ query }) {
+        await inventory.set.ready;
+        return componentsReply(filtered(inventory, query));
+      },
     },
     {
       ...shared, method: 'POST', path: ROOT, need: 'write', operation: 'smdPutComponents', summary: 'Create components, and replace those that exist.',
@@ -49,7 +52,10 @@ export function smdRoutes(inventory: Inventory): InventoryRoute[] {
     {
       ...shared, method: 'GET', path: `${ROOT}/Query/:xname`, need: 'read', operation: 'smdQueryBelow', summary: 'A component and everything below it.',
       answers: { 200: { schema: COMPONENTS } },
-      run: ({ params }) => componentsReply(below(inventory, params['xname']!)),
+      async run({ params }) {
+        await inventory.set.ready;
+        return componentsReply(below(inventory, params['xname']!));
+      },
     },
     {
       ...shared, method: 'GET', path: `${ROOT}/ByNID/:nid`, need: 'read', operation: 'smdGetByNid', summary: 'A component by the number of its node.',

@@ -49,6 +49,10 @@ export interface IndexRule {
   name: IndexName;
   /** Field that is named when two objects want the same key; missing where they may share it. */
   unique?: string;
+  /** Fields that `keys` looks at. */
+  of: string[];
+  /** Not needed to show an object, so that it is made after the start. */
+  isLate?: true;
   keys(value: Value): Keys;
 }
 
@@ -61,27 +65,31 @@ const xname = (value: unknown) => (typeof value === 'string' ? canonicalXname(va
 
 export const INDEX_RULES: Record<ObjectName, IndexRule[]> = {
   ComputeNode: [
-    { name: 'xname', unique: 'xname', keys: (value) => xname(value['xname']) },
-    { name: 'boot_mac', unique: 'boot_mac', keys: (value) => mac(value['boot_mac']) },
-    { name: 'domain_node', unique: 'domain_node/name', keys: (value) => text((value['domain_node'] as { name?: string } | undefined)?.name) },
-    { name: 'hostname', keys: (value) => text(value['hostname']) },
-    { name: 'bmc_id', keys: (value) => text(value['bmc_id']) },
+    { name: 'xname', unique: 'xname', of: ['xname'], keys: (value) => xname(value['xname']) },
+    { name: 'boot_mac', unique: 'boot_mac', of: ['boot_mac'], isLate: true, keys: (value) => mac(value['boot_mac']) },
+    { name: 'domain_node', unique: 'domain_node/name', of: ['domain_node'], keys: (value) => text((value['domain_node'] as { name?: string } | undefined)?.name) },
+    { name: 'hostname', of: ['hostname'], isLate: true, keys: (value) => text(value['hostname']) },
+    { name: 'bmc_id', of: ['bmc_id'], isLate: true, keys: (value) => text(value['bmc_id']) },
   ],
   NetworkInterface: [
-    { name: 'mac', unique: 'mac_address', keys: (value) => mac(value['mac_address']) },
-    { name: 'compute_node_id', keys: (value) => text(value['compute_node_id']) },
+    { name: 'mac', unique: 'mac_address', of: ['mac_address'], keys: (value) => mac(value['mac_address']) },
+    { name: 'compute_node_id', of: ['compute_node_id'], keys: (value) => text(value['compute_node_id']) },
   ],
   BMC: [
-    { name: 'xname', unique: 'xname', keys: (value) => xname(value['xname']) },
-    { name: 'mac', unique: 'mac_address', keys: (value) => mac(value['mac_address']) },
+    { name: 'xname', unique: 'xname', of: ['xname'], keys: (value) => xname(value['xname']) },
+    { name: 'mac', unique: 'mac_address', of: ['mac_address'], keys: (value) => mac(value['mac_address']) },
   ],
   Component: [
-    { name: 'ID', unique: 'ID', keys: (value) => xname(value['ID']) },
+    { name: 'ID', unique: 'ID', of: ['ID'], keys: (value) => xname(value['ID']) },
     // 0 stands for no number, as most sites use it.
-    { name: 'NID', unique: 'NID', keys: (value) => (typeof value['NID'] === 'number' && value['NID'] > 0 ? String(value['NID']) : undefined) },
+    { name: 'NID', unique: 'NID', of: ['NID'], keys: (value) => (typeof value['NID'] === 'number' && value['NID'] > 0 ? String(value['NID']) : undefined) },
   ],
   NodeCollection: [
-    { name: 'name', unique: 'name', keys: (value) => [...new Set([value['name'], value['alias']].filter((name) => typeof name === 'string'))] },
-    { name: 'member', keys: (value) => (value['nodes'] as string[]).map(canonicalXname) },
+    { name: 'name', unique: 'name', of: ['name', 'alias'], keys: (value) => [...new Set([value['name'], value['alias']].filter((name) => typeof name === 'string'))] },
+    { name: 'member', of: ['nodes'], keys: (value) => (value['nodes'] as string[]).map(canonicalXname) },
   ],
 };
+
+/** What a row's value must have for it to be found and shown. */
+export const EARLY_FIELDS = Object.fromEntries(Object.entries(INDEX_RULES)
+  .map(([name, rules]) => [name, rules.filter(({ isLate }) => !isLate).flatMap(({ of }) => of)])) as Record<ObjectName, string[]>;

@@ -16,6 +16,33 @@ export interface Row {
   secret?: string;
 }
 
+/** Values of some rows of a snapshot, a line of JSON each. */
+export class KeptValues {
+  #lines: string[] | undefined;
+
+  constructor(private readonly bytes: Uint8Array) {}
+
+  at(place: number): Value {
+    this.#lines ??= Buffer.from(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length).toString('utf8').split('\n');
+    return JSON.parse(this.#lines[place]!) as Value;
+  }
+}
+
+/** A row of a snapshot: what it says is parsed when somebody asks first, because at a start most rows are only put in their places. */
+export class KeptRow implements Row {
+  #value: Value | undefined;
+
+  constructor(readonly id: string, readonly seq: number, readonly born: number, private kept: KeptValues | undefined, private readonly place: number, readonly secret?: string) {}
+
+  get value(): Value {
+    if (this.kept) {
+      this.#value = this.kept.at(this.place);
+      this.kept = undefined;
+    }
+    return this.#value!;
+  }
+}
+
 export interface Change {
   object: ObjectName;
   id: string;

@@ -45,7 +45,8 @@ export class Transaction {
   /** The same object with a new number: something that is shown with it has gone. */
   touch(object: ObjectName, row: Row): void {
     const seq = this.parts.nextSeq();
-    this.#change({ object, id: row.id, seq, before: row, after: { ...row, seq } });
+    const { id, born, value, secret } = row;
+    this.#change({ object, id, seq, before: row, after: { id, seq, born, value, ...(secret !== undefined && { secret }) } });
   }
 
   remove(object: ObjectName, id: string): void {

@@ -1,6 +1,6 @@
 /** All objects, in memory: tables by id and the indexes over them. It knows no rules; it applies changes and takes them back. */
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
-import { Index, INDEX_RULES, type IndexName, type IndexRule } from './indexes.js';
+import { Index, INDEX_RULES, type IndexName, type IndexRule, type Keys } from './indexes.js';
 import type { Change, Row, Value } from './row.js';
 
 export interface Clash {
@@ -16,6 +16,9 @@ type RuledIndex = IndexRule & { index: Index };
 export class WorkingSet {
   /** In the order of creation. */
   readonly tables: Record<ObjectName, Map<string, Row>>;
+  /** Resolves when every index is whole and every value parsed. Before that rows are found by id, and by name where an early index has it. */
+  ready: Promise<void> = Promise.resolve();
+  isReady = true;
   readonly #ruled: Record<ObjectName, RuledIndex[]>;
   readonly #indexes: Record<ObjectName, Partial<Record<IndexName, Index>>>;
 
@@ -60,11 +63,20 @@ export class WorkingSet {
       if (gone === come) continue;
       if (typeof gone === 'string') index.remove(gone, id);
       else if (gone) for (const key of gone) index.remove(key, id);
-      if (typeof come === 'string') index.add(come, id);
-      else if (come) for (const key of come) index.add(key, id);
+      addKeys(index, come, id);
     }
     if (after) this.tables[object].set(id, after);
     else this.tables[object].delete(id);
+  }
+
+  /** Takes in a row without looking at its value: `indexed` has the fields of the early indexes. `index` has to be called for the row some time. */
+  load(object: ObjectName, row: Row, indexed: Value): void {
+    for (const { isLate, keys, index } of this.#ruled[object]) if (!isLate) addKeys(index, keys(indexed), row.id);
+    this.tables[object].set(row.id, row);
+  }
+
+  index(object: ObjectName, { id, value }: Row): void {
+    for (const { isLate, keys, index } of this.#ruled[object]) if (isLate) addKeys(index, keys(value), id);
   }
 
   /** Takes changes back, the last one first. */
@@ -73,6 +85,11 @@ export class WorkingSet {
       this.apply({ object, id, ...(after && { before: after }), ...(before && { after: before }) });
     }
   }
+}
+
+function addKeys(index: Index, keys: Keys, id: string): void {
+  if (typeof keys === 'string') index.add(keys, id);
+  else if (keys) for (const key of keys) index.add(key, id);
 }
 
 const NONE: Row[] = [];
