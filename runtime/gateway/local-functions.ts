@@ -31,7 +31,7 @@ export function createLocalFunctions({ node, deployments, sessions, ids }: Local
   }
 
   async function run({ name, worker, timeoutMs, ttlMs, isStateful }: Deployed, asked: LocalCall): Promise<Served> {
-    const { id, session, request, redirectedHome, hops } = asked;
+    const { id, place, session, request, redirectedHome, hops } = asked;
     const signal = AbortSignal.timeout(DELIVERY_MS);
     const callId = ids.uuid();
     if (!isStateful || session === undefined) {
@@ -40,7 +40,7 @@ export function createLocalFunctions({ node, deployments, sessions, ids }: Local
       return { kind: 'answer', response, node, epoch: 0, version: 0, replayed: false, telemetry };
     }
     const served = await sessions().invoke({
-      function: name, worker, timeoutMs, ttlMs, callId, session, requestId: id, request, signal,
+      function: name, worker, timeoutMs, ttlMs, callId, session, requestId: id, request, signal, ...(place && { place }),
       ...(redirectedHome !== undefined && { redirectedHome }), ...(hops !== undefined && { hops }),
     });
     if (served.kind === 'answer' && served.response.stream) leave(served.response.stream);

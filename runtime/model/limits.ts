@@ -201,6 +201,18 @@ export const DELIVER_FIRST_MS = 100;
 export const DELIVER_MOST_MS = 2_000;
 /** A delivery waits for its session, as any request, and for its handler. */
 export const DELIVERY_MS = 45_000;
+/** Senders of effects that one session remembers the last delivery of: about 100 bytes each, moved with the session. */
+export const MAX_MARKS = 10_000;
+/** A sender is remembered at least so long after its last delivery, unless it says itself that nothing of it will come again. */
+export const MARK_KEEP_MS = 24 * 3_600_000;
+/** Senders whose marks a node remembers beside each session that it remembers: one more is one more question to the store. */
+export const MAX_REMEMBERED_LANES = 64;
+/** How long after its last effect was struck out a sender says that nothing of it is under way: signed calls are void long before. */
+export const SETTLE_AFTER_MS = 5 * 60_000;
+/** Senders that one delivery says so of: more than one, so that their number falls. */
+export const MAX_SETTLED_PER_DELIVERY = 50;
+/** Senders that a node keeps in mind to say so; beyond, the receivers remember them for longer. */
+export const MAX_SETTLING = 50_000;
 /** Effects that nobody takes, kept for an operator to see; the oldest are dropped beyond, each is also in the log. */
 export const MAX_DEAD_LETTERS = 1_000;
 /** Body of a call to the inventory: an array of a few thousand objects. */

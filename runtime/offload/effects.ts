@@ -12,11 +12,13 @@ import {
   DELIVER_FIRST_MS, DELIVER_MOST_MS, MAX_DELIVERING, MAX_REDIRECTS, MAX_THROWN_DELIVERIES, MAX_UNDELIVERED_EFFECTS,
 } from '../model/limits.js';
 import { decodeRow, type EffectRow } from '../session/effect.js';
-import type { SessionStore } from '../store/store.js';
+import type { Place } from '../session/marks.js';
+import type { Effect, SessionStore } from '../store/store.js';
 import type { DeadLetter, DeadLetters } from './dead-letters.js';
 import type { Paths } from './path.js';
 import type { Peers } from './peers.js';
 import { mayPass, type Received, type Receiver, receivingSession, type Trail } from './receive.js';
+import { Settling } from './settling.js';
 
 export interface EffectsOptions {
   node: string;
@@ -63,7 +65,7 @@ interface Delivery {
   again: boolean;
   wake(): void;
   /** Receivers that still have to take a row, by its id. */
-  left: Map<string, number>;
+  left: Map<string, { count: number; jobs: Job[] }>;
   lanes: Map<string, Lane>;
   running: Set<Promise<void>>;
   /** The session is no longer held here: the next holder delivers. */
@@ -76,9 +78,12 @@ export class Effects {
   readonly #waiting = new Map<string, number>();
   /** One queue a node, so that one that hangs holds up nobody who delivers to another. */
   readonly #turns = new Map<string, PQueue>();
+  readonly #settling: Settling;
   #closed = false;
 
-  constructor(private readonly options: EffectsOptions) {}
+  constructor(private readonly options: EffectsOptions) {
+    this.#settling = new Settling(options.clock);
+  }
 
   /** Throws EFFECTS_WAITING when so many more would be too many. */
   mayOwe(session: string, more: number): void {
@@ -111,7 +116,7 @@ export class Effects {
     // What was answered stands under its id; what was not may have taken effect.
     const delivery = answered ? retryId(id, target, atMs) : deliveryId(id, target);
     try {
-      const received = await this.#received(target, delivery, row);
+      const received = await this.#received(target, delivery, row, placeOfLetter(letter));
       if (received.kind === 'done') return await this.options.deadLetters.remove(letter.letter);
       const reason = saying(row, received);
       await this.options.deadLetters.again(letter, reason, received.kind === 'refused');
@@ -164,13 +169,13 @@ export class Effects {
       delivery.isGone = true;
       return;
     }
-    for (const { id, body } of await store.effects(session, MAX_UNDELIVERED_EFFECTS)) {
+    for (const { id, row } of inOrder(await store.effects(session, MAX_UNDELIVERED_EFFECTS))) {
       if (delivery.left.has(id)) continue;
-      const row = decodeRow(body);
       const targets = await this.#targetsOf(row);
       if (targets.length === 0) await store.effectDone(session, id);
-      else delivery.left.set(id, targets.length);
-      for (const target of targets) this.#enqueue(session, delivery, { effect: id, row, target, isOver: false });
+      const jobs = targets.map((target): Job => ({ effect: id, row, target, isOver: false }));
+      if (jobs.length > 0) delivery.left.set(id, { count: jobs.length, jobs });
+      for (const job of jobs) this.#enqueue(session, delivery, job);
     }
   }
 
@@ -178,7 +183,7 @@ export class Effects {
     const { row, target } = job;
     if (row.kind === 'call') this.options.onEffect?.(session, row.function, row.session);
     else this.options.onEffect?.(session, `propagate:${row.function}`, receivingSession(row.function, target));
-    const name = row.kind === 'call' ? `${row.function}\n${row.session}` : `${row.function}\n\n${target}`;
+    const name = receiverOf(row, target);
     const lane = delivery.lanes.get(name);
     if (lane) {
       lane.jobs.push(job);
@@ -227,12 +232,15 @@ export class Effects {
   }
 
   async #strikeOut(session: string, { left }: Delivery, { effect }: Job): Promise<void> {
-    const others = (left.get(effect) ?? 1) - 1;
+    const { count, jobs } = left.get(effect)!;
+    const others = count - 1;
     if (others === 0) {
       await this.options.store.effectDone(session, effect);
       this.#waiting.set(session, Math.max(0, (this.#waiting.get(session) ?? 0) - 1));
       left.delete(effect);
-    } else left.set(effect, others);
+      // Struck out for all: nobody will send it again.
+      for (const { row, target } of jobs) if (row.stamp) this.#settling.add(receiverOf(row, target), laneOf(row), row.stamp.number);
+    } else left.set(effect, { count: others, jobs });
   }
 
   #turnsOf(target: string): PQueue {
@@ -256,7 +264,7 @@ export class Effects {
 
   async #deliverTo(target: string, session: string, effect: string, row: EffectRow): Promise<void> {
     try {
-      const received = await this.#received(target, deliveryId(effect, target), row);
+      const received = await this.#received(target, deliveryId(effect, target), row, this.#placeOf(row, target));
       if (received.kind === 'refused') await this.#bury({ effect, row, target }, session, saying(row, received), true);
       if (received.kind === 'later') throw new Thrown(saying(row, received));
     } catch (error) {
@@ -271,8 +279,17 @@ export class Effects {
     return this.options.deadLetters.add({ id, session, target, reason, answered, row });
   }
 
-  #received(target: string, id: string, row: EffectRow): Promise<Exclude<Received, { kind: 'moved' }>> {
-    return this.#follow(target, (at, trail) => this.#send(at, id, row, trail));
+  async #received(target: string, id: string, row: EffectRow, place: Place | undefined): Promise<Exclude<Received, { kind: 'moved' }>> {
+    const received = await this.#follow(target, (at, trail) => this.#send(at, id, row, place, trail));
+    if (received.kind === 'done' && place?.settled) this.#settling.told(receiverOf(row, target), place.settled);
+    return received;
+  }
+
+  #placeOf(row: EffectRow, target: string): Place | undefined {
+    if (!row.stamp) return undefined;
+    const { number, atMs } = row.stamp;
+    const settled = this.#settling.due(receiverOf(row, target));
+    return { lane: laneOf(row), number, atMs, ...(settled.length > 0 && { settled }) };
   }
 
   /** From the node where the receiving session is looked for to the one that holds it. */
@@ -288,15 +305,36 @@ export class Effects {
     throw new Fault('MOVING');
   }
 
-  #send(at: string, id: string, row: EffectRow, trail: Trail): Promise<Received> {
+  #send(at: string, id: string, row: EffectRow, place: Place | undefined, trail: Trail): Promise<Received> {
     const { node, peers, receiver } = this.options;
     if (row.kind === 'propagate') {
-      const order = { ...trail, id, function: row.function, content: row.content };
+      const order = { ...trail, id, place, function: row.function, content: row.content };
       return at === node ? receiver.propagate(order) : peers.propagate(at, order);
     }
-    const order = { ...trail, id, function: row.function, session: row.session, request: row.request };
+    const order = { ...trail, id, place, function: row.function, session: row.session, request: row.request };
     return at === node ? receiver.call(order) : peers.call(at, order);
   }
+}
+
+/** Names the receiver of a row: one session, or one function of one node. */
+function receiverOf(row: EffectRow, target: string): string {
+  return row.kind === 'call' ? `${row.function}\n${row.session}` : `${row.function}\n\n${target}`;
+}
+
+/** What one life of a session sends to one function in one way comes in order, one at a time. */
+function laneOf({ stamp, kind, function: name }: EffectRow): string {
+  return `${stamp!.life}/${kind}/${name}`;
+}
+
+/** A letter that is sent again has an order of its own: what its session sent afterwards has been taken since. */
+function placeOfLetter({ letter, atMs }: DeadLetter): Place {
+  return { lane: `letter/${letter}`, number: atMs, atMs };
+}
+
+/** By their numbers: a row whose request ran again keeps its place in the outbox, and is numbered anew. */
+function inOrder(effects: Effect[]): { id: string; row: EffectRow }[] {
+  const rows = effects.map(({ id, body }) => ({ id, row: decodeRow(body) }));
+  return rows.sort((a, b) => (a.row.stamp?.number ?? 0) - (b.row.stamp?.number ?? 0));
 }
 
 function isThrown(error: unknown): boolean {

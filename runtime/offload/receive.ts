@@ -3,6 +3,7 @@ import { Fault } from '../model/faults.js';
 import type { FunctionRequest } from '../session/call.js';
 import { bodyOf, type CallRequest, type Content } from '../session/effect.js';
 import type { Served } from '../session/invoke.js';
+import type { Place } from '../session/marks.js';
 
 /** Where to go on when the session was not where it was looked for. */
 export interface Trail {
@@ -14,6 +15,7 @@ export interface Trail {
 /** Body of `receive-propagate`. */
 export interface PropagateOrder extends Trail {
   id: string;
+  place?: Place;
   function: string;
   content: Content;
 }
@@ -21,6 +23,7 @@ export interface PropagateOrder extends Trail {
 /** Body of `/peer/call`. */
 export interface CallOrder extends Trail {
   id: string;
+  place?: Place;
   function: string;
   session: string;
   request: CallRequest;
@@ -35,6 +38,7 @@ export type Received =
 export interface LocalCall extends Trail {
   function: string;
   id: string;
+  place?: Place;
   request: FunctionRequest;
 }
 
@@ -73,10 +77,10 @@ export class Receiver {
     return found;
   }
 
-  async #run(order: Trail & { id: string; function: string }, request: CallRequest, isStateful: boolean): Promise<Received> {
-    const { id, session, redirectedHome, hops } = order;
+  async #run(order: Trail & { id: string; function: string; place?: Place }, request: CallRequest, isStateful: boolean): Promise<Received> {
+    const { id, place, session, redirectedHome, hops } = order;
     const served = await this.functions.call({
-      function: order.function, id, session, redirectedHome, hops, request: requestOf(request, id, session),
+      function: order.function, id, place, session, redirectedHome, hops, request: requestOf(request, id, session),
     });
     if (served.kind === 'moved') return { kind: 'moved', to: served.to, session: session!, home: served.home, hops: served.hops };
     const { status, body } = served.response;

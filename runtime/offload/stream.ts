@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { COPY_BATCH_BYTES, MAX_VALUE_BYTES } from '../model/limits.js';
 import type { Item } from '../store/store.js';
 
-const TYPES = { head: 1, value: 2, list: 3, more: 4, deleted: 5, reply: 6, effect: 7, effectDone: 8, end: 9 } as const;
+const TYPES = { head: 1, value: 2, list: 3, more: 4, deleted: 5, reply: 6, effect: 7, effectDone: 8, end: 9, mark: 10, markGone: 11 } as const;
 /** A value at its limit, its key and room for framing. */
 const MAX_FRAME_BYTES = MAX_VALUE_BYTES + 64 * 1024;
 
@@ -65,6 +65,8 @@ function* piecesOf(item: Item): Generator<Buffer> {
     case 'deleted': yield frame(TYPES.deleted, [Buffer.from(item.key)]); return;
     case 'effect-done': yield frame(TYPES.effectDone, [Buffer.from(item.id)]); return;
     case 'effect': yield frame(TYPES.effect, [sized(item.effect.id), item.effect.body]); return;
+    case 'mark': yield frame(TYPES.mark, [sized(item.lane), item.row]); return;
+    case 'mark-gone': yield frame(TYPES.markGone, [Buffer.from(item.lane)]); return;
     case 'reply': {
       const { body, ...meta } = item.reply;
       yield frame(TYPES.reply, [sized(JSON.stringify({ ...meta, kept: body !== undefined })), body ?? Buffer.alloc(0)]);
@@ -162,6 +164,7 @@ function itemOf({ type, payload }: Frame): Item {
   switch (type) {
     case TYPES.deleted: return { kind: 'deleted', key: payload.toString() };
     case TYPES.effectDone: return { kind: 'effect-done', id: payload.toString() };
+    case TYPES.markGone: return { kind: 'mark-gone', lane: payload.toString() };
     default: {
       const nameEnd = 4 + payload.readUInt32BE(0);
       const name = payload.toString('utf8', 4, nameEnd);
@@ -176,6 +179,7 @@ function named(type: number, name: string, content: Buffer): Item {
     case TYPES.value: return { kind: 'value', key: name, value: content };
     case TYPES.list: return { kind: 'list', key: name, values: [...partsOf(content)] };
     case TYPES.more: return { kind: 'list', key: name, values: [...partsOf(content)], more: true };
+    case TYPES.mark: return { kind: 'mark', lane: name, row: content };
     case TYPES.effect: return { kind: 'effect', effect: { id: name, body: content } };
     case TYPES.reply: {
       const { kept, ...meta } = JSON.parse(name) as { key: string; digest: string; atMs: number; kept: boolean };

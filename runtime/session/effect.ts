@@ -30,7 +30,29 @@ export interface CallRequest {
   content?: Content;
 }
 
-export type EffectRow = Propagation | SessionCall;
+/** Where the row stands among all effects of its session's life; given at the commit, and the same wherever it is delivered from. */
+export interface Stamp {
+  /** Incarnation of the session. */
+  life: string;
+  number: number;
+  atMs: number;
+}
+
+/** Rows committed by an older release have no stamp. */
+export type EffectRow = (Propagation | SessionCall) & { stamp?: Stamp };
+
+/** Room for the effects of one commit between the numbers of two. */
+const NUMBERS_PER_VERSION = 65_536;
+
+/** @param version the one that the commit makes */
+export function numberOf(version: number, index: number): number {
+  return version * NUMBERS_PER_VERSION + Math.min(index, NUMBERS_PER_VERSION - 1);
+}
+
+/** The row with its stamp behind all else: whatever a worker wrote under that name, the last one counts. */
+export function stamped(body: Buffer, stamp: Stamp): Buffer {
+  return Buffer.concat([body.subarray(0, -1), Buffer.from(`,"stamp":${JSON.stringify(stamp)}}`)]);
+}
 
 export function contentOf(value: unknown): Content {
   return value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : { value };

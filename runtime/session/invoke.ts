@@ -17,10 +17,12 @@ import type { FunctionRequest, FunctionResponse, TelemetryEntry, Worker, WorkerA
 import type { Changes } from './changes.js';
 import { createElsewhere } from './elsewhere.js';
 import type { Leave, WaitingLine } from './line.js';
+import { RecentMarks, type Place } from './marks.js';
 import type { Located, Neighbourhood } from './ports.js';
 import { isPauseUntil } from './pause.js';
 import { createReader } from './read.js';
 import { applyWrites, RecentRequests, RememberedSessions, type Remembered } from './remembered.js';
+import { Senders, type Sender } from './senders.js';
 import { decodeResponse, encodeResponse } from './stored-response.js';
 import { HOLD_POLL_MS, isGone, mustBeCertain, requestOf, Work } from './work.js';
 
@@ -34,6 +36,8 @@ export interface Invocation {
   session: string;
   /** Client's UUID: the request takes effect once, and every retry gets the same answer. */
   requestId?: string;
+  /** With a delivery of an effect: where it stands among its sender's. */
+  place?: Place;
   /** Present when another node sent the client here: the home it knew, and the redirects so far. */
   redirectedHome?: string;
   hops?: number;
@@ -87,7 +91,7 @@ type Errand = () => Promise<unknown>;
 type Next = Served | 'again' | Errand;
 
 /** What a handler ran on: the record, and the data where it is small. */
-type Known = Pick<Remembered, 'slot'> & Partial<Remembered>;
+type Known = Pick<Remembered, 'slot'> & Partial<Remembered> & { sender?: Sender };
 /** By what a commit is allowed: the lease of an acquire, or a basis. */
 type Right = Pick<Release, 'leaseId' | 'basis'> & Pick<Acquire, 'request'>;
 
@@ -108,6 +112,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   /** Requests whose session has expired while its home is away. */
   const revived = new WeakSet<Invocation>();
   const remembered = new RememberedSessions();
+  const senders = new Senders(options);
   changes.onAny((session) => void remembered.take(session));
 
   async function invoke(call: Invocation): Promise<Served> {
@@ -164,10 +169,13 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     if (call.redirectedHome) command.redirected = { home: call.redirectedHome };
     const served = await fromMemory(call);
     if (served) return served;
+    // A delivery of a sender that is not known from memory: only its mark is wanted, what else is remembered holds if nothing has changed.
+    const memory = call.place && remembered.take(call.session);
+    const wanted = call.place && { known: memory?.slot, lanes: Senders.lanesOf(call.place) };
     for (;;) {
-      const acquired = await orNewLife(store.acquire(command));
+      const acquired = await orNewLife(store.acquire(command, wanted));
       const next = acquired.kind === 'granted' && !isGone(call)
-        ? await run(call, command, acquired)
+        ? await run(call, command, acquired, memory)
         : await otherwise(call, command, acquired);
       if (next !== 'again') return next;
       if (isGone(call)) throw new Fault('CLIENT_GONE');
@@ -196,6 +204,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
       return undefined;
     }
     try {
+      if (call.place && !remembered.isNext(call.session, call.place)) return undefined;
       // Until the store has spoken, nobody knows; and whatever goes wrong, the next request asks it.
       const known = remembered.take(call.session);
       if (!known?.slot.functions.includes(call.function) || isGone(call)) return undefined;
@@ -258,7 +267,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     return 'again';
   }
 
-  async function run(call: Invocation, command: Acquire, acquired: Acquired & { kind: 'granted' }): Promise<Next> {
+  async function run(call: Invocation, command: Acquire, acquired: Acquired & { kind: 'granted' }, memory?: Remembered): Promise<Next> {
     const { slot, created } = acquired;
     if (slot.owed.length > 0) neighbourhood.owes(call.session);
     if (created && !neighbourhood.accepting()) {
@@ -266,19 +275,35 @@ export function createSessions(options: SessionLayerOptions): Sessions {
       await abandon(command);
       return () => neighbourhood.shed(call.session);
     }
+    const isSame = acquired.loaded?.kind === 'same';
+    const loaded = isSame ? { kind: 'whole' as const, data: memory!.data } : acquired.loaded!;
     let answer: WorkerAnswer;
+    let sender: Sender | undefined;
     try {
-      answer = await call.worker.run(new Work(call, new StoredSession(store, slot, acquired.loaded!, node)));
+      if (call.place) {
+        const judged = await senders.judged(call.place, slot, acquired.marks!);
+        if ('status' in judged) {
+          await abandon(command);
+          return takenBefore(slot, judged.status);
+        }
+        sender = judged;
+      }
+      answer = await call.worker.run(new Work(call, new StoredSession(store, slot, loaded, node)));
       checkAnswer(call, slot, answer);
     } catch (error) {
       // What the handler came to is the answer, also when the store does not take the lease back now.
       await abandon(command).catch(() => undefined);
       throw error;
     }
-    const data = acquired.loaded?.kind === 'whole' ? acquired.loaded.data : undefined;
-    const served = await commit(call, { slot, data }, answer, command);
+    const data = loaded.kind === 'whole' ? loaded.data : undefined;
+    const marks = isSame ? memory!.marks : undefined;
+    const served = await commit(call, { slot, data, marks, sender }, answer, command);
     if (!served) throw new Fault('LEASE_LOST');
     return served;
+  }
+
+  function takenBefore({ epoch, version }: Slot, status: number): Served {
+    return { kind: 'answer', response: { status, headers: {}, body: Buffer.alloc(0) }, node, epoch, version, replayed: true };
   }
 
   function checkAnswer({ session }: Invocation, slot: Slot, { writes, effects }: WorkerAnswer): void {
@@ -290,9 +315,12 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   async function commit(call: Invocation, known: Known, answer: WorkerAnswer, right: Right): Promise<Served | undefined> {
     const { slot, data: former } = known;
     const { writes, effects, response, ttlMs, telemetry } = answer;
-    const commitment: Commitment = { writes, former, effects };
+    const commitment: Commitment = { writes, former, effects: effects.length > 0 ? senders.sent(effects, slot) : effects };
+    const taken = call.place && senders.taken(call.place, known.sender, known.marks, response.status);
+    if (taken) commitment.marks = taken.changes;
     if (right.request) commitment.reply = storedReply(call, right.request, response);
-    const dirty = writes.length > 0 || effects.length > 0;
+    // A mark counts as a change: what is remembered elsewhere of the session is not the present any more.
+    const dirty = writes.length > 0 || effects.length > 0 || taken !== undefined;
     const { leaseId, basis } = right;
     let released: ReleaseReply;
     try {
@@ -303,6 +331,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     }
     if (released.kind === 'refused') return undefined;
     const { epoch, version } = released;
+    if (taken) (known.marks ??= new RecentMarks()).keep(call.place!, taken.mark);
     remember(known, answer, version, right.request?.id);
     if (effects.length > 0) neighbourhood.owes(call.session, effects.length);
     return { kind: 'answer', response, node, epoch, version, replayed: false, telemetry };
@@ -315,7 +344,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   }
 
   /** The session as it is after this commit, for the next request's short way. */
-  function remember({ slot, data, requests }: Known, { writes, ttlMs }: WorkerAnswer, version: number, requestId?: string): void {
+  function remember({ slot, data, requests, marks }: Known, { writes, ttlMs }: WorkerAnswer, version: number, requestId?: string): void {
     if (!data) return;
     // The first time the slot is the store's own; from then on it is this memory's.
     const mine = requests ? slot : { ...slot, lease: undefined };
@@ -324,7 +353,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     mine.ttlMs = ttlMs ?? slot.ttlMs;
     const noted = requests ?? new RecentRequests();
     if (requestId !== undefined) noted.add(requestId);
-    remembered.keep({ slot: mine, data, requests: noted });
+    remembered.keep({ slot: mine, data, requests: noted, ...(marks && { marks }) });
   }
 
   async function abandon(command: Acquire): Promise<void> {

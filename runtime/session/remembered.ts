@@ -1,6 +1,7 @@
 import type { Slot } from '../model/record.js';
 import { MAX_REMEMBERED_BYTES, MAX_REMEMBERED_REQUEST_IDS, SMALL_SESSION_BYTES } from '../model/limits.js';
 import type { SessionData, Write } from '../store/store.js';
+import type { Place, RecentMarks } from './marks.js';
 
 /** What this process knows of a session from its own last commit. It is never trusted: the store compares it at the commit. */
 export interface Remembered {
@@ -8,6 +9,8 @@ export interface Remembered {
   data: SessionData;
   /** Request ids that took effect while it was remembered; older ones only the store knows. */
   requests: RecentRequests;
+  /** How far the senders of effects have got, where there were any. */
+  marks?: RecentMarks;
 }
 
 /** Room that an entry takes beside its data. */
@@ -28,6 +31,11 @@ export class RememberedSessions {
     this.#sessions.delete(session);
     this.#bytes -= found.slot.bytes + ENTRY_BYTES;
     return found;
+  }
+
+  /** Whether the delivery is known from memory to be its sender's next one. */
+  isNext(session: string, place: Place): boolean {
+    return this.#sessions.get(session)?.marks?.isNext(place) ?? false;
   }
 
   /** Keeps a session as it is after a commit; one that has grown large is forgotten. */

@@ -10,6 +10,8 @@ export interface Tally {
   effects: number;
   /** Place of the next effect in the order of delivery. */
   nextEffect: number;
+  /** Missing in what was written before there were any. */
+  marks?: number;
 }
 
 /** A session's row: its slot, and where its data is. */

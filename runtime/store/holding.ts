@@ -7,7 +7,7 @@ import { Space, SpaceView } from './space.js';
 import type { Commitment, Item, ItemName } from './store.js';
 
 const MARK = Buffer.from([1]);
-const NOTE_LETTER = { data: 'd', reply: 'r', effect: 'x' } as const;
+const NOTE_LETTER = { data: 'd', reply: 'r', effect: 'x', mark: 'm' } as const;
 
 export function loadHeld(rows: ReadRows, session: string): Held | undefined {
   const row = rows.get(SLOTS, bytesOf(session));
@@ -23,14 +23,14 @@ export function liveView(rows: ReadRows, held: Held): SpaceView {
   return new SpaceView(rows, held.slot.session, held.space);
 }
 
-/** Names noted since the copy began: keys, then request ids by age, then effects in order. */
+/** Names noted since the copy began: keys, then request ids by age, then effects in order, then lanes. */
 export function notedNames(rows: ReadRows, held: Held): ItemName[] {
   const view = liveView(rows, held);
   const notes = rows.range(notesOf(held.slot.session)).map(([name, order]) => ({ name, order: order.toString('latin1') }));
   const of = (kind: ItemName['kind']) => notes.filter(({ name }) => name[0] === NOTE_LETTER[kind])
     .sort((a, b) => (a.order === b.order ? 0 : a.order < b.order ? -1 : 1))
     .map(({ name }) => view.name(kind, textOf(name.slice(1))));
-  return [...of('data'), ...of('reply'), ...of('effect')];
+  return [...of('data'), ...of('reply'), ...of('effect'), ...of('mark')];
 }
 
 export class Holding {
@@ -99,7 +99,7 @@ export class Holding {
     return { space, tally };
   }
 
-  #apply(space: Space, { writes, reply, effects = [] }: Commitment, nowMs: number): void {
+  #apply(space: Space, { writes, reply, effects = [], marks = [] }: Commitment, nowMs: number): void {
     const isNoting = this.slot?.copying !== undefined;
     for (const write of writes) {
       space.write(write);
@@ -112,6 +112,10 @@ export class Holding {
     for (const effect of effects) {
       space.owe(effect);
       if (isNoting) this.#note('effect', effect.id, space.effectOrder(effect.id)!);
+    }
+    for (const change of marks) {
+      space.remember(change);
+      if (isNoting) this.#note('mark', change.lane, '');
     }
     space.evict(nowMs);
   }

@@ -40,7 +40,7 @@ export class MachineStore implements SessionStore {
     return this.backend.kind;
   }
 
-  acquire(command: Acquire, { known }: AcquireOptions = {}): Promise<Acquired> {
+  acquire(command: Acquire, { known, lanes }: AcquireOptions = {}): Promise<Acquired> {
     // A lease that a crash takes back had an owner that died with it; its release makes it, and all before it, safe.
     return this.backend.transact((rows): Acquired => {
       const holding = new Holding(rows, command.session);
@@ -51,7 +51,8 @@ export class MachineStore implements SessionStore {
       if (answer.kind === 'replay') return { ...answer, reply };
       if (answer.kind !== 'granted') return answer;
       const isSame = isCurrent(answer.slot, known);
-      return { ...answer, loaded: isSame ? { kind: 'same' } : load(answer.slot, answer.created ? undefined : holding.live()) };
+      const marks = lanes && marksOf(answer.created ? undefined : holding.held, holding.live(), lanes);
+      return { ...answer, ...(marks && { marks }), loaded: isSame ? { kind: 'same' } : load(answer.slot, answer.created ? undefined : holding.live()) };
     }, (answer) => answer.kind === 'granted');
   }
 
@@ -143,6 +144,10 @@ export class MachineStore implements SessionStore {
     });
   }
 
+  async marks(session: string): Promise<[lane: string, row: Buffer][]> {
+    return this.#view(session, (_, view) => view?.marks() ?? []);
+  }
+
   async slot(session: string): Promise<Slot | undefined> {
     return this.#view(session, (held) => held?.slot);
   }
@@ -199,6 +204,10 @@ export class MachineStore implements SessionStore {
 
 function seenReply(live: SpaceView | undefined, { function: name, request }: Acquire): StoredReply | undefined {
   return request && live?.reply(requestKey(name, request.id));
+}
+
+function marksOf(held: Held | undefined, view: SpaceView | undefined, lanes: string[]): NonNullable<Acquired['marks']> {
+  return { rows: lanes.map((lane) => (held ? view?.mark(lane) : undefined)), count: held?.tally.marks ?? 0 };
 }
 
 function isCurrent(slot: Slot, known: AcquireOptions['known']): boolean {

@@ -55,7 +55,7 @@ export class RedisStore implements SessionStore {
     this.#releases = new Batch(() => this.#here(), (args) => connection.run('release', args));
   }
 
-  async acquire(command: Acquire, { known }: AcquireOptions = {}): Promise<Acquired> {
+  async acquire(command: Acquire, { known, lanes }: AcquireOptions = {}): Promise<Acquired> {
     const { session, function: name, leaseId, owner, boot, leaseMs, request, redirected, revive, create } = command;
     const lease = { id: leaseId, owner, boot, untilMs: this.options.clock.now() + leaseMs };
     const key = request ? requestKey(name, request.id) : '';
@@ -64,9 +64,11 @@ export class RedisStore implements SessionStore {
       known ? String(known.version) : '', known ? String(known.epoch) : '', known?.incarnation ?? '',
       key, request?.digest ?? '', redirected ? `=${redirected.home}` : '', revive ? '1' : '',
       create ? JSON.stringify({ ...create, knownBy: JSON.stringify(create.knownBy), owed: JSON.stringify(create.owed) }) : '',
-    ), ([text, more, cells, chunks]: [Buffer, Buffer?, Buffer[]?, Buffer[]?]) => {
+      lanes ? JSON.stringify(lanes) : '',
+    ), ([text, more, cells, chunks, marks]: [Buffer, Buffer?, Buffer[]?, Buffer[]?, [number, ...(Buffer | null)[]]?]) => {
       const reply = decodeJson<Acquired>(text);
-      if (reply.kind === 'granted') reply.loaded = loadedOf(more!, cells, chunks);
+      if (reply.kind === 'granted') reply.loaded = loadedOf(more!, cells ?? undefined, chunks ?? undefined);
+      if (reply.kind === 'granted' && lanes) reply.marks = marksOf(lanes, marks);
       if (reply.kind === 'replay') reply.reply = copyOfReply(key, more!);
       return reply;
     });
@@ -151,6 +153,12 @@ export class RedisStore implements SessionStore {
     await this.connection.run('effect-done', [...this.#about(session), 'x', id]);
   }
 
+  async marks(session: string): Promise<[lane: string, row: Buffer][]> {
+    const flat = await this.connection.run('marks', this.#about(session)) as Buffer[];
+    const found = Array.from({ length: flat.length / 2 }, (_, i): [Buffer, Buffer] => [flat[2 * i]!, Buffer.from(flat[2 * i + 1]!)]);
+    return found.sort(([a], [b]) => Buffer.compare(a, b)).map(([lane, row]) => [lane.toString(), row]);
+  }
+
   async slot(session: string): Promise<Slot | undefined> {
     const text = await this.connection.run('slot-of', this.#about(session)) as Buffer | null;
     return text ? decodeJson(text) : undefined;
@@ -195,6 +203,10 @@ export class RedisStore implements SessionStore {
 
 function decodeJson<T>(text: Buffer): T {
   return JSON.parse(text.toString('utf8')) as T;
+}
+
+function marksOf(lanes: string[], [count, ...rows]: [number, ...(Buffer | null)[]] = [0]): NonNullable<Acquired['marks']> {
+  return { rows: lanes.map((_, index) => (rows[index] ? Buffer.from(rows[index]) : undefined)), count };
 }
 
 function loadedOf(kind: Buffer, cells?: Buffer[], chunks?: Buffer[]): Loaded {

@@ -62,7 +62,7 @@ export const SLOTS = 'S';
 export const UNFINISHED = 'U';
 export const notesOf = (session: string): string => `N${counted(bytesOf(session))}`;
 export const stagesOf = (session: string): string => `T${counted(bytesOf(session))}`;
-export type SpaceBucket = 'D' | 'C' | 'R' | 'Q' | 'E' | 'I';
+export type SpaceBucket = 'D' | 'C' | 'R' | 'Q' | 'E' | 'I' | 'M';
 /** Rows of a session's data: live, or staged for an attempt. */
 export const spaceOf = (kind: SpaceBucket, session: string, space: string): string =>
   kind + counted(bytesOf(session)) + counted(bytesOf(space));

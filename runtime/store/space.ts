@@ -3,7 +3,7 @@ import { MAX_KEPT_RESPONSE_BYTES, MAX_REQUEST_IDS, REQUEST_ID_KEEP_MS } from '..
 import { Cells } from './cells.js';
 import { decodeEffect, decodeReply, encodeEffect, encodeReply, type Tally } from './codec.js';
 import { bytesOf, orderOf, spaceOf, textOf, type ReadRows, type Rows } from './rows.js';
-import type { Effect, Item, ItemName, StoredReply, Write } from './store.js';
+import type { Effect, Item, ItemName, MarkChange, StoredReply, Write } from './store.js';
 
 const MARK = Buffer.from([1]);
 
@@ -14,6 +14,7 @@ export class SpaceView {
   protected readonly ages: string;
   protected readonly outbox: string;
   protected readonly outboxIds: string;
+  protected readonly laneMarks: string;
 
   constructor(private readonly view: ReadRows, session: string, name: string) {
     this.cells = new Cells(view, session, name);
@@ -21,6 +22,7 @@ export class SpaceView {
     this.ages = spaceOf('Q', session, name);
     this.outbox = spaceOf('E', session, name);
     this.outboxIds = spaceOf('I', session, name);
+    this.laneMarks = spaceOf('M', session, name);
   }
 
   reply(key: string): StoredReply | undefined {
@@ -43,7 +45,15 @@ export class SpaceView {
     return this.view.get(this.outboxIds, bytesOf(id))?.toString('latin1');
   }
 
-  /** Every item's name: keys, then request ids from the oldest on, then effects in order. */
+  mark(lane: string): Buffer | undefined {
+    return this.view.get(this.laneMarks, bytesOf(lane));
+  }
+
+  marks(): [lane: string, row: Buffer][] {
+    return this.view.range(this.laneMarks).map(([name, row]) => [textOf(name), row]);
+  }
+
+  /** Every item's name: keys, then request ids from the oldest on, then effects in order, then lanes. */
   names(): ItemName[] {
     const replies = this.view.names(this.ages).map((age) => textOf(age.slice(6)));
     const effects = this.view.range(this.outbox).map(([, row]) => decodeEffect(row));
@@ -51,12 +61,13 @@ export class SpaceView {
       ...this.cells.sizes().map(({ key, bytes }): ItemName => ({ kind: 'data', name: key, bytes })),
       ...replies.map((key): ItemName => this.name('reply', key)),
       ...effects.map(({ id, body }): ItemName => ({ kind: 'effect', name: id, bytes: id.length + body.length })),
+      ...this.marks().map(([lane, row]): ItemName => ({ kind: 'mark', name: lane, bytes: lane.length + row.length })),
     ];
   }
 
   name(kind: ItemName['kind'], name: string): ItemName {
     if (kind === 'data') return { kind, name, bytes: this.cells.size(name) };
-    const row = kind === 'reply' ? this.reply(name)?.body : this.effect(name)?.body;
+    const row = kind === 'reply' ? this.reply(name)?.body : kind === 'effect' ? this.effect(name)?.body : this.mark(name);
     return { kind, name, bytes: name.length + (row?.length ?? 0) };
   }
 
@@ -69,6 +80,10 @@ export class SpaceView {
     if (kind === 'effect') {
       const effect = this.effect(name);
       return [effect ? { kind: 'effect', effect } : { kind: 'effect-done', id: name }];
+    }
+    if (kind === 'mark') {
+      const row = this.mark(name);
+      return [row ? { kind: 'mark', lane: name, row } : { kind: 'mark-gone', lane: name }];
     }
     const content = this.cells.get(name);
     if (content === undefined) return [{ kind: 'deleted', key: name }];
@@ -103,6 +118,8 @@ export class Space extends SpaceView {
       case 'reply': return this.keep(item.reply);
       case 'effect': return this.owe(item.effect);
       case 'effect-done': return this.settle(item.id);
+      case 'mark': return this.remember({ op: 'mark', lane: item.lane, row: item.row });
+      case 'mark-gone': return this.remember({ op: 'unmark', lane: item.lane, start: '' });
     }
   }
 
@@ -152,8 +169,20 @@ export class Space extends SpaceView {
     this.tally.effects -= 1;
   }
 
+  remember(change: MarkChange): void {
+    const lane = bytesOf(change.lane);
+    const former = this.rows.get(this.laneMarks, lane);
+    if (change.op === 'mark') {
+      this.rows.put(this.laneMarks, lane, change.row);
+      this.tally.marks = (this.tally.marks ?? 0) + (former ? 0 : 1);
+    } else if (former?.toString().startsWith(change.start)) {
+      this.rows.delete(this.laneMarks, lane);
+      this.tally.marks = (this.tally.marks ?? 0) - 1;
+    }
+  }
+
   clear(): void {
     this.cells.clear(this.rows);
-    for (const bucket of [this.replies, this.ages, this.outbox, this.outboxIds]) this.rows.clear(bucket);
+    for (const bucket of [this.replies, this.ages, this.outbox, this.outboxIds, this.laneMarks]) this.rows.clear(bucket);
   }
 }

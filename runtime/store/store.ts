@@ -36,6 +36,15 @@ export interface Effect {
   body: Buffer;
 }
 
+/**
+ * How far a sender's deliveries have got in a session: one row a lane, opaque here. It is kept beside the data, moves with it,
+ * and is changed only together with what a delivery wrote.
+ */
+export type MarkChange =
+  | { op: 'mark'; lane: string; row: Buffer }
+  /** Takes the row away if it still begins so. */
+  | { op: 'unmark'; lane: string; start: string };
+
 /** Everything that one request commits together. */
 export interface Commitment {
   writes: Write[];
@@ -43,6 +52,7 @@ export interface Commitment {
   former?: SessionData;
   reply?: StoredReply;
   effects?: Effect[];
+  marks?: MarkChange[];
 }
 
 /** What a move carries, in the order it is applied: a later item of the same name replaces the earlier. */
@@ -53,11 +63,13 @@ export type Item =
   | { kind: 'deleted'; key: string }
   | { kind: 'reply'; reply: StoredReply }
   | { kind: 'effect'; effect: Effect }
-  | { kind: 'effect-done'; id: string };
+  | { kind: 'effect-done'; id: string }
+  | { kind: 'mark'; lane: string; row: Buffer }
+  | { kind: 'mark-gone'; lane: string };
 
 /** Names an item without its content; `bytes` is about what its content takes. */
 export interface ItemName {
-  kind: 'data' | 'reply' | 'effect';
+  kind: 'data' | 'reply' | 'effect' | 'mark';
   name: string;
   bytes: number;
 }
@@ -70,11 +82,15 @@ export type Acquired = AcquireReply & {
   loaded?: Loaded;
   /** With `replay`. */
   reply?: StoredReply;
+  /** With `granted`, where `lanes` were asked for: their rows in the same order, and how many lanes have one. */
+  marks?: { rows: (Buffer | undefined)[]; count: number };
 };
 
 export interface AcquireOptions {
   /** The caller still has the data of this version and incarnation: do not send it again. */
   known?: { version: number; incarnation: string; epoch: number };
+  /** Lanes whose marks the caller needs; at least one. */
+  lanes?: string[];
 }
 
 export interface Snapshot {
@@ -127,6 +143,9 @@ export interface SessionStore {
   effects(session: string, limit: number): Promise<Effect[]>;
   /** Only of a resident session: what a leaving one answered to `depart` stays as it is, and the target delivers it again. */
   effectDone(session: string, id: string): Promise<void>;
+
+  /** Every lane that has a mark, with its row. */
+  marks(session: string): Promise<[lane: string, row: Buffer][]>;
 
   slot(session: string): Promise<Slot | undefined>;
   /** Slots in order of their ids' bytes. */

@@ -107,6 +107,8 @@ export class World {
   /** Functions that others may propagate to. */
   readonly receivers = new Map<string, Worker>([['ledger', ledgerWorker()]]);
   weather: Weather = () => 'fine';
+  /** By what a receiving session tells a repeated delivery; `by place`: as if it had forgotten every id. */
+  deliveries: 'by both' | 'by id' | 'by place' | 'by nothing' = 'by both';
   readonly archive = memoryArchive();
   /** Of every node that starts from now on. */
   marks: Partial<Watermarks> | undefined;
@@ -294,10 +296,12 @@ export class World {
     return {
       names,
       find: (asked) => (names().includes(asked) ? { isStateful: this.receivers.get(asked)?.kind !== 'stateless', receives: this.receivers.has(asked) } : undefined),
-      call: async ({ function: called, id, session, request, redirectedHome, hops }) => {
+      call: async ({ function: called, id, place, session, request, redirectedHome, hops }) => {
         const worker = this.receivers.get(called) ?? listWorker('offloadable');
         const call = { function: called, callId: this.uuid(), request, timeoutMs: 1_000, signal: new AbortController().signal };
-        if (session !== undefined) return this.node(name).sessions.invoke({ ...call, worker, ttlMs: 0, session, requestId: id, redirectedHome, hops });
+        const [byId, byPlace] = [['by both', 'by id'].includes(this.deliveries), ['by both', 'by place'].includes(this.deliveries)];
+        const known = { requestId: byId ? id : undefined, place: byPlace ? place : undefined };
+        if (session !== undefined) return this.node(name).sessions.invoke({ ...call, worker, ttlMs: 0, session, ...known, redirectedHome, hops });
         const { response } = await worker.run(call);
         return { kind: 'answer', response, node: name, epoch: 0, version: 0, replayed: false };
       },

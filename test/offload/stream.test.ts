@@ -12,6 +12,8 @@ const ITEMS: Item[] = [
   { kind: 'reply', reply: { key: 'f\nid2', digest: 'd', atMs: 6 } },
   { kind: 'effect', effect: { id: 'e1', body: Buffer.from('effect') } },
   { kind: 'effect-done', id: 'e0' },
+  { kind: 'mark', lane: 'life/propagate/f', row: Buffer.from('7 8 200 9') },
+  { kind: 'mark-gone', lane: 'another' },
 ];
 
 async function bytesOf(items: Item[]): Promise<Buffer> {

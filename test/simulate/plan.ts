@@ -1,5 +1,6 @@
 /** Everything that is done to a domain in one run, made from a seed before the run begins: a list that can be shortened. */
 import type { NodeInfo, Subtree } from '../../runtime/base/directory.js';
+import type { World } from '../domain/world.js';
 import { mulberry32 } from './random.js';
 
 export type Deed =
@@ -39,6 +40,8 @@ export interface Plan {
   chances: { network: number; store: number };
   /** Tries of a client that does not give up; missing: more than the longest misfortune lasts. */
   tries?: number;
+  /** By what receivers tell a repeated delivery. */
+  deliveries: World['deliveries'];
   /** Only these faults happen (`place#count`); missing: as the dice fall. */
   faults?: string[];
 }
@@ -55,6 +58,8 @@ export interface PlanOptions {
   shortLived?: number;
   chances?: Plan['chances'];
   tries?: number;
+  /** Every second seed's receivers have forgotten all ids. */
+  deliveries?: Plan['deliveries'];
 }
 
 export const TTL_MS = 1_500;
@@ -63,7 +68,9 @@ export const MOST_NODES = 7;
 /** Time between two actions, whoever's, on average. */
 const PACE_MS = 25;
 
-export function planOf({ seed, size, sessions: count = 4, clients = 6, nodes = MOST_NODES, tree: shape, shortLived: short = 1, chances = { network: 0.03, store: 0.004 }, tries }: PlanOptions): Plan {
+export function planOf(options: PlanOptions): Plan {
+  const { seed, size, sessions: count = 4, clients = 6, nodes = MOST_NODES, tree: shape, shortLived: short = 1, tries } = options;
+  const { chances = { network: 0.03, store: 0.004 }, deliveries = seed % 2 === 0 ? 'by both' : 'by place' } = options;
   const random = mulberry32(seed);
   const tree = shape ?? randomTree(random, nodes);
   const names = namesOf(tree);
@@ -121,7 +128,7 @@ export function planOf({ seed, size, sessions: count = 4, clients = 6, nodes = M
   }
   actions.sort((a, b) => a.atMs - b.atMs);
   actions.forEach((action, at) => (action.id = at));
-  return { seed, tree, sessions, bornAt, shortLived, actions, chances, ...(tries !== undefined && { tries }) };
+  return { seed, tree, sessions, bornAt, shortLived, actions, chances, deliveries, ...(tries !== undefined && { tries }) };
 }
 
 /** A tree of two nodes to `most` of any shape; the first is the root. */

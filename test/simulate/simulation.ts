@@ -48,6 +48,7 @@ export class Simulation {
 
   constructor(private readonly plan: Plan, guards?: Guards, private readonly limits: RunLimits = {}) {
     this.#world = new World(plan.tree, ['list'], guards);
+    this.#world.deliveries = plan.deliveries;
     this.#names = namesOf(plan.tree);
     this.#dice = new Dice(plan.seed);
     this.#allowed = plan.faults && new Set(plan.faults);

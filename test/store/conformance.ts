@@ -4,6 +4,7 @@
  */
 import type { SessionStore } from '../../runtime/store/store.js';
 import { dataSuite } from './data-suite.js';
+import { markSuite } from './mark-suite.js';
 import { moveSuite } from './move-suite.js';
 import { randomSuite } from './random-suite.js';
 import { requestSuite } from './request-suite.js';
@@ -45,6 +46,7 @@ export function storeConformance(name: string, makeStore: () => Promise<StoreUnd
     tableSuite(bench);
     dataSuite(bench);
     requestSuite(bench);
+    markSuite(bench);
     moveSuite(bench);
     sizeSuite(bench);
     randomSuite(bench);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Slot } from '../../runtime/model/record.js';
 import type { Command } from '../../runtime/model/verbs.js';
 import { createMemoryStore } from '../../runtime/store/memory.js';
-import type { Commitment, Item, SessionStore, Write } from '../../runtime/store/store.js';
+import type { Commitment, Item, MarkChange, SessionStore, Write } from '../../runtime/store/store.js';
 import type { Bench } from './conformance.js';
 import { answered, bytes, commandsFor, dataOf, NODE, OWNER, PARENT, plain, replyOf, ROOT, send, shown, shownItems, START_MS } from './support.js';
 
@@ -32,14 +32,19 @@ const write: fc.Arbitrary<Write> = fc.oneof(
 const effect = fc.record({ id: oneOf('e1', 'e2', 'e3'), body: text });
 const reply = fc.record({ id: oneOf('r1', 'r2', 'r3'), atMs: oneOf(START_MS, START_MS + 5), body: oneOf('', 'kept', 'v'.repeat(70_000)) })
   .map(({ id, atMs, body }) => answered(id, atMs, body));
+const lane = oneOf('lane-1', 'lane-2');
+const marks: fc.Arbitrary<MarkChange[]> = fc.array(fc.oneof(
+  fc.record({ op: fc.constant('mark' as const), lane, row: oneOf('1 a', '2 b', '12 c').map(bytes) }), fc.record({ op: fc.constant('unmark' as const), lane, start: oneOf('', '1 ', '2 ') }),
+), { maxLength: 2 });
 const commitment: fc.Arbitrary<Commitment> = fc.record(
-  { writes: fc.array(write, { maxLength: 4 }), reply, effects: fc.array(effect, { maxLength: 2 }) }, { requiredKeys: ['writes'] });
+  { writes: fc.array(write, { maxLength: 4 }), reply, effects: fc.array(effect, { maxLength: 2 }), marks }, { requiredKeys: ['writes'] });
 const item: fc.Arbitrary<Item> = fc.oneof(
   fc.record({ kind: fc.constant('value' as const), key, value: text }),
   fc.record({ kind: fc.constant('list' as const), key, values: texts, more: fc.boolean() }),
   fc.record({ kind: fc.constant('deleted' as const), key }),
   reply.map((stored) => ({ kind: 'reply' as const, reply: stored })), effect.map((row) => ({ kind: 'effect' as const, effect: row })),
   effect.map(({ id }) => ({ kind: 'effect-done' as const, id })),
+  lane.map((name) => ({ kind: 'mark' as const, lane: name, row: bytes('7 d') })), lane.map((name) => ({ kind: 'mark-gone' as const, lane: name })),
 );
 const items = fc.array(item, { maxLength: 4 });
 const epoch = fc.integer({ min: 0, max: 6 });
@@ -130,7 +135,7 @@ async function everythingOf(store: SessionStore, session: string): Promise<unkno
   const slot = await store.slot(session);
   return {
     slot: plain(slot), bytes: slot?.bytes, data: shown(await dataOf(store, session)), names: names.map(({ kind, name }) => `${kind} ${name}`),
-    items: names.length === 0 ? [] : shownItems(await store.items(session, names)), effects: await store.effects(session, 9),
+    items: names.length === 0 ? [] : shownItems(await store.items(session, names)), effects: await store.effects(session, 9), marks: (await store.marks(session)).map(([name, row]) => [name, row.toString()]),
     isUnfinished: (await store.unfinished()).includes(session),
   };
 }

@@ -2,8 +2,8 @@
 local P, node, now = ARGV[1], ARGV[2], ARGV[3]
 
 local function acquire(at)
-  local session, creator, functionJson, newLease, knownVersion, knownEpoch, knownIncarnation, requestKey, digest, home, revive, create =
-    unpack(ARGV, at, at + 11)
+  local session, creator, functionJson, newLease, knownVersion, knownEpoch, knownIncarnation, requestKey, digest, home, revive, create, lanes =
+    unpack(ARGV, at, at + 12)
   local slotKey = P .. 's:' .. session
   --@read state epoch incarnation version lease ttlMs lastAccessAtMs bytes space functions rest
 
@@ -40,14 +40,21 @@ local function acquire(at)
       .. ',"version":' .. version .. ',"ttlMs":' .. ttlMs .. ',"lastAccessAtMs":' .. lastAccessAtMs .. ',"bytes":' .. bytes
       .. (lease == '' and '}}' or ',"lease":' .. lease .. '}}')
     if answer then return {text, answer == 'replay' and blob or nil} end
-    if version == knownVersion and epoch == knownEpoch and incarnation == knownIncarnation then return {text, 'same'} end
-    if tonumber(bytes) > LIMIT.SMALL_SESSION_BYTES then return {text, 'large'} end
+    local marks
+    if lanes ~= '' then
+      -- How far the sender of a delivery has got, behind how many lanes there are.
+      local M = P .. 'm:' .. #space .. ':' .. space .. ':' .. session
+      marks = redis.call('HMGET', M, unpack(cjson.decode(lanes)))
+      table.insert(marks, 1, redis.call('HLEN', M))
+    end
+    if version == knownVersion and epoch == knownEpoch and incarnation == knownIncarnation then return {text, 'same', false, false, marks} end
+    if tonumber(bytes) > LIMIT.SMALL_SESSION_BYTES then return {text, 'large', false, false, marks} end
     local suffix = #space .. ':' .. space .. ':' .. session
     local cells = redis.call('HGETALL', P .. 'd:' .. suffix)
     for i = 2, #cells, 2 do
-      if string.byte(cells[i]) == 99 then return {text, 'whole', cells, redis.call('HGETALL', P .. 'c:' .. suffix)} end
+      if string.byte(cells[i]) == 99 then return {text, 'whole', cells, redis.call('HGETALL', P .. 'c:' .. suffix), marks} end
     end
-    return {text, 'whole', cells}
+    return {text, 'whole', cells, false, marks}
   end
 
   local now = tonumber(now)
@@ -77,5 +84,5 @@ local function acquire(at)
 end
 
 local answers = {}
-for at = 4, #ARGV, 12 do answers[#answers + 1] = acquire(at) end
+for at = 4, #ARGV, 13 do answers[#answers + 1] = acquire(at) end
 return answers

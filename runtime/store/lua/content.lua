@@ -36,6 +36,9 @@ local function sized(letter, name)
   elseif letter == 'r' then
     found = redis.call('HGET', P .. 'r:' .. suffix, name)
     size = found and bodySize(found)
+  elseif letter == 'm' then
+    found = redis.call('HGET', P .. 'm:' .. suffix, name)
+    size = found and #found
   else
     found = redis.call('HGET', P .. 'e:' .. suffix, name)
     size = found and #found
@@ -49,7 +52,7 @@ local function item(letter, name)
     local head = redis.call('HGET', D, name)
     return {letter, name, head and withChunks(name, head)}
   end
-  return {letter, name, redis.call('HGET', P .. (letter == 'r' and 'r:' or 'e:') .. suffix, name)}
+  return {letter, name, redis.call('HGET', P .. (letter == 'x' and 'e:' or letter .. ':') .. suffix, name)}
 end
 
 -- Request ids from the oldest on. Their ring has them in the order in which they came, which a move from elsewhere may change.
@@ -65,19 +68,26 @@ local function replyNames()
   return names
 end
 
+local function laneNames()
+  local names = redis.call('HKEYS', P .. 'm:' .. suffix)
+  table.sort(names)
+  return names
+end
+
 local function allNames()
-  return redis.call('HKEYS', D), replyNames(), redis.call('ZRANGE', P .. 'o:' .. suffix, 0, -1)
+  return redis.call('HKEYS', D), replyNames(), redis.call('ZRANGE', P .. 'o:' .. suffix, 0, -1), laneNames()
 end
 
 local function notedNames()
   return redis.call('ZRANGE', P .. 'nd:' .. session, 0, -1), redis.call('ZRANGE', P .. 'nr:' .. session, 0, -1),
-    redis.call('ZRANGE', P .. 'nx:' .. session, 0, -1)
+    redis.call('ZRANGE', P .. 'nx:' .. session, 0, -1), redis.call('ZRANGE', P .. 'nm:' .. session, 0, -1)
 end
 
-local function mapNames(show, keys, replies, effects)
+local function mapNames(show, keys, replies, effects, lanes)
   local all = {}
   for _, name in ipairs(keys) do all[#all + 1] = show('d', name) end
   for _, name in ipairs(replies) do all[#all + 1] = show('r', name) end
   for _, name in ipairs(effects) do all[#all + 1] = show('x', name) end
+  for _, name in ipairs(lanes) do all[#all + 1] = show('m', name) end
   return all
 end

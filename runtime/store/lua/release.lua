@@ -26,7 +26,7 @@ while at <= #ARGV do
     end
   end
   if refusal then
-    local width = {k = 4, s = 3, d = 2, a = 4, l = 4, r = 4, e = 3, x = 2}
+    local width = {k = 4, s = 3, d = 2, a = 4, l = 4, r = 4, e = 3, x = 2, m = 3, u = 3}
     for _ = 1, count do at = at + width[ARGV[at]] end
     answers[#answers + 1] = refusal
   else

@@ -78,7 +78,7 @@ end
 local function hasExpired(slot) return slot.ttlMs > 0 and now - slot.lastAccessAtMs > slot.ttlMs end
 
 local function unlinkSpace(space)
-  call('UNLINK', spaceKey('d:', space), spaceKey('c:', space), spaceKey('r:', space), spaceKey('e:', space), spaceKey('o:', space))
+  call('UNLINK', spaceKey('d:', space), spaceKey('c:', space), spaceKey('r:', space), spaceKey('e:', space), spaceKey('o:', space), spaceKey('m:', space))
 end
 
 local function wipe(slot)
@@ -91,7 +91,7 @@ local function unstage(attempt)
   call('UNLINK', spaceKey('t:', attempt))
 end
 
-local function clearNotes() call('UNLINK', noteKey('d'), noteKey('r'), noteKey('x')) end
+local function clearNotes() call('UNLINK', noteKey('d'), noteKey('r'), noteKey('x'), noteKey('m')) end
 
 local function forget(slot)
   unlinkSpace(slot.space)

@@ -90,6 +90,13 @@ for _ = 1, count do
     redis.call('HSET', P .. 'e:' .. suffix, name, ARGV[at + 2])
     if isNoting then redis.call('ZADD', P .. 'nx:' .. session, redis.call('ZSCORE', P .. 'o:' .. suffix, name), name) end
     at = at + 3
+  elseif op == 'm' or op == 'u' then
+    -- How far a sender's deliveries have got; taken away only while it still says so.
+    local M, wanted = P .. 'm:' .. suffix, ARGV[at + 2]
+    if op == 'm' then redis.call('HSET', M, name, wanted)
+    elseif string.sub(redis.call('HGET', M, name) or '', 1, #wanted) == wanted then redis.call('HDEL', M, name) end
+    if isNoting then redis.call('ZADD', P .. 'nm:' .. session, 0, name) end
+    at = at + 3
   else
     if isNoting then redis.call('ZADD', P .. 'nx:' .. session, redis.call('ZSCORE', P .. 'o:' .. suffix, name) or -1, name) end
     effects = effects - redis.call('ZREM', P .. 'o:' .. suffix, name)

@@ -1,11 +1,11 @@
 /** Changes as arguments of the scripts, and what the scripts answer as items and data. */
 import { MAX_KEPT_RESPONSE_BYTES } from '../../model/limits.js';
 import { decodeList, decodeReply, encodeList, encodeReply } from '../codec.js';
-import type { Commitment, Item, ItemName, SessionData, StoredReply, Write } from '../store.js';
+import type { Commitment, Item, ItemName, MarkChange, SessionData, StoredReply, Write } from '../store.js';
 import type { Argument } from './connection.js';
 
 /** Letters by which the scripts know kinds: space.lua (changes), content.lua (names). */
-const LETTERS = { data: 'd', reply: 'r', effect: 'x' } as const;
+const LETTERS = { data: 'd', reply: 'r', effect: 'x', mark: 'm' } as const;
 
 /** A list of changes, added to arguments: how many, then each with its letter. */
 export class Changes {
@@ -17,7 +17,7 @@ export class Changes {
     args.push('0');
   }
 
-  commitment({ writes, former, reply, effects }: Commitment): this {
+  commitment({ writes, former, reply, effects, marks }: Commitment): this {
     for (const write of writes) {
       const there = former?.get(write.key);
       if (former && write.op === 'set' && !Array.isArray(there)) this.#replace(write.key, write.value, there);
@@ -25,6 +25,7 @@ export class Changes {
     }
     if (reply) this.reply(reply);
     if (effects) for (const effect of effects) this.item({ kind: 'effect', effect });
+    if (marks) for (const change of marks) this.#mark(change);
     return this;
   }
 
@@ -43,6 +44,9 @@ export class Changes {
         break;
       case 'effect-done':
         this.args.push('x', item.id);
+        break;
+      case 'mark': return this.#mark({ op: 'mark', lane: item.lane, row: item.row });
+      case 'mark-gone': return this.#mark({ op: 'unmark', lane: item.lane, start: '' });
     }
     this.#counted();
   }
@@ -63,6 +67,12 @@ export class Changes {
   reply(reply: StoredReply): void {
     const kept = reply.body && reply.body.length > MAX_KEPT_RESPONSE_BYTES ? { ...reply, body: undefined } : reply;
     this.args.push('r', reply.key, String(reply.atMs), encodeReply(kept));
+    this.#counted();
+  }
+
+  #mark(change: MarkChange): void {
+    if (change.op === 'mark') this.args.push('m', change.lane, change.row);
+    else this.args.push('u', change.lane, change.start);
     this.#counted();
   }
 
@@ -138,6 +148,7 @@ export function decodeItem([letter, nameBytes, content]: FoundItem): Item[] {
   switch (letter.toString()) {
     case LETTERS.reply: return content ? [{ kind: 'reply', reply: copyOfReply(name, content as Buffer) }] : [];
     case LETTERS.effect: return [content ? { kind: 'effect', effect: { id: name, body: Buffer.from(content as Buffer) } } : { kind: 'effect-done', id: name }];
+    case LETTERS.mark: return [content ? { kind: 'mark', lane: name, row: Buffer.from(content as Buffer) } : { kind: 'mark-gone', lane: name }];
     default: {
       const value = decodeWhole(content as Buffer[] | null);
       if (value === undefined) return [{ kind: 'deleted', key: name }];
@@ -151,6 +162,7 @@ export function decodeName([letter, nameBytes, size, isThere]: FoundName): ItemN
   switch (letter.toString()) {
     case LETTERS.reply: return { kind: 'reply', name, bytes: name.length + size };
     case LETTERS.effect: return { kind: 'effect', name, bytes: name.length + size };
+    case LETTERS.mark: return { kind: 'mark', name, bytes: name.length + size };
     default: return { kind: 'data', name, bytes: isThere ? nameBytes.length + size : 0 };
   }
 }
