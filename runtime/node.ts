@@ -171,7 +171,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
     ...logRoutes({ node: name, logs: functionLogs, deployments }), ...scaleRoutes({ node: name, deployments, log }),
     ...nodeRoutes({
       facts: { name, level, labels: config.labels, parentUrl }, url: () => gateway.url, store, deployments,
-      offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), clock, startedAtMs: clock.now(),
+      offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), clock, startedAtMs: clock.now(), oracleUrl: config.oracleUrl,
     }),
     ...buildRoutes({ bundles, images, secret: payloadSecret, folder: join(stateDir, 'builds'), log }), ...createPeerRoutes(offload), ...agent.routes(),
   ];

@@ -106,7 +106,7 @@ describe('the README', function suite() {
       const shown = blocksOf(sectionOf(await readme(), 'Start')).find(({ language }) => language === 'text')!.text;
       const numberless = (text: string) => text.replace(/:\d+$/gm, ':N').replace(/version [\d.]+/g, 'version N').replace(/\d+\.\d+ s/g, 'N s').replace(/ +/g, ' ');
       // On free ports there is no mirror at the usual one.
-      const ports = placed(shown).replace('127.0.0.1:7000', '127.0.0.1:N').replace('redis://127.0.0.1:7379', 'off: …');
+      const ports = placed(shown).replaceAll('127.0.0.1:7000', '127.0.0.1:N').replace('redis://127.0.0.1:7379', 'off: …');
       expect(numberless(started.join('\n'))).to.match(patternOf(numberless(ports)));
     });
 

@@ -161,5 +161,6 @@ function describe(nodes: StartedNode[], { oracleUrl, mirror }: DomainProcess, sa
     say(`${config.name.padEnd(name)}  ${config.level.padEnd(level)}  ${ready.url.padEnd(url)}  store ${kind}${why ? `: ${why}` : ''}${ready.aliasUrl === undefined ? '' : `  telemetry :${new URL(ready.aliasUrl).port}`}`);
   }
   say(`oracle:  ${oracleUrl}`);
+  say(`dashboard: ${oracleUrl}`);
   say(`mirror:  ${mirror ?? 'off'}`);
 }

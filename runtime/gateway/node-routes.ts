@@ -28,6 +28,8 @@ export interface NodeParts {
   moreMetrics?(): Promise<string>;
   clock: Clock;
   startedAtMs: number;
+  /** Its dashboard is where OpenFaaS has its user interface. */
+  oracleUrl?: string;
 }
 
 /** Rows looked at for one page of a filtered listing; the answer then says where to go on. */
@@ -41,7 +43,13 @@ export function nodeRoutes(parts: NodeParts): Route[] {
     { ...admin, path: '/api/v1/sessions', run: (request) => list(parts, request) },
     { ...admin, path: '/api/v1/sessions/:id', run: ({ params, query }) => show(parts, params['id']!, query.get('data') === 'true') },
     { method: 'GET', access: 'open', path: '/metrics', run: () => metrics(parts) },
+    { method: 'GET', access: 'open', path: '/ui', run: async () => dashboard(parts) },
   ];
+}
+
+function dashboard({ oracleUrl }: NodeParts): Reply {
+  if (oracleUrl === undefined) throw new Fault('NOT_FOUND', { path: '/ui/' });
+  return { status: 302, headers: { location: `${oracleUrl}/` } };
 }
 
 async function describe(parts: NodeParts): Promise<Reply> {

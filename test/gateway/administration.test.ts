@@ -175,6 +175,16 @@ describe('The administration of a node', () => {
       await request(node.url).get('/metrics').expect(200).expect(/gateway_function_invocation_total\{function_name="f",code="200"\} 1\n/);
     });
 
+    it('are shown as pictures by the oracle, to whom /ui/ leads', async () => {
+      await start({ oracleUrl: 'http://127.0.0.1:7000' });
+      for (const path of ['/ui', '/ui/']) await request(node.url).get(path).expect(302).expect('Location', 'http://127.0.0.1:7000/');
+    });
+
+    it('have no page without an oracle', async () => {
+      await start();
+      await request(node.url).get('/ui/').expect(404);
+    });
+
     it('are refused politely where there are none', async () => {
       await start();
       await request(node.url).get('/nowhere').expect(404).expect(({ body }) => expect(body).to.include({ code: 'NOT_FOUND' }));

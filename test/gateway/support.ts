@@ -67,6 +67,7 @@ export class FakeWorker implements Worker {
 }
 
 export interface NodeOptions {
+  oracleUrl?: string;
   name?: string;
   level?: string;
   stateDir?: string;
@@ -146,6 +147,7 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     ...logRoutes({ node: name, logs, deployments }), ...scaleRoutes({ node: name, deployments, log: silentLog }),
     ...nodeRoutes({
       facts: place, url: () => gateway.url, store, deployments, offloadStatus: () => 'accept', children, clock: systemClock, startedAtMs: 0,
+      ...(options.oracleUrl !== undefined && { oracleUrl: options.oracleUrl }),
     }),
   ];
   const gateway = createGateway({
