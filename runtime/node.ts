@@ -27,6 +27,10 @@ import { createAdmin } from './gateway/admin.js';
 import { buildRoutes } from './gateway/build/build-door.js';
 import { openBuiltImages } from './gateway/build/built-images.js';
 import { createBundles } from './gateway/bundles.js';
+import { callRoutes, createAsyncDoor } from './gateway/calls/async-door.js';
+import { createCallFiles } from './gateway/calls/call-files.js';
+import { CallQueue } from './gateway/calls/call-queue.js';
+import { createSender } from './gateway/calls/sender.js';
 import { createCors } from './gateway/cors.js';
 import { Deployments } from './gateway/deployments.js';
 import { Autoscaler } from './gateway/faas/autoscaler.js';
@@ -166,9 +170,13 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const telemetryDoor = createTelemetryDoor({ routes: telemetry.routes, access, clock, ids, log });
   const { aliasPort } = config.telemetry ?? {};
   const alias = aliasPort === undefined ? undefined : createAliasListener(telemetryDoor, config.host, aliasPort);
+  const callQueue = new CallQueue({
+    node: name, files: createCallFiles(join(stateDir, 'async-calls')), settingsOf: (each) => deployments.find(each), clock, log,
+    sender: createSender({ url: () => gateway.loopbackUrl, monotonic: () => performance.now() }),
+  });
   const routes = [
     ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn, secrets, namespaces, images }),
-    ...logRoutes({ node: name, logs: functionLogs, deployments }), ...scaleRoutes({ node: name, deployments, log }),
+    ...logRoutes({ node: name, logs: functionLogs, deployments }), ...scaleRoutes({ node: name, deployments, log }), ...callRoutes(callQueue),
     ...nodeRoutes({
       facts: { name, level, labels: config.labels, parentUrl }, url: () => gateway.url, store, deployments,
       offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), clock, startedAtMs: clock.now(), oracleUrl: config.oracleUrl,
@@ -177,6 +185,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   ];
   const gateway = createGateway({
     node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access, telemetry: telemetryDoor,
+    asyncCalls: createAsyncDoor({ node: name, deployments, queue: callQueue, clock, ids }),
     onSaid: (functionName, entries) => telemetry.record(ownSamples.said(functionName, entries)),
     health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
     admin: () => createAdmin({ routes, access, clock, ids, log }), clock, ids, log, activity,
@@ -202,8 +211,9 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   if (config.url === undefined) self.url = url;
   const aliasUrl = await alias?.listen();
   const sweeping = repeat(() => offload.sweep(), { clock, log, everyMs: SWEEP_EVERY_MS });
-  const autoscaler = new Autoscaler({ deployments, queued: () => 0, clock, log });
+  const autoscaler = new Autoscaler({ deployments, queued: (each) => callQueue.queued(each), clock, log });
   const scaling = repeat(() => autoscaler.look(), { clock, log, everyMs: AUTOSCALE_EVERY_MS });
+  await callQueue.open();
   await agent.start();
   reporter?.start();
   void passingOn.catchUp();
@@ -219,7 +229,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
       agent.close();
       passingOn.close();
       functionLogs.close();
-      await Promise.all([gateway.close(config.drainMs), alias?.close()]);
+      await Promise.all([callQueue.close(config.drainMs), gateway.close(config.drainMs), alias?.close()]);
       offload.close();
       await telemetry.close();
       await Promise.all([deployments.close(), carrier.close(), peerClient.close()]);

@@ -12,6 +12,7 @@ import type { Sessions } from '../session/invoke.js';
 import type { Access } from './access.js';
 import { sendFault, sendReply } from './answer.js';
 import { linger } from './body.js';
+import { ASYNC_PREFIX, type AsyncDoor } from './calls/async-door.js';
 import { createCommandDoor } from './command-door.js';
 import type { Cors } from './cors.js';
 import type { Deployments } from './deployments.js';
@@ -30,6 +31,7 @@ export interface GatewayParts {
   access: Access;
   health: Health;
   telemetry?: TelemetryDoor;
+  asyncCalls?: AsyncDoor;
   onSaid?: FunctionDoorParts['onSaid'];
   /** Makes the handler of everything that is neither function nor command nor health; called at most once. */
   admin(): Promise<(request: IncomingMessage, response: ServerResponse) => void>;
@@ -49,6 +51,8 @@ export interface Gateway {
   listen(): Promise<string>;
   /** '' before `listen`. */
   readonly url: string;
+  /** The same for this machine itself: a node that listens on every address is called on its loopback. */
+  readonly loopbackUrl: string;
   /** Refuses new requests, lets those in hand end within the grace, then closes every connection. */
   close(graceMs?: number): Promise<void>;
 }
@@ -88,6 +92,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       if (deployed) return functions.serve(deployed, at, request, response, expects);
       throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: deployments.names() });
     }
+    if (parts.asyncCalls && request.url.startsWith(ASYNC_PREFIX)) return parts.asyncCalls.serve(request, response, expects);
     if (request.url === '/healthz' || request.url.startsWith('/healthz?')) return healthz(response);
     if (parts.telemetry?.has(request.url.split('?', 1)[0]!)) return parts.telemetry.serve(request, response, expects);
     admin ??= parts.admin();
@@ -119,6 +124,7 @@ export function createGateway(parts: GatewayParts): Gateway {
 
   return {
     get url() { return url; },
+    get loopbackUrl() { return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:'); },
     async listen() {
       await listening(server, parts.port, parts.host);
       const { port } = server.address() as AddressInfo;

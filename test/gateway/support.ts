@@ -14,6 +14,10 @@ import type { CommandMeta, Commands, Reply } from '../../runtime/base/reply.js';
 import { createAccess } from '../../runtime/gateway/access.js';
 import { createAdmin } from '../../runtime/gateway/admin.js';
 import { createBundles, type Bundles } from '../../runtime/gateway/bundles.js';
+import { callRoutes, createAsyncDoor } from '../../runtime/gateway/calls/async-door.js';
+import { createCallFiles } from '../../runtime/gateway/calls/call-files.js';
+import { CallQueue } from '../../runtime/gateway/calls/call-queue.js';
+import { createSender } from '../../runtime/gateway/calls/sender.js';
 import { createCors } from '../../runtime/gateway/cors.js';
 import { Deployments } from '../../runtime/gateway/deployments.js';
 import { FunctionLogs } from '../../runtime/gateway/faas/function-logs.js';
@@ -79,10 +83,13 @@ export interface NodeOptions {
   registered?: () => boolean;
   awaitFunctions?: string[];
   limits?: { statefulBodyBytes?: number; statelessBodyBytes?: number; inHand?: number };
+  /** What every other bundle does; without it, say its name. */
+  fallback?: Handle;
   /** What a bundle does, by its content. */
   behaviours?: Record<string, { kind: FakeKind; handle: Handle }>;
   cors?: CorsSettings;
   headers?: { timeoutMs: number; checkMs: number };
+  queue?: { calls?: number; perFunction?: number; bytes?: number; running?: number };
 }
 
 export interface TestNode {
@@ -97,6 +104,7 @@ export interface TestNode {
   loaded: Deployment[];
   secrets: Secrets;
   logs: FunctionLogs;
+  queue: CallQueue;
   url: string;
   stateDir: string;
   workers: FakeWorker[];
@@ -119,7 +127,7 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
   const load = async (deployment: Deployment) => {
     const { service, image } = deployment;
     loaded.push(deployment);
-    const behaviour = behaviours[image] ?? { kind: 'stateless' as const, handle: () => respond(image) };
+    const behaviour = behaviours[image] ?? { kind: 'stateless' as const, handle: options.fallback ?? (() => respond(image)) };
     if (image === `bundle:${sha256('broken')}`) throw new Fault('DEPLOY_FAILED', { function: service, reason: 'it exports no handler' });
     const given = provided.get(service);
     if (given) return given;
@@ -142,16 +150,21 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     store: { ping: options.ping ?? (async () => undefined) }, clock: systemClock, registered: options.registered ?? (() => true),
     missing: () => deployments.missing(options.awaitFunctions ?? []),
   });
+  const queue = new CallQueue({
+    ...base, node: name, files: createCallFiles(join(stateDir, 'async-calls')), settingsOf: (each) => deployments.find(each), limits: options.queue,
+    sender: createSender({ url: () => gateway.loopbackUrl, monotonic: () => performance.now() }),
+  });
   const routes = () => [
     ...systemRoutes({ node: name, version: '0', deployments, bundles, passingOn, secrets, namespaces }),
-    ...logRoutes({ node: name, logs, deployments }), ...scaleRoutes({ node: name, deployments, log: silentLog }),
+    ...logRoutes({ node: name, logs, deployments }), ...scaleRoutes({ node: name, deployments, log: silentLog }), ...callRoutes(queue),
     ...nodeRoutes({
       facts: place, url: () => gateway.url, store, deployments, offloadStatus: () => 'accept', children, clock: systemClock, startedAtMs: 0,
       ...(options.oracleUrl !== undefined && { oracleUrl: options.oracleUrl }),
     }),
   ];
   const gateway = createGateway({
-    ...base, node: name, host: '127.0.0.1', port: 0, deployments, commands, access, health, limits: options.limits, headers: options.headers,
+    ...base, node: name, host: '127.0.0.1', port: 0, deployments, commands, access, health,
+    asyncCalls: createAsyncDoor({ ...base, node: name, deployments, queue }), limits: options.limits, headers: options.headers,
     cors: options.cors && createCors({ settings: options.cors, key: KEY, clock: systemClock }),
     sessions: { invoke: options.invoke ?? (async () => { throw new Fault('BUSY', { waiting: 1 }); }) },
     admin: () => createAdmin({ ...base, routes: routes(), access }),
@@ -159,8 +172,9 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
   await Promise.all([secrets.open(), namespaces.open()]);
   await deployments.restore();
   const url = await gateway.listen();
+  await queue.open();
   return {
-    gateway, deployments, bundles, passingOn, peers, url, stateDir, workers, secrets, logs, loaded,
+    gateway, deployments, bundles, passingOn, peers, url, stateDir, workers, secrets, logs, queue, loaded,
     provide: (service, worker) => void provided.set(service, worker),
     async serve(service, handle, kind = 'stateless', extra = {}) {
       const code = `${service} ${loaded.length}`;
@@ -171,6 +185,7 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     async close() {
       passingOn.close();
       logs.close();
+      await queue.close(0);
       await gateway.close(0);
       await deployments.close();
       await peers.close();

@@ -1,0 +1,110 @@
+/** `/async-function/<name>`: takes a call, says that it will be made, and what became of it. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../base/clock.js';
+import { FUNCTION_PREFIX, parseFunctionPath } from '../../base/function-path.js';
+import type { Ids } from '../../base/ids.js';
+import type { Route, RouteRequest } from '../../base/reply.js';
+import { Fault } from '../../model/faults.js';
+import { MAX_ASYNC_BODY_BYTES, MAX_CALL_ID_CHARS, MAX_CALLBACK_URL_CHARS, MAX_PAGE } from '../../model/limits.js';
+import { readBody } from '../body.js';
+import type { Deployments } from '../deployments.js';
+import { type Call, type CallState, statusOf } from './call.js';
+import type { CallQueue } from './call-queue.js';
+
+export const ASYNC_PREFIX = '/async-function/';
+
+export interface AsyncDoorParts {
+  node: string;
+  deployments: Pick<Deployments, 'find' | 'names'>;
+  queue: CallQueue;
+  clock: Clock;
+  ids: Ids;
+}
+
+export interface AsyncDoor {
+  /** Rejects with a fault. */
+  serve(request: IncomingMessage, response: ServerResponse, expects: boolean): Promise<void>;
+}
+
+export function createAsyncDoor({ node, deployments, queue, clock, ids }: AsyncDoorParts): AsyncDoor {
+  return {
+    async serve(request, response, expects) {
+      const at = parseFunctionPath(FUNCTION_PREFIX + request.url!.slice(ASYNC_PREFIX.length));
+      const deployed = deployments.find(at.name);
+      if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: deployments.names() });
+      if (request.method !== 'POST') throw new Fault('METHOD_NOT_ALLOWED', { allowed: 'POST' });
+      const [callbackUrl, id] = [callbackOf(request), ids.uuid()];
+      const callId = callIdOf(request) ?? id;
+      const body = await readBody(request, response, MAX_ASYNC_BODY_BYTES, expects);
+      const nowMs = clock.now();
+      const call: Call = {
+        id, callId, function: deployed.name, method: 'POST', path: at.path, query: at.query, headers: headersOf(request), bytes: body.length,
+        ...(callbackUrl !== undefined && { callbackUrl }), queuedAtMs: nowMs, state: 'waiting', attempts: 0, callbackAttempts: 0, dueAtMs: nowMs,
+      };
+      await queue.accept(call, body);
+      response.writeHead(202, { 'x-call-id': callId, 'x-start-time': `${nowMs}000000`, 'content-length': 0 });
+      response.end();
+    },
+  };
+}
+
+function headersOf({ headers }: IncomingMessage): Call['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined));
+}
+
+function callIdOf({ headers }: IncomingMessage): string | undefined {
+  const given = headers['x-call-id'];
+  if (given === undefined || given === '') return undefined;
+  if (typeof given === 'string' && given.length <= MAX_CALL_ID_CHARS) return given;
+  throw new Fault('PARAMETER_INVALID', { name: 'X-Call-Id', reason: `it has at most ${MAX_CALL_ID_CHARS} characters` });
+}
+
+function callbackOf({ headers }: IncomingMessage): string | undefined {
+  const given = headers['x-callback-url'];
+  if (given === undefined || given === '') return undefined;
+  const isUrl = typeof given === 'string' && given.length <= MAX_CALLBACK_URL_CHARS && URL.canParse(given) && /^https?:$/.test(new URL(given).protocol);
+  if (isUrl) return given;
+  throw new Fault('PARAMETER_INVALID', { name: 'X-Callback-Url', reason: `it is one http or https URL of at most ${MAX_CALLBACK_URL_CHARS} characters` });
+}
+
+// ── Looking and mending ────────────────────────────────────────────────────────────────────────
+
+const STATES: readonly CallState[] = ['waiting', 'running', 'answering', 'done', 'dead'];
+
+/** Who has an id may ask for its state; the rest is the administrator's. */
+export function callRoutes(queue: CallQueue): Route[] {
+  const admin = { access: 'admin' } as const;
+  const one = { ...admin, path: '/system/async-calls/:id' };
+  const show = async ({ params }: RouteRequest) => {
+    const call = queue.get(params['id']!);
+    if (!call) throw new Fault('CALL_UNKNOWN', { call: params['id']! });
+    return { status: 200, json: statusOf(call) };
+  };
+  return [
+    { method: 'GET', path: '/async-calls/:id', access: 'open', run: show },
+    { ...admin, method: 'GET', path: '/system/async-calls', run: async ({ query }) => ({ status: 200, json: listed(queue, query) }) },
+    { ...one, method: 'GET', run: show },
+    {
+      ...one, method: 'DELETE',
+      run: async ({ params }) => {
+        await queue.drop(params['id']!);
+        return { status: 202 };
+      },
+    },
+    {
+      ...admin, method: 'POST', path: '/system/async-calls/:id/retry',
+      run: async ({ params }) => {
+        await queue.retry(params['id']!);
+        return { status: 202 };
+      },
+    },
+  ];
+}
+
+function listed(queue: CallQueue, query: URLSearchParams): object {
+  const [state, name, limit] = [query.get('state'), query.get('function'), Number(query.get('limit') ?? 100)];
+  if (state !== null && !STATES.includes(state as CallState)) throw new Fault('PARAMETER_INVALID', { name: 'state', reason: `it is one of ${STATES.join(', ')}` });
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) throw new Fault('PARAMETER_INVALID', { name: 'limit', reason: `it is a whole number from 1 to ${MAX_PAGE}` });
+  const calls = queue.list({ ...(state !== null && { state: state as CallState }), ...(name !== null && { function: name }) });
+  return { total: calls.length, calls: calls.slice(0, limit).map(statusOf) };
+}

@@ -1,0 +1,48 @@
+/** An asynchronous call of a function, from its acceptance to its end. */
+
+export type CallState = 'waiting' | 'running' | 'answering' | 'done' | 'dead';
+
+/** What a function answered, as its callback is told. Its body is kept beside it. */
+export interface CallAnswer {
+  status: number;
+  durationSeconds: number;
+  headers: Record<string, string>;
+}
+
+export interface Call {
+  /** Ours; the request id of a stateful function, unless the caller gave one. */
+  id: string;
+  /** The caller's, or the same as `id`. */
+  callId: string;
+  /** With its namespace, unless that is the default one. */
+  function: string;
+  method: string;
+  path: string;
+  query: string;
+  headers: Record<string, string | string[]>;
+  /** Of its body. */
+  bytes: number;
+  callbackUrl?: string;
+  queuedAtMs: number;
+  state: CallState;
+  /** Of the function, and of the callback. */
+  attempts: number;
+  callbackAttempts: number;
+  /** When it is due, while it waits. */
+  dueAtMs: number;
+  answer?: CallAnswer;
+  /** Why it is dead, or will be once its callback is told; and who failed. */
+  reason?: string;
+  failed?: 'function' | 'callback';
+  endedAtMs?: number;
+}
+
+/** What anybody may know who knows its id: nothing of what was sent or answered. */
+export function statusOf({ id, callId, function: name, state, attempts, callbackAttempts, queuedAtMs, dueAtMs, endedAtMs, answer, reason, bytes }: Call): object {
+  const time = (ms: number) => new Date(ms).toISOString();
+  return {
+    id, callId, function: name, state, attempts, callbackAttempts, bytes, queuedAt: time(queuedAtMs),
+    ...(state === 'waiting' && { dueAt: time(dueAtMs) }), ...(endedAtMs !== undefined && { endedAt: time(endedAtMs) }),
+    ...(answer && { status: answer.status, durationSeconds: answer.durationSeconds }), ...(reason !== undefined && { reason }),
+  };
+}
