@@ -325,6 +325,14 @@ export const TELEMETRY_TIDY_MS = 15 * 60_000;
 export const MAX_FALL_EVENTS = 10_000;
 /** Points that go to a replica in one call. */
 export const REPLICATE_POINTS = 20_000;
+/** Analytics that go to a replica in one call, about. */
+export const REPLICATE_BYTES = 4 * 1024 * 1024;
+/** A replica that the oracle does not know of any more is deleted after so long, if its owner is alive. */
+export const ABANDONED_REPLICA_MS = 10 * 60_000;
+/** Series told to another node in one answer, as their names and what is known of them. */
+export const META_SERIES_PER_ANSWER = 5_000;
+/** Deleted series that are remembered for nodes that have not heard of it; who knows less gets everything anew. */
+export const MAX_GONE_SERIES = 10_000;
 /** Points that wait for a replica; beyond, it is brought up to date from the history instead. */
 export const MAX_REPLICA_QUEUE_POINTS = 2_000_000;
 /** A receiver whose function fails so often in a row, for about two minutes, is not waited for any longer: a dead letter. */

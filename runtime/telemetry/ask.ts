@@ -19,7 +19,7 @@ export interface AskParts {
   storage: Storage;
   cluster: Cluster;
   /** What is known of another node's series, when neither it nor a replica answers. */
-  remembered(node: string): readonly ListedSeries[] | undefined;
+  remembered(node: string): Promise<readonly ListedSeries[] | undefined>;
 }
 
 type Keyed = 'analytics' | 'app';
@@ -109,7 +109,7 @@ export class Asking {
     const asked = await cluster.ask<ListedSeries[]>(question.nodes, PEER_LIST, question.passedOn, (owner) => this.series(question, owner));
     const metric = asked.answered.flatMap(({ node, value }) => shown(node, value));
     // What is known of a node that is down is known everywhere; its name stands in `unavailable` all the same.
-    for (const { name } of asked.unavailable) metric.push(...shown(name, (this.parts.remembered(name) ?? []).filter((each) => fits(each, question))));
+    for (const { name } of asked.unavailable) for (const each of shown(name, (await this.parts.remembered(name) ?? []).filter((one) => fits(one, question)))) metric.push(each);
     return json({ metric, ...(asked.unavailable.length > 0 && { unavailable: unavailable(asked) }) });
   }
 

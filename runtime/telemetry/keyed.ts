@@ -120,9 +120,8 @@ export class Keyed {
     }
   }
 
-  /** Everything of an owner goes. */
-  forgetOwner(owner: string): void {
-    this.delete(this.keys(undefined, owner), undefined, owner);
+  owners(): Iterable<string> {
+    return this.shelves.keys();
   }
 
   /** The latest row of each key. */

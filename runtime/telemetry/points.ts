@@ -3,7 +3,7 @@
  * What lies before the floor is in the history on disk alone; the floor rises when the region of memory is full.
  */
 import { Fault } from '../model/faults.js';
-import { MAX_SERIES } from '../model/limits.js';
+import { MAX_GONE_SERIES, MAX_SERIES } from '../model/limits.js';
 import type { Aggregate } from './aggregate.js';
 import type { Point } from './read-put.js';
 import type { Range, Selection } from './read-query.js';
@@ -42,8 +42,11 @@ export class Points {
   warmingMs = Infinity;
   pointBytesUsed = 0;
   seriesBytesUsed = 0;
-  /** Counts changes of what is known about series. */
+  /** Counts changes of what is known about the node's own series. */
   metaVersion = 0;
+  /** Own series that went, by the version at which they did; what is older than `forgottenVersion` is not remembered. */
+  gone: { version: number; entityID: string; metricID: string }[] = [];
+  forgottenVersion = 0;
   private nextId = 1;
   private seeking = 0;
 
@@ -104,7 +107,6 @@ export class Points {
       batch.times[at] = timestamp;
       batch.values[at] = val;
     }
-    if (batch.learnt.length > 0) this.metaVersion += 1;
     return batch;
   }
 
@@ -135,7 +137,12 @@ export class Points {
     this.byId.set(id, series);
     this.seriesBytesUsed += series.bytes;
     if (id >= this.nextId) this.nextId = id + 1;
+    this.noteChange(series);
     return series;
+  }
+
+  private noteChange(series: Series): void {
+    if (series.owner === OWN) series.version = this.metaVersion += 1;
   }
 
   /** @returns true when that is news of the series */
@@ -143,6 +150,7 @@ export class Points {
     const before = series.bytes;
     if (!series.learn(meta)) return false;
     this.seriesBytesUsed += series.bytes - before;
+    this.noteChange(series);
     return true;
   }
 
@@ -259,6 +267,10 @@ export class Points {
     for (const { bytes } of series.column.chunks) this.pointBytesUsed -= bytes;
     series.column.chunks = [];
     this.seriesBytesUsed -= series.bytes;
+    if (series.owner === OWN) {
+      this.gone.push({ version: this.metaVersion += 1, entityID: series.entityID, metricID: series.metricID });
+      if (this.gone.length > 2 * MAX_GONE_SERIES) this.forgottenVersion = this.gone.splice(0, MAX_GONE_SERIES).at(-1)!.version;
+    }
     const shelf = this.shelves.get(series.owner)!;
     shelf.remove(series);
     if (shelf.size === 0 && shelf.owner !== OWN) this.shelves.delete(shelf.owner);

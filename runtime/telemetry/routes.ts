@@ -5,9 +5,11 @@ import {
 } from './ask.js';
 import { AGG_WRONG, DONE, done, failed, json, KEYS_EMPTY, SCHEMA_WRONG, type TelemetryReply, WENT_WRONG } from './answers.js';
 import type { Cluster, FanOut } from './cluster.js';
+import type { Knowledge } from './knowledge.js';
+import { metaNews, type MetaQuestion, PEER_META } from './meta-copies.js';
 import { invalid, itemsOf, parseJson, type ReadBatch, readKeyed, readPoints } from './read-put.js';
 import { bodyOf, FILTERS, readAggregate, readKeyQuestion, readQuestion } from './read-query.js';
-import { PEER_REPLICATE, takeReplica, unpackMessage } from './replicate.js';
+import { PEER_REPLICATE, takeReplica, unpackMessage } from './replica-message.js';
 import type { Storage } from './storage.js';
 
 export interface TelemetryCall {
@@ -30,8 +32,11 @@ export interface TelemetryRoute {
 
 export interface RouteParts {
   node: string;
+  /** This life of the node. */
+  boot: string;
   storage: Storage;
   asking: Asking;
+  knowledge: Pick<Knowledge, 'replicas' | 'restarts'>;
   cluster: Cluster;
   isHead(): boolean;
   appCache: boolean;
@@ -57,6 +62,13 @@ export function seedRoutes(parts: RouteParts): TelemetryRoute[] {
   };
   return [
     { ...post, path: '/nodes', wrong: WENT_WRONG.get, run: () => json({ nodes: cluster.nodes().filter(({ isAlive }) => isAlive).map(({ name, isHead }) => ({ hostname: name, cluster_head: isHead })) }) },
+    {
+      method: 'GET', access: 'open', path: '/telemetry/domain', wrong: WENT_WRONG.get,
+      run: () => json({
+        nodes: cluster.nodes().map(({ name, isHead, isAlive }) => ({ hostname: name, cluster_head: isHead, alive: isAlive })),
+        replicas: parts.knowledge.replicas, restarts: parts.knowledge.restarts,
+      }),
+    },
     {
       ...post, path: '/put', wrong: WENT_WRONG.put,
       run: (call) => {
@@ -103,12 +115,13 @@ export function peerRoutes(parts: RouteParts): TelemetryRoute[] {
     { ...peer, path: PEER_LIST, run: about((body, owner) => json(asking.series(readQuestion(body), owner))) },
     { ...peer, path: PEER_ANALYTICS, run: about(async (body, owner) => json(await storage.keyed('analytics', readKeyQuestion(body), owner))) },
     { ...peer, path: PEER_APP, run: about(async (body, owner) => json(parts.appCache ? await storage.keyed('app', readKeyQuestion(body), owner) : [])) },
+    { ...peer, path: PEER_META, run: about((body) => json(metaNews(storage.points, parts.boot, body as MetaQuestion))) },
     { ...peer, path: '/peer/telemetry/who', run: () => json({ name: parts.node, head: parts.isHead() }) },
     {
       ...peer, path: PEER_REPLICATE, wrong: WENT_WRONG.put,
       run: async ({ body }) => {
-        await takeReplica(storage, unpackMessage(body));
-        return json({});
+        await takeReplica(storage, unpackMessage(body), parts.appCache);
+        return json({ boot: parts.boot });
       },
     },
     {

@@ -53,6 +53,8 @@ export class Series implements Identity {
   latestValue = 0;
   /** Not 0: the latest value was deleted, and the one before it is looked for on disk. Changes with each such deletion. */
   sought = 0;
+  /** When something about it was last news, counted over all of the node's own. */
+  version = 0;
   /** Of the region of series. */
   bytes: number;
   /** When the latest value was stored here, by the node's clock: eviction counts from then, never from the point's own time. */

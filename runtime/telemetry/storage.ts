@@ -120,6 +120,16 @@ export class Storage {
     this.analytics.settle(keys, await disk.analyticsLatest(keys, owner), owner);
   }
 
+  /** Those of whom this node is a replica. */
+  owners(): string[] {
+    return [...new Set([...this.points.shelves.keys(), ...this.analytics.owners(), ...this.app.owners()])].filter((owner) => owner !== OWN);
+  }
+
+  async forgetOwner(owner: string): Promise<void> {
+    await this.delete({ filters: {} }, undefined, owner);
+    for (const kind of ['analytics', 'app'] as const) await this.deleteKeyed(kind, this[kind].keys(undefined, owner), undefined, owner);
+  }
+
   // ── Reading ──────────────────────────────────────────────────────────────────────────────────
 
   select(selection: Selection, owner = OWN): Series[] {

@@ -1,4 +1,5 @@
 /** A node's telemetry: made by `createTelemetry`, served by the gateway's door, fed by the node's own samples. */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../base/clock.js';
 import type { Directory } from '../base/directory.js';
@@ -8,7 +9,8 @@ import { Asking } from './ask.js';
 import { Cluster } from './cluster.js';
 import { History } from './history.js';
 import { Knowledge } from './knowledge.js';
-import { TELEMETRY_TIDY_MS } from '../model/limits.js';
+import { PEER_DEADLINE_MS, TELEMETRY_TIDY_MS } from '../model/limits.js';
+import { MetaCopies } from './meta-copies.js';
 import { moreRoutes } from './more-routes.js';
 import type { Point } from './read-put.js';
 import { peerRoutes, seedRoutes, type TelemetryRoute } from './routes.js';
@@ -54,14 +56,23 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
   const { node, settings, clock, log } = parts;
   const storage: Storage = new Storage({
     node, settings, clock, onStored: (batch) => replicas.stored(batch), onDeleted: (series, range) => replicas.deleted(series, range),
+    onKeyed: (kind, change) => replicas.keyed(kind, change),
   });
-  const knowledge = new Knowledge({ ...parts, isHead: settings.isHead, discovery: settings.discovery, onLearnt: () => replicas.reconcile() });
+  const knowledge: Knowledge = new Knowledge({
+    ...parts, file: join(parts.stateDir, 'telemetry-domain.json'), isHead: settings.isHead, discovery: settings.discovery,
+    onLearnt() {
+      replicas.reconcile();
+      void copies.learn();
+    },
+  });
   const replicas: Replicas = new Replicas({ ...parts, storage, knowledge, now: () => clock.now() });
   const ask = async (url: string, path: string, body: unknown, timeoutMs: number) => (await parts.peers.call(url, 'POST', path, body, undefined, { timeoutMs })).body;
   const history = settings.history ? new History({ node, folder: join(parts.stateDir, 'telemetry'), storage, settings, clock, log }) : undefined;
   const cluster = new Cluster({ self: node, nodes: () => knowledge.nodes(), replicas: () => knowledge.replicas, ask });
-  const asking = new Asking({ storage, cluster, remembered: () => undefined });
-  const routeParts = { node, storage, asking, cluster, isHead: () => knowledge.nodes().find(({ name }) => name === node)?.isHead ?? false, appCache: settings.appCache, now: () => clock.now() };
+  const boot = randomUUID();
+  const copies: MetaCopies = new MetaCopies({ node, folder: join(parts.stateDir, 'telemetry-copies'), nodes: () => knowledge.nodes(), ask: (url, path, body) => ask(url, path, body, PEER_DEADLINE_MS), log });
+  const asking = new Asking({ storage, cluster, remembered: (name) => copies.of(name) });
+  const routeParts = { boot, knowledge, node, storage, asking, cluster, isHead: () => knowledge.nodes().find(({ name }) => name === node)?.isHead ?? false, appCache: settings.appCache, now: () => clock.now() };
   const record = (points: readonly Point[]) => {
     try {
       storage.put(points)?.catch((error: unknown) => log.warn({ reason: (error as Error).message }, 'samples of the node were not kept'));
@@ -92,15 +103,18 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
       for (const warning of settings.warnings) log.warn({}, warning);
       await history?.open();
       storage.disk = history;
+      // What was evicted in a former life does not come back.
+      storage.evict();
       await replicas.start();
       every(EVICT_EVERY_MS, () => storage.evict());
       if (history) every(TELEMETRY_TIDY_MS, () => history.tidy().catch((error: unknown) => log.warn({ reason: (error as Error).message }, 'the history could not be tidied')));
       if (settings.ownSamplesMs > 0) every(settings.ownSamplesMs, () => record(parts.sample?.() ?? []));
-      knowledge.start();
+      await knowledge.start();
     },
     async close() {
       for (const timer of timers) clock.clearTimeout(timer);
       knowledge.close();
+      await copies.close();
       await replicas.close();
       await history?.close();
     },

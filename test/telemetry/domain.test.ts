@@ -1,13 +1,17 @@
 /** A domain of four real nodes and an oracle: an owner is killed, and its data is told by its replica in its name. */
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { endChild, killChild, spawnModule } from '../../bench/harness/children.js';
+import { systemClock } from '../../runtime/base/clock.js';
 import { basicHeader } from '../../runtime/base/credentials.js';
+import { createPeerClient } from '../../runtime/base/http-client.js';
+import { systemIds } from '../../runtime/base/ids.js';
+import { createPeerSigner } from '../../runtime/base/peer-signature.js';
 import type { NodeConfig } from '../../runtime/model/config.js';
 
 const NODE = fileURLToPath(new URL('../../runtime/node.js', import.meta.url));
@@ -40,6 +44,7 @@ describe('telemetry of four nodes', function domain() {
     }
     throw new Error(`${what} did not come`);
   };
+  const peers = createPeerClient({ signer: createPeerSigner({ node: 'turin', key: 'a key', clock: systemClock, ids: systemIds }) });
   const told = async () => await (await fetch(`${oracle.url}/api/v1/telemetry`)).json() as any;
 
   before(async () => {
@@ -79,6 +84,7 @@ describe('telemetry of four nodes', function domain() {
   after(async () => {
     await Promise.all(Object.values(nodes).map(({ child }) => endChild(child)));
     if (oracle) await endChild(oracle.child);
+    await peers.close();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -111,13 +117,17 @@ describe('telemetry of four nodes', function domain() {
     await send(owner.aliasUrl, '/monitoring', { entityID: ['doomed'] }, 'DELETE');
     const whole = (await send(owner.aliasUrl, '/get', { metricID: ['load'], from: 0, nodes: ['milan-001'] })).json;
     expect(whole.monitoring[0].data[0].values.map(({ val }: any) => val)).to.deep.equal([4, 5, 40, 50]);
+    await send(owner.aliasUrl, '/analytics/put', { analytics: [{ key: 'k', val: 'text', timestamp: 5 }, { key: 'k', val: 6, timestamp: 6 }, { key: 'gone', val: 1, timestamp: 1 }] });
+    await send(owner.aliasUrl, '/analytics', { key: ['gone'] }, 'DELETE');
     await send(owner.aliasUrl, '/put', { monitoring: [{ entityID: 'last', metricID: 'mark', val: 1, timestamp: 1 }] });
     const signed = nodes[replica]!;
+    // What is sent is sent in order: with the last of it there, everything is.
+    const has = async (path: string, body: object) => JSON.stringify((await peers.call(signed.url, 'POST', path, { owner: 'milan-001', ...body })).body);
+    await eventually(async () => (await has('/peer/telemetry/get', { entityID: ['last'] })).includes('"mark"'), 'the last point at the replica');
     await eventually(async () => {
-      const replicas = (await told()).replicas.filter((each: any) => each.owner === 'milan-001' && each.state === 'live');
-      return replicas.length > 0;
-    }, 'the live replica once more');
-    await sleep(500);
+      const keys = await has('/peer/telemetry/analytics', { from: 0 });
+      return keys.includes('text') && !keys.includes('gone');
+    }, 'the analytics at the replica');
     await killChild(owner.child);
     for (const { aliasUrl } of [asker, signed]) {
       const answer = await eventually(async () => {
@@ -127,8 +137,36 @@ describe('telemetry of four nodes', function domain() {
       expect(answer, 'the whole of it').to.deep.equal(whole);
       expect((await send(aliasUrl, '/query', { metricID: ['load'], from: 0, nodes: [], agg: 'count' })).json).to.deep.equal({ value: 10 });
     }
+    const { json: analytics } = await send(asker.aliasUrl, '/analytics/get', { key: ['*'], from: 0, nodes: ['milan-001'] });
+    expect(analytics).to.deep.equal({ analytics: [{ node: 'milan-001', key: 'k', values: [{ timestamp: 5, val: 'text' }, { timestamp: 6, val: 6 }] }] });
+    expect((await send(signed.aliasUrl, '/analytics/get', {})).json, 'not among its own').to.deep.equal({ analytics: [] });
     expect((await send(signed.aliasUrl, '/get', { metricID: ['load'] })).json.monitoring[0].data.map(({ entityID }: any) => entityID), 'not among its own').to.deep.equal([replica]);
     await owner.start();
+  });
+
+  it('is known by its metadata to every node when its node is down and has no replica, and so are replicas and restarts', async () => {
+    const [owner, asker] = [nodes['turin']!, nodes['milan']!];
+    await send(owner.aliasUrl, '/put', { monitoring: [{ entityID: 'meta', metricID: 'known', val: 1, timestamp: 1, desc: 'what it is' }, { entityID: 'meta', metricID: 'gone', val: 1, timestamp: 1 }] });
+    await send(owner.aliasUrl, '/monitoring', { metricID: ['gone'] }, 'DELETE');
+    const listed = async () => (await send(asker.aliasUrl, '/list', { entityID: ['meta'], nodes: ['turin'], fields: ['desc'] })).json;
+    const copy = join(folder, 'milan', 'telemetry-copies', 'turin.jsonl');
+    await eventually(async () => {
+      const text = await readFile(copy, 'utf8');
+      return text.includes('what it is') && (!text.includes('"gone","entityID"') || text.includes('{"gone":true'));
+    }, 'the copy of its metadata');
+    await killChild(owner.child);
+    const answer = { metric: [{ node: 'turin', metricID: 'known', entityID: 'meta', desc: 'what it is' }], unavailable: ['turin'] };
+    expect(await listed()).to.deep.equal(answer);
+    await killChild(asker.child);
+    await asker.start();
+    expect(await listed(), 'after a restart of whoever is asked').to.deep.equal(answer);
+    await owner.start();
+    for (const { name, aliasUrl } of Object.values(nodes)) {
+      await eventually(async () => {
+        const { replicas, restarts } = await (await fetch(`${aliasUrl}/telemetry/domain`)).json() as any;
+        return replicas.some((each: any) => each.owner === 'milan-001' && each.state === 'live') && restarts.some((each: any) => each.node === 'turin' && each.kind === 'restarted');
+      }, `what ${name} knows`);
+    }
   });
 
   it('is replicated where an operator says', async () => {
