@@ -188,6 +188,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
     asyncCalls: createAsyncDoor({ node: name, deployments, queue: callQueue, clock, ids }),
     onSaid: (functionName, entries) => telemetry.record(ownSamples.said(functionName, entries)),
     health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
+    ...(config.statefulBodyMb !== undefined && { limits: { statefulBodyBytes: config.statefulBodyMb * 1024 * 1024 } }),
     admin: () => createAdmin({ routes, access, clock, ids, log }), clock, ids, log, activity,
     cors: config.cors && config.cors.origins.length > 0 ? createCors({ settings: config.cors, key: peerKey, clock }) : undefined,
   });

@@ -14,6 +14,7 @@ export interface NodePlan {
   parent?: string;
   /** Instead of the tree's. */
   store?: string;
+  statefulBodyMb?: number;
 }
 
 /** Where a node listens, and the address that everybody else knows it by. */
@@ -56,11 +57,11 @@ export class NodeProcess {
   get isRunning(): boolean { return this.#child !== undefined && isRunning(this.#child); }
 
   async start(): Promise<void> {
-    const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [], front, cors } = this.options;
+    const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [], front, cors, statefulBodyMb } = this.options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const config: NodeConfig = {
       name, level, host: '127.0.0.1', port: front?.port ?? this.#port, url: front?.url, parentUrl, domainId, labels: {}, store, stateDir: folder,
-      adminUser: 'admin', adminPasswordFile: passwordFile, peerKeyFile, awaitFunctions, cors, log: 'info',
+      adminUser: 'admin', adminPasswordFile: passwordFile, peerKeyFile, awaitFunctions, cors, statefulBodyMb, log: 'info',
     };
     const file = join(folder, 'config.json');
     await writeFile(file, JSON.stringify(config));

@@ -11,7 +11,7 @@ import { breakOff, leave, mayHaveBody, pour, RequestStream } from '../handler/ht
 import { asFault, Fault } from '../model/faults.js';
 import {
   MAX_IN_HAND_PER_FUNCTION, MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES, MAX_STATELESS_BODY_BYTES, MAX_WAIT_MS,
-  STREAM_PIECE_BYTES, STREAM_WINDOW_BYTES,
+  SMALL_BODY_BYTES, STREAM_PIECE_BYTES, STREAM_WINDOW_BYTES,
 } from '../model/limits.js';
 import type { Activity } from '../report/activity.js';
 import type { FunctionRequest, FunctionResponse, TelemetryEntry, Worker, WorkerAnswer } from '../session/call.js';
@@ -226,7 +226,8 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       const { incoming } = call;
       const comes = expects || hasBody(incoming);
       call.request = { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body: EMPTY };
-      const carried = comes && invocation.forward && sessions.carry ? await carry(call, invocation, expects) : undefined;
+      const isFirst = comes && sessions.sendOff !== undefined && (invocation.forward || expects || !isSmall(incoming));
+      const carried = isFirst ? await sendOff(call, invocation, expects) : undefined;
       if (carried === undefined && comes && call.body === undefined) call.request.body = await read(call, statefulBytes, expects);
       const sentMs = stampOf(incoming.headers['x-start-time']);
       if (sentMs !== undefined) call.deployed.metrics.transfer(clock.now() - sentMs);
@@ -240,22 +241,25 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       }
       sendMoved(call, at, served);
       activity?.redirect(invocation.session);
+      call.body?.stop();
       settle(call);
       count(call, 307);
+      linger(incoming, clock);
     } catch (error) {
       refuse(call, error);
     }
   }
 
-  /** Sends the body on while it comes, where the session is known to be elsewhere; else there is a whole body, or none yet. */
-  async function carry(call: FunctionCall, invocation: Invocation, expects: boolean): Promise<Served | undefined> {
+  /** Finds the session first, and sends the body on while it comes when it is elsewhere; else there is a whole body. */
+  async function sendOff(call: FunctionCall, invocation: Invocation, expects: boolean): Promise<Served | undefined> {
     const { incoming, response, request } = call;
-    if (Number(incoming.headers['content-length'] ?? 0) > statefulBytes) throw new Fault('BODY_TOO_LARGE', { limit: statefulBytes });
     call.body = new RequestStream(incoming, { now: monotonic, begin: () => { if (expects) response.writeContinue(); } });
     const kept = new KeptBody(call.body, statefulBytes);
     call.request = { ...request, stream: kept };
-    const served = await sessions.carry!(invocation);
+    const served = await sessions.sendOff!(invocation);
     if (served === undefined) {
+      // Only now is the limit this node's: what it carries on is its receiver's affair.
+      if (announced(incoming) > statefulBytes) throw new Fault('BODY_TOO_LARGE', { limit: statefulBytes });
       call.request = { ...request, body: await kept.whole() };
       call.ranMs = monotonic();
     }
@@ -298,6 +302,16 @@ function headersOf(call: FunctionCall, served: Served & { kind: 'answer' }): Raw
 /** A large body in pieces, so that it shows whether the client takes it. */
 async function* piecesOf(body: Buffer): AsyncIterable<Buffer> {
   for (let at = 0; at < body.length; at += STREAM_PIECE_BYTES) yield body.subarray(at, at + STREAM_PIECE_BYTES);
+}
+
+function announced({ headers }: IncomingMessage): number {
+  return Number(headers['content-length'] ?? 0);
+}
+
+/** Its body is here as soon as its session is found. */
+function isSmall(incoming: IncomingMessage): boolean {
+  const bytes = announced(incoming);
+  return bytes > 0 && bytes <= SMALL_BODY_BYTES;
 }
 
 /** Names of nodes may have characters that no header can carry. */

@@ -21,13 +21,15 @@ export function createSendOn(urlOf: (node: string) => Promise<string>): { sendOn
     const base = await urlOf(to);
     const url = redirectTo(base, { name: call.function, path: call.request.path, query: call.request.query }, home, hops);
     try {
-      const { method, body, stream } = call.request;
+      const { method, body, stream, headers } = call.request;
+      // The receiver can refuse a body for its length before it comes.
+      const length = stream && headers['content-length'] !== undefined ? { 'content-length': String(headers['content-length']) } : {};
       const answer = await request(url, {
-        method: method as 'GET', headers: carried(call.request.headers), body: stream ? Readable.from(stream, { objectMode: false }) : body.length > 0 ? body : null, dispatcher: agent, signal: call.signal,
+        method: method as 'GET', headers: { ...carried(headers), ...length }, body: stream ? Readable.from(stream, { objectMode: false }) : body.length > 0 ? body : null, dispatcher: agent, signal: call.signal,
         headersTimeout: call.timeoutMs + 2 * MAX_WAIT_MS,
       });
-      const length = Number(answer.headers['content-length'] ?? Infinity);
-      if (length <= STREAM_PIECE_BYTES || answer.statusCode === 503 || answer.statusCode === 307) {
+      const answered = Number(answer.headers['content-length'] ?? Infinity);
+      if (answered <= STREAM_PIECE_BYTES || answer.statusCode === 503 || answer.statusCode === 307) {
         return answerOf(answer.statusCode, answer.headers, Buffer.from(await answer.body.arrayBuffer()));
       }
       const { response, ...rest } = answerOf(answer.statusCode, answer.headers, Buffer.alloc(0));

@@ -53,6 +53,8 @@ export interface NodeConfig {
   cors?: CorsSettings;
   /** Time that requests in hand have when the node is told to stop, in ms; 2000 unless given, for Ctrl-C has to be through within 4 s. */
   drainMs?: number;
+  /** Largest body of a request with a session, in MiB; 16 unless given. It is held in memory while the session is waited for. */
+  statefulBodyMb?: number;
   /** Deployments that must be loaded before /healthz answers 200. */
   awaitFunctions?: string[];
   /** Requests that the node can work on at once, as policies count its load; default 16 for each core. */

@@ -4,7 +4,7 @@ import { corsProblem, type CorsSettings } from './cors.js';
 
 /**
  * A node's configuration from the environment of a container or of a machine of its own: NODE_NAME
- * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID CORS_ORIGINS DRAIN_MS IMAGES_FILE, and secret files
+ * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID CORS_ORIGINS DRAIN_MS STATEFUL_BODY_MB IMAGES_FILE, and secret files
  * `admin-password` and `peer-key` in SECRETS_DIR. Passwords are never read from the environment.
  */
 export function configFromEnvironment(env: Record<string, string | undefined>): NodeConfig {
@@ -18,7 +18,7 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     store: env.STORE_URL ?? 'auto', stateDir, adminUser: 'admin',
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
     payloadSecretFile: `${secrets}/payload-secret`,
-    cors: corsOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS),
+    cors: corsOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS), statefulBodyMb: wholeOf('STATEFUL_BODY_MB', env.STATEFUL_BODY_MB),
     telemetry: { aliasPort: 50_000 }, ...(env.IMAGES_FILE && { workers: { imagesFile: env.IMAGES_FILE } }),
   };
 }

@@ -14,6 +14,8 @@ export const MAX_KEPT_RESPONSE_BYTES = 64 * 1024;
 export const MAX_KNOWN_BY = 64;
 /** Body of a stateful request: it is held in memory while the session is waited for. */
 export const MAX_STATEFUL_BODY_BYTES = 16 * 1024 * 1024;
+/** Of a request with a larger body the session is found before the body is read: it may have to go elsewhere. */
+export const SMALL_BODY_BYTES = 64 * 1024;
 /** One EdgeDB value. */
 export const MAX_VALUE_BYTES = 8 * 1024 * 1024;
 /** One EdgeDB key. */

@@ -22,6 +22,7 @@ import type { Located, Neighbourhood } from './ports.js';
 import { isPauseUntil } from './pause.js';
 import { createReader } from './read.js';
 import { applyWrites, RecentRequests, RememberedSessions, type Remembered } from './remembered.js';
+import { createSeek } from './seek.js';
 import { Senders, type Sender } from './senders.js';
 import { decodeResponse, encodeResponse } from './stored-response.js';
 import { HOLD_POLL_MS, isGone, mustBeCertain, requestOf, Work } from './work.js';
@@ -61,10 +62,10 @@ export type Served =
 export interface Sessions {
   invoke(call: Invocation): Promise<Served>;
   /**
-   * For a request whose body is still on its way, and whose client does not follow: carries it to where its session is known to be.
-   * Undefined, and nothing of the body was read, when that is not elsewhere.
+   * For a request whose body is still on its way: sends it, or its client, to where its session is. Undefined, and
+   * nothing of the body was read, when it is to be served here.
    */
-  carry?(call: Invocation): Promise<Served | undefined>;
+  sendOff?(call: Invocation): Promise<Served | undefined>;
 }
 
 export interface SessionLayerOptions {
@@ -100,6 +101,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
   const elsewhere = createElsewhere(options);
   const { moved, astray } = elsewhere;
   const read = createReader(options, elsewhere);
+  const seek = createSeek(options, elsewhere);
 
   // When the store did not answer a release, its lease may still stand. Nobody in this process holds it any
   // more (the line sees to that), so the next acquire comes as another life, to which it is void.
@@ -117,14 +119,17 @@ export function createSessions(options: SessionLayerOptions): Sessions {
 
   async function invoke(call: Invocation): Promise<Served> {
     const served = call.worker.kind === 'read-only' ? await read(call) : await shortWay(call) ?? await write(call);
+    return onward(call, served);
+  }
+
+  function onward(call: Invocation, served: Served): Served | Promise<Served> {
     if (served.kind !== 'moved' || !(call.forward || served.hops > MAX_REDIRECTS - 1)) return served;
     return neighbourhood.forward(call, served.to, served.home);
   }
 
-  async function carry(call: Invocation): Promise<Served | undefined> {
-    const slot = await store.slot(call.session);
-    if (slot?.state !== 'remote' || slot.arriving) return undefined;
-    return neighbourhood.forward(call, slot.current, slot.home);
+  async function sendOff(call: Invocation): Promise<Served | undefined> {
+    const place = await seek(call);
+    return place && onward(call, place);
   }
 
   // ── Writers ──────────────────────────────────────────────────────────────────────────────────
@@ -360,7 +365,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     await orNewLife(store.run({ verb: 'abandon', session: command.session, leaseId: command.leaseId }));
   }
 
-  return { invoke, carry };
+  return { invoke, sendOff };
 }
 
 function checkSizes(slot: Slot, writes: Write[]): void {

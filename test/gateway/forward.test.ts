@@ -1,9 +1,11 @@
 /** `X-session-redirect: forward`: a node carries a request on for a client that cannot follow; real nodes, real sockets. */
 import { expect } from 'chai';
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { request as send } from 'undici';
 import { Tree } from '../../bench/harness/tree.js';
 import { systemClock } from '../../runtime/base/clock.js';
@@ -37,7 +39,7 @@ describe('A node that carries a request on', function () {
     await mkdir(join(folder, 'echo'));
     await writeFile(join(folder, 'echo', 'handler.ts'), ECHO);
     tree = new Tree({
-      plans: [{ name: 'cloud', level: 'cloud' }, { name: 'milan', level: 'city', parent: 'cloud' }], store: 'memory',
+      plans: [{ name: 'cloud', level: 'cloud', statefulBodyMb: 32 }, { name: 'milan', level: 'city', parent: 'cloud' }], store: 'memory',
       functions: [{ name: 'echo', folder: join(folder, 'echo'), annotations: { worker: 'thread' } }],
     });
     await tree.start();
@@ -54,7 +56,7 @@ describe('A node that carries a request on', function () {
   const until = async (node: string, count: number) => {
     while (await inHand(node) !== count) await new Promise(setImmediate);
   };
-  const head = (length: number) => `POST /function/echo HTTP/1.1\r\nHost: x\r\nX-session: anna\r\nX-session-redirect: forward\r\nContent-Length: ${length}\r\n\r\n`;
+  const head = (length: number, session = 'anna') => `POST /function/echo HTTP/1.1\r\nHost: x\r\nX-session: ${session}\r\nX-session-redirect: forward\r\nContent-Length: ${length}\r\n\r\n`;
   const open = () => {
     const { hostname, port } = new URL(url());
     return connect(Number(port), hostname).on('error', () => undefined);
@@ -77,12 +79,47 @@ describe('A node that carries a request on', function () {
     await Promise.all([until('cloud', 0), until('milan', 0)]);
   });
 
-  it('refuses a body that is too large before it reads it', async () => {
+  for (const { where, session, bytes } of [{ where: 'its own session', session: 'own', bytes: 17 * MB }, { where: 'a session elsewhere', session: 'anna', bytes: 33 * MB }]) {
+    it(`refuses a body that is too large for ${where} before it is read`, async () => {
+      const client = open();
+      client.write(head(bytes, session));
+      client.write('the first of many bytes');
+      const answer = await new Promise<string>((resolve) => client.once('data', (data) => resolve(String(data))));
+      client.destroy();
+      expect(answer).to.match(/^HTTP\/1.1 413 /).and.contain('BODY_TOO_LARGE');
+      await until('cloud', 0);
+    });
+  }
+
+  for (const [how, body] of [['of a known length', () => Buffer.alloc(20 * MB, 'large')], ['in chunks', () => Readable.from(inPieces(20 * MB, 'large'))]] as const) {
+    it(`finds a session that it does not know first, and streams a body larger than it would read itself, ${how}`, async () => {
+      const session = `born above ${how}`;
+      await send(`${tree.node('cloud').url}/function/echo`, { method: 'POST', headers: { 'X-session': session } }).then(({ body: answer }) => answer.dump());
+      const answer = await send(url(), { method: 'POST', headers: { ...headers, 'X-session': session }, body: body() });
+      expect([answer.statusCode, answer.headers['x-session-location']]).to.deep.equal([200, 'cloud']);
+      const sha = createHash('sha256').update(Buffer.alloc(20 * MB, 'large')).digest('hex');
+      expect(await answer.body.json()).to.include({ calls: 2, bytes: 20 * MB, sha });
+    });
+  }
+
+  it('gives up everywhere when the client goes away in the middle of a body for a session that it does not know', async () => {
+    await send(`${tree.node('cloud').url}/function/echo`, { method: 'POST', headers: { 'X-session': 'dora' } }).then(({ body }) => body.dump());
     const client = open();
-    client.write(head(17 * MB));
-    const answer = await new Promise<string>((resolve) => client.once('data', (bytes) => resolve(String(bytes))));
+    client.write(head(20 * MB, 'dora'));
+    client.write(Buffer.alloc(MB));
+    await until('cloud', 1);
     client.destroy();
-    expect(answer).to.match(/^HTTP\/1.1 413 /).and.contain('BODY_TOO_LARGE');
+    await Promise.all([until('cloud', 0), until('milan', 0)]);
+    const answer = await send(url(), { method: 'POST', headers: { ...headers, 'X-session': 'dora' }, body: 'whole' });
+    expect(await answer.body.json(), 'nothing of it took effect').to.include({ calls: 2, bytes: 5 });
+  });
+
+  it('sends a client that follows elsewhere before its large body comes', async () => {
+    const client = open();
+    client.write('POST /function/echo HTTP/1.1\r\nHost: x\r\nX-session: anna\r\nContent-Length: 20000000\r\nExpect: 100-continue\r\n\r\n');
+    const answer = await new Promise<string>((resolve) => client.once('data', (data) => resolve(String(data))));
+    client.destroy();
+    expect(answer).to.match(/^HTTP\/1.1 307 /).and.match(/location: .*\/function\/echo/i);
   });
 
   it('serves a session that is its own with the same request', async () => {
@@ -91,6 +128,11 @@ describe('A node that carries a request on', function () {
     expect(await answer.body.json()).to.include({ calls: 1, bytes: 4 });
   });
 });
+
+async function* inPieces(bytes: number, text: string): AsyncGenerator<Buffer> {
+  const all = Buffer.alloc(bytes, text);
+  for (let at = 0; at < bytes; at += 100_000) yield all.subarray(at, at + 100_000);
+}
 
 describe('Carrying on', () => {
   const call = { signal: new AbortController().signal } as Invocation;
@@ -128,6 +170,12 @@ describe('Carrying on', () => {
     let text = '';
     for await (const piece of body) text += String(piece);
     expect([text, String(await body.whole())]).to.deep.equal(['onetwothree', 'onetwothree']);
+    const long = new KeptBody((async function* () { for (let at = 0; at < 5; at += 1) yield Buffer.alloc(60, at); })(), 100);
+    let bytes = 0;
+    for await (const piece of long) bytes += piece.length;
+    expect(bytes, 'beyond what is kept it goes on').to.equal(300);
+    const again = await long[Symbol.asyncIterator]().next().catch((error: unknown) => (error as Fault).code);
+    expect(again, 'but not from its start').to.equal('MOVING');
     const tooLarge = new KeptBody((async function* () { for (;;) yield Buffer.alloc(60); })(), 100);
     expect(await tooLarge.whole().catch((error: unknown) => (error as Fault).code)).to.equal('BODY_TOO_LARGE');
   });
