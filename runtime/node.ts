@@ -17,6 +17,7 @@ import { readSecret } from './base/credentials.js';
 import { createPeerClient } from './base/http-client.js';
 import { systemIds } from './base/ids.js';
 import { createLog, type Log } from './base/log.js';
+import { MachineHealth } from './base/machine-health.js';
 import { detectMachine } from './base/machine.js';
 import { releaseMemory } from './base/memory.js';
 import { createPeerSigner, createPeerVerifier } from './base/peer-signature.js';
@@ -166,7 +167,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
     node: name, stateDir, clock, log, settings: telemetrySettings(config.telemetry ?? {}, process.env, config.oracleUrl !== undefined),
     directory, peers: peerClient, oracleUrl: config.oracleUrl, sample: () => ownSamples.take(),
   });
-  const ownSamples = createOwnSamples({ node: name, deployments, clock });
+  const ownSamples = createOwnSamples({ node: name, deployments, health: new MachineHealth({ folder: stateDir, monotonic: () => performance.now() }), clock });
   const telemetryDoor = createTelemetryDoor({ routes: telemetry.routes, access, clock, ids, log });
   const { aliasPort } = config.telemetry ?? {};
   const alias = aliasPort === undefined ? undefined : createAliasListener(telemetryDoor, config.host, aliasPort);

@@ -66,7 +66,11 @@ async function inParallel(width: number, bodies: string[], send: (body: string) 
 const folder = await mkdtemp(join(tmpdir(), 'telemetry-bench-'));
 const bodies = Array.from({ length: Math.min(total / BATCH, 500) }, (_, batch) => bodyOf(batch, 1_000));
 const figures: Record<string, number[]> = {};
-const note = (name: string, value: number) => (figures[name] ??= []).push(value);
+const note = (name: string, value: number) => {
+  (figures[name] ??= []).push(value);
+  // One by one too, so that a run that is broken off has said something.
+  process.stderr.write(`${name}: ${value.toFixed(2)}\n`);
+};
 try {
   for (let round = 0; round < rounds; round += 1) {
     for (const durability of ['buffer', 'flush']) {

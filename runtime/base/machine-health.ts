@@ -8,7 +8,7 @@ import type { NodeHealthStatus } from '../model/report.js';
 
 const SECTOR_BYTES = 512;
 /** What `gpu_temp_cels` says where there is no GPU, as EDGELESS says it. */
-const NO_TEMPERATURE = -1_000;
+export const NO_TEMPERATURE = -1_000;
 
 export class MachineHealth {
   private cpu = process.cpuUsage();

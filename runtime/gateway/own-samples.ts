@@ -1,6 +1,7 @@
 /** What a node says of itself: its health and its functions' times, as points like anybody's; and what functions say by `telemetryLog`. */
-import { loadavg } from 'node:os';
 import type { Clock } from '../base/clock.js';
+import { type MachineHealth, NO_TEMPERATURE } from '../base/machine-health.js';
+import { HEALTH_FIELDS, type NodeHealthStatus } from '../model/report.js';
 import type { TelemetryEntry } from '../session/call.js';
 import type { Point } from '../telemetry/read-put.js';
 import type { Deployments } from './deployments.js';
@@ -8,9 +9,16 @@ import type { FunctionMetrics } from './function-metrics.js';
 
 export interface OwnSamples {
   /** Since the last look. */
-  take(): Point[];
+  take(): Promise<Point[]>;
   /** What one call of the function has said. */
   said(functionName: string, entries: readonly TelemetryEntry[]): Point[];
+}
+
+export interface OwnSamplesParts {
+  node: string;
+  deployments: Pick<Deployments, 'list'>;
+  health: Pick<MachineHealth, 'read'>;
+  clock: Clock;
 }
 
 interface Before {
@@ -21,23 +29,24 @@ interface Before {
 }
 
 const NOTHING: Before = { finished: 0, totalMs: 0, transferred: 0, transferMs: 0 };
+const UNITS: Partial<Record<keyof NodeHealthStatus, string>> = {
+  mem_free: 'KiB', mem_used: 'KiB', mem_available: 'KiB', proc_cpu_usage: '%', proc_memory: 'KiB', proc_vmemory: 'KiB',
+  load_avg_1: '1/100', load_avg_5: '1/100', load_avg_15: '1/100', tot_rx_bytes: 'B', tot_tx_bytes: 'B', disk_free_space: 'B', disk_tot_reads: 'B', disk_tot_writes: 'B',
+  gpu_load_perc: '%', gpu_temp_cels: 'm°C', active_power: 'mW',
+};
+const HIGHER_IS_BETTER: ReadonlySet<string> = new Set(['mem_free', 'mem_available', 'disk_free_space']);
 
-export function createOwnSamples(parts: { node: string; deployments: Deployments; clock: Clock }): OwnSamples {
-  const { node, deployments, clock } = parts;
+export function createOwnSamples({ node, deployments, health, clock }: OwnSamplesParts): OwnSamples {
   const before = new Map<string, Before>();
-  let cpu = process.cpuUsage();
-  let cpuAtMs = clock.now();
 
-  function health(timestamp: number): Point[] {
-    const used = process.cpuUsage(cpu);
-    const passedMs = Math.max(timestamp - cpuAtMs, 1);
-    cpu = process.cpuUsage();
-    cpuAtMs = timestamp;
-    const of = (metricID: string, val: number, units: string, higherIsBetter = false): Point =>
-      ({ entityID: node, metricID, val, timestamp, meta: { entityType: 'node', group: 'health', name: metricID, units, higherIsBetter } });
+  /** What the machine does not tell is no point. */
+  async function ofTheNode(timestamp: number): Promise<Point[]> {
+    const status = await health.read();
+    const of = (metricID: string, val: number, units: string): Point =>
+      ({ entityID: node, metricID, val, timestamp, meta: { entityType: 'node', group: 'health', name: metricID, units, higherIsBetter: HIGHER_IS_BETTER.has(metricID) } });
     return [
-      of('process_cpu', (used.user + used.system) / 10 / passedMs, '%'), of('process_memory', process.memoryUsage.rss() / 1024 / 1024, 'MiB'),
-      of('system_load', loadavg()[0]!, 'processes'), of('requests_in_hand', deployments.list().reduce((sum, { inHand }) => sum + inHand, 0), 'requests'),
+      ...HEALTH_FIELDS.filter((field) => status[field] !== -1 && status[field] !== NO_TEMPERATURE).map((field) => of(field, status[field], UNITS[field] ?? '1')),
+      of('requests_in_hand', deployments.list().reduce((sum, { inHand }) => sum + inHand, 0), 'requests'),
     ];
   }
 
@@ -57,9 +66,9 @@ export function createOwnSamples(parts: { node: string; deployments: Deployments
   }
 
   return {
-    take() {
+    async take() {
       const timestamp = clock.now();
-      return [...health(timestamp), ...deployments.list().flatMap(({ name, metrics }) => times(name, metrics, timestamp))];
+      return [...await ofTheNode(timestamp), ...deployments.list().flatMap(({ name, metrics }) => times(name, metrics, timestamp))];
     },
     said: (functionName, entries) => entries.filter(({ target }) => target !== '' && target.length <= 1_024).map(({ level, target, value, atMs }) => ({
       entityID: `${node}/${functionName}`, metricID: target, val: value, timestamp: Math.round(atMs),

@@ -1,6 +1,8 @@
 /** Telemetry over HTTP, straight from node:http: on the gateway, and on a port of its own for RAINBOW's clients. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import type { Clock } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
@@ -45,8 +47,10 @@ export function createTelemetryDoor({ routes, access, clock, ids, log }: Telemet
     } catch (error) {
       return refuse(request, response, route, error);
     }
-    readBody(request, response, MAX_TELEMETRY_BODY_BYTES, expects).then((body) => {
-      admitted?.assertBody(body);
+    readBody(request, response, MAX_TELEMETRY_BODY_BYTES, expects).then((sent) => {
+      admitted?.assertBody(sent);
+      return request.headers['content-encoding'] === 'gzip' ? unpacked(sent) : sent;
+    }).then((body) => {
       return route.run({ query: new URLSearchParams(query), body, contentType: request.headers['content-type'] ?? '', accept: request.headers.accept ?? '' });
     }).then((reply) => send(response, reply), (error: unknown) => refuse(request, response, route, error));
   }
@@ -74,6 +78,16 @@ export function createTelemetryDoor({ routes, access, clock, ids, log }: Telemet
   }
 
   return { has: (path) => byPath.has(path), serve };
+}
+
+/** Collectors send packed bodies; unpacked they are no larger than any other. */
+async function unpacked(body: Buffer): Promise<Buffer> {
+  try {
+    return await promisify(gunzip)(body, { maxOutputLength: MAX_TELEMETRY_BODY_BYTES });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw new Fault('BODY_TOO_LARGE', { limit: MAX_TELEMETRY_BODY_BYTES }, { cause });
+    throw new Fault('TELEMETRY_INVALID', { pointer: '(the whole body)', reason: 'it is not what its content-encoding says' }, { cause });
+  }
 }
 
 /** Of what is no route. */

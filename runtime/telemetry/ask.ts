@@ -4,6 +4,7 @@ import { MAX_GROUPS_PER_ANSWER, MAX_POINTS_PER_ANSWER } from '../model/limits.js
 import { combine, emptyAggregate, fromWire, percentileOf, toWire, valueOf } from './aggregate.js';
 import { json, latestJson, listed, type ListedSeries, type Partial, seriesJson, type TelemetryReply } from './answers.js';
 import type { Cluster, FanOut } from './cluster.js';
+import type { ToldSeries } from './export.js';
 import type { KeyedValues } from './keyed.js';
 import { OWN } from './points.js';
 import { type AggregateQuestion, type Question, readAggregate, readFields, readKeyQuestion, readQuestion } from './read-query.js';
@@ -23,6 +24,13 @@ export interface AskParts {
 }
 
 type Keyed = 'analytics' | 'app';
+
+/** A series as /get tells it. */
+interface SeriesAnswer {
+  metricID: string;
+  entityID: string;
+  values: { timestamp: number; val: number }[];
+}
 
 export class Asking {
   constructor(private readonly parts: AskParts) {}
@@ -61,6 +69,24 @@ export class Asking {
     const asked = await this.parts.cluster.ask<string | unknown[]>(nodes, PEER_GET, question.passedOn, (owner) => this.data(question, owner));
     const parts = asked.answered.map(({ node, value }): [string, string] => [node, typeof value === 'string' ? value : JSON.stringify(value)]);
     return ofNodes(parts, unavailable(asked));
+  }
+
+  /** The points of a question as numbers, over the nodes that it names. */
+  async points(question: Question): Promise<{ told: ToldSeries[]; unavailable: string[] }> {
+    const { cluster, storage } = this.parts;
+    const own = async (owner = OWN): Promise<Omit<ToldSeries, 'node'>[]> => {
+      const series = storage.select(question, owner);
+      const found = question.range ? await storage.range(series, question.range)
+        : series.filter(({ hasLatest }) => hasLatest).map((each) => ({ series: each, pairs: Float64Array.of(each.latestMs, each.latestValue) }));
+      return found.map(({ series: { metricID, entityID }, pairs }) => ({ metricID, entityID, pairs }));
+    };
+    if (!question.nodes) return { told: (await own()).map((each) => ({ node: cluster.self, ...each })), unavailable: [] };
+    const asked = await cluster.ask<(Omit<ToldSeries, 'node'> | SeriesAnswer)[]>(question.nodes, PEER_GET, question.passedOn, own);
+    const told = asked.answered.flatMap(({ node, value }) => value.map((each) => ({
+      node, metricID: each.metricID, entityID: each.entityID, pairs: 'pairs' in each ? each.pairs : each.values.flatMap(({ timestamp, val }) => [timestamp, val]),
+    })));
+    if (told.reduce((sum, { pairs }) => sum + pairs.length / 2, 0) > MAX_POINTS_PER_ANSWER) throw new Fault('ANSWER_TOO_LARGE', { limit: MAX_POINTS_PER_ANSWER, what: 'points' });
+    return { told, unavailable: unavailable(asked) };
   }
 
   async query(body: unknown): Promise<TelemetryReply> {

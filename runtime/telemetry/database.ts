@@ -219,13 +219,15 @@ export class Database {
     return undefined;
   }
 
-  /** Points from one file, the names of their series from another: joined, and written as Parquet. */
-  async export({ names, hot, file }: HistoryCalls['export']['ask']): Promise<undefined> {
-    await this.db.run(`COPY (
+  /** Points from one file, the names of their series from another: joined, and written as Parquet. Groups are in one file. */
+  async export({ names, points, file }: HistoryCalls['export']['ask']): Promise<undefined> {
+    const json = (columns: string) => `read_json(${text(names)}, format = 'newline_delimited', columns = {${columns}})`;
+    const of = "node: 'VARCHAR', metricID: 'VARCHAR', entityID: 'VARCHAR'";
+    const source = points === undefined ? `SELECT * FROM ${json(`${of}, "timestamp": 'BIGINT', value: 'DOUBLE', count: 'BIGINT'`)}` : `
       SELECT n."metricID", n."entityID", n.node, p.ts AS "timestamp", p.val
-      FROM read_csv(${text(hot)}, header = false, auto_detect = false, columns = {'series': 'INTEGER', 'ts': 'BIGINT', 'val': 'DOUBLE'}) p
-      JOIN read_json(${text(names)}, format = 'newline_delimited', columns = {'id': 'INTEGER', 'metricID': 'VARCHAR', 'entityID': 'VARCHAR', 'node': 'VARCHAR'}) n ON n.id = p.series
-      ORDER BY ALL) TO ${text(file)} (FORMAT parquet)`);
+      FROM read_csv(${text(points)}, header = false, auto_detect = false, columns = {'series': 'INTEGER', 'ts': 'BIGINT', 'val': 'DOUBLE'}) p
+      JOIN ${json(`id: 'INTEGER', ${of}`)} n ON n.id = p.series ORDER BY ALL`;
+    await this.db.run(`COPY (${source}) TO ${text(file)} (FORMAT parquet)`);
     return undefined;
   }
 

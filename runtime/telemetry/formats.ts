@@ -48,13 +48,13 @@ export function remoteWriteItems(message: Buffer): Item[] {
       if (part.field === 1) labels[textOf(inner, 1)] = textOf(inner, 2);
       if (part.field === 2) samples.push({ val: inner.find(({ field: of }) => of === 1)?.double ?? 0, timestamp: inner.find(({ field: of }) => of === 2)?.integer ?? 0 });
     }
-    // Prometheus marks the end of a series by a NaN of its own; that is no value.
-    for (const { val, timestamp } of samples) if (!Number.isNaN(val)) items.push({ ...ofLabels(labels), val, timestamp });
+    // Prometheus marks the end of a series by a NaN of its own; that, and what is infinite, is no value.
+    for (const { val, timestamp } of samples) if (Number.isFinite(val)) items.push({ ...ofLabels(labels), val, timestamp });
   }
   return items;
 }
 
-function textOf(fields: Field[], field: number): string {
+export function textOf(fields: Field[], field: number): string {
   return fields.find((each) => each.field === field)?.bytes?.toString('utf8') ?? '';
 }
 
@@ -68,21 +68,27 @@ function ofLabels({ __name__: name = '', ...labels }: Record<string, string>): I
   };
 }
 
-interface Field {
+export interface Field {
   field: number;
   bytes?: Buffer;
   double?: number;
+  /** The same eight bytes as a whole number. */
+  fixed?: bigint;
   integer?: number;
 }
 
-function* fieldsOf(message: Buffer): Iterable<Field> {
+export function* fieldsOf(message: Buffer): Iterable<Field> {
   const reader = new Reader(message);
   while (!reader.isAtEnd) {
     const key = reader.varint();
     const field = Math.floor(key / 8);
     switch (key % 8) {
       case 0: yield { field, integer: reader.varint() }; break;
-      case 1: yield { field, double: reader.take(8).readDoubleLE(0) }; break;
+      case 1: {
+        const eight = reader.take(8);
+        yield { field, double: eight.readDoubleLE(0), fixed: eight.readBigInt64LE(0) };
+        break;
+      }
       case 2: yield { field, bytes: reader.take(reader.varint()) }; break;
       case 5: reader.take(4); break;
       default: throw torn();
@@ -126,7 +132,7 @@ class Reader {
 }
 
 function torn(): Fault {
-  return invalid('', 'it is not well-formed: snappy around a protobuf WriteRequest is needed');
+  return invalid('', 'it is not well-formed: a protobuf message is needed, of Prometheus in snappy');
 }
 
 // ── OTLP as JSON ─────────────────────────────────────────────────────────────────────────────────

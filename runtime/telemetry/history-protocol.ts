@@ -45,8 +45,8 @@ export interface HistoryCalls {
   load: { ask: { fromMs: number; toMs: number }; answer: undefined };
   compact: { ask: { minPoints: number }; answer: number };
   retain: { ask: { beforeMs: number }; answer: number };
-  /** Writes the points to a file, which the asker reads and removes. */
-  export: { ask: { names: string; hot: string; file: string }; answer: undefined };
+  /** Writes points, or without a file of points the groups that stand in the other, to a file, which the asker reads and removes. */
+  export: { ask: { names: string; points?: string; file: string }; answer: undefined };
   close: { ask: undefined; answer: undefined };
 }
 

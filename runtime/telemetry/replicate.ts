@@ -204,7 +204,7 @@ export class Link {
   // ── What was there before ────────────────────────────────────────────────────────────────────
 
   async #payDebts(): Promise<void> {
-    for (const debt of [...this.parts.debts]) {
+    for (const debt of this.parts.debts.slice()) {
       await this.#send(packMessage({ owner: this.parts.node, series: [], ...debt }));
       this.#paid(debt);
     }

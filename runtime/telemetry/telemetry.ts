@@ -26,7 +26,7 @@ export interface TelemetryParts {
   /** Missing: only what the tree knows is known of other nodes. */
   oracleUrl?: string;
   /** What the node says of itself, now and then. */
-  sample?(): Point[];
+  sample?(): Promise<Point[]>;
   stateDir: string;
   clock: Clock;
   log: Log;
@@ -38,6 +38,8 @@ export interface Telemetry {
   put(points: readonly Point[]): Promise<void> | undefined;
   /** The same for whoever cannot wait: what finds no room is logged and dropped. */
   record(points: readonly Point[]): void;
+  /** Has the node say of itself what it says now and then. */
+  sample(): Promise<void>;
   /** Forgets what has been in memory for longer than the eviction time. @returns latest values that went */
   evict(): number;
   /** Everything that was stored before is in the database when it resolves. */
@@ -80,6 +82,13 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
       log.warn({ reason: (error as Error).message }, 'samples of the node were dropped');
     }
   };
+  const sample = async () => {
+    try {
+      record(await parts.sample?.() ?? []);
+    } catch (error) {
+      log.warn({ reason: (error as Error).message }, 'the node could not look at itself');
+    }
+  };
   const timers = new Set<Timer>();
   const every = (ms: number, work: () => unknown) => {
     const again = () => {
@@ -93,9 +102,9 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
     again();
   };
   return {
-    routes: [...seedRoutes(routeParts), ...peerRoutes(routeParts), ...moreRoutes({ node, storage, history, now: () => clock.now() })],
+    routes: [...seedRoutes(routeParts), ...peerRoutes(routeParts), ...moreRoutes({ node, storage, asking, history, now: () => clock.now() })],
     put: (points) => storage.put(points),
-    record,
+    record, sample,
     settle: async () => history?.settle(),
     tidy: async () => history?.tidy(),
     evict: () => storage.evict(),
@@ -108,7 +117,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
       await replicas.start();
       every(EVICT_EVERY_MS, () => storage.evict());
       if (history) every(TELEMETRY_TIDY_MS, () => history.tidy().catch((error: unknown) => log.warn({ reason: (error as Error).message }, 'the history could not be tidied')));
-      if (settings.ownSamplesMs > 0) every(settings.ownSamplesMs, () => record(parts.sample?.() ?? []));
+      if (settings.ownSamplesMs > 0) every(settings.ownSamplesMs, () => void sample());
       await knowledge.start();
     },
     async close() {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { basicHeader } from '../../runtime/base/credentials.js';
 import { MAX_FUTURE_MS, MAX_TELEMETRY_BODY_BYTES } from '../../runtime/model/limits.js';
@@ -135,6 +136,66 @@ describe('telemetry\'s other doors', () => {
     };
     expect((await node.send('POST', '/v1/metrics', body)).json).to.deep.equal({ partialSuccess: {} });
     expect(await latest()).to.deep.equal([{ metricID: 'queue{q="a"}', entityID: 'shop', values: [{ timestamp: 1_000, val: 7 }], entityType: 'shop', name: 'queue', units: '1' }]);
+  });
+
+  it('take OTLP as protobuf, packed or not, and answer in its form', async () => {
+    const varint = (value: number): number[] => value < 128 ? [value] : [value % 128 + 128, ...varint(Math.floor(value / 128))];
+    const part = (field: number, value: string | Buffer) => Buffer.concat([Buffer.from([...varint(field * 8 + 2), ...varint(Buffer.byteLength(value))]), Buffer.from(value as string)]);
+    const eight = (field: number, write: (bytes: Buffer) => void) => {
+      const bytes = Buffer.alloc(8);
+      write(bytes);
+      return Buffer.concat([Buffer.from([field * 8 + 1]), bytes]);
+    };
+    const time = eight(3, (bytes) => bytes.writeBigUInt64LE(1_611_318_068_003_000_000n));
+    const pair = (key: string, value: string) => Buffer.concat([part(1, key), part(2, part(1, value))]);
+    const metric = (name: string, field: number, point: Buffer) => part(2, Buffer.concat([part(1, name), part(3, 'ms'), part(field, part(1, point))]));
+    const message = part(1, Buffer.concat([
+      part(1, part(1, pair('service.name', 'shop'))),
+      part(2, Buffer.concat([
+        metric('gauge', 5, Buffer.concat([part(7, pair('q', 'a')), time, eight(4, (bytes) => bytes.writeDoubleLE(1.5))])),
+        metric('sum', 7, Buffer.concat([time, eight(6, (bytes) => bytes.writeBigInt64LE(-7n))])),
+        metric('histogram', 9, Buffer.concat([time, eight(4, (bytes) => bytes.writeBigUInt64LE(3n)), eight(5, (bytes) => bytes.writeDoubleLE(12))])),
+      ])),
+    ]));
+    const expected = [['gauge{q="a"}', 1.5], ['histogram_count', 3], ['histogram_sum', 12], ['sum', -7]];
+    for (const [body, headers] of [[message, {}], [gzipSync(message), { 'content-encoding': 'gzip' }]] as const) {
+      const answer = await fetch(`${node.url}/v1/metrics`, { method: 'POST', body, headers: { 'content-type': 'application/x-protobuf', ...headers } });
+      expect([answer.status, answer.headers.get('content-type'), (await answer.arrayBuffer()).byteLength]).to.deep.equal([200, 'application/x-protobuf', 0]);
+      const found = await latest();
+      expect(found.map(({ metricID, values }: any) => [metricID, values[0].val]).sort()).to.deep.equal(expected);
+      expect(found[0]).to.deep.include({ entityID: 'shop', units: 'ms', values: [{ timestamp: 1_611_318_068_003, val: 1.5 }] });
+      await node.send('DELETE', '/monitoring', { metricID: ['*'] });
+    }
+    for (const [body, headers] of [['torn', {}], [message.subarray(0, 40), {}], ['not packed', { 'content-encoding': 'gzip' }]] as const) {
+      const { status, json } = await node.send('POST', '/v1/metrics', body as Buffer, { 'content-type': 'application/x-protobuf', ...headers });
+      expect([status, json?.result]).to.deep.equal([400, 'ERROR']);
+    }
+    const bomb = gzipSync(Buffer.alloc(MAX_TELEMETRY_BODY_BYTES + 1, 32));
+    expect((await node.send('POST', '/put', bomb, { 'content-encoding': 'gzip' })).status).to.equal(413);
+  });
+
+  it('take the good points of others\' batches with ?partial=true, and none without', async () => {
+    const at = (timeUnixNano: string) => ({ timeUnixNano, asInt: '7' });
+    const body = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'm', gauge: { dataPoints: [at('1000000000'), at('9000000000000000000')] } }] }] }] };
+    expect((await node.send('POST', '/v1/metrics', body)).json).to.deep.include({ result: 'ERROR', pointer: '/points/1/timestamp' });
+    expect(await latest()).to.deep.equal([]);
+    expect((await node.send('POST', '/v1/metrics?partial=true', body)).json.partialSuccess.rejectedDataPoints).to.equal(1);
+    expect(await latest()).to.have.length(1);
+  });
+
+  it('give what /query makes of points as a file, and thin the points of a graph', async () => {
+    await node.send('POST', '/put', { monitoring: Array.from({ length: 100 }, (_, at) => ({ ...GOOD, timestamp: at, val: at })) });
+    const question = { agg: 'sum', from: 0, groupBy: ['time', 'node'], bucket: 50, nodes: [] };
+    expect((await node.send('POST', '/export?format=csv', question)).text).to.equal('node,timestamp,value,count\nip1,0,1225,50\nip1,50,3725,50\n');
+    expect((await node.send('POST', '/export?format=csv', { agg: 'max', from: 0 })).text).to.equal('value\n99\n');
+    expect((await node.send('POST', '/export?format=parquet', question)).text.slice(0, 4)).to.equal('PAR1');
+    const { status, json } = await node.send('POST', '/export?format=xlsx', {});
+    expect([status, json.code]).to.deep.equal([400, 'PARAMETER_INVALID']);
+    const range = { from: '1970-01-01T00:00:00.000Z', to: '1970-01-01T00:00:00.099Z' };
+    const graph = { range, maxDataPoints: 4, targets: [{ target: 'm', payload: { nodes: [] } }] };
+    expect((await node.send('POST', '/grafana/query', graph)).json).to.deep.equal([{ target: 'ip1 m e', datapoints: [[12, 0], [37, 25], [62, 50], [87, 75]] }]);
+    expect((await node.send('POST', '/grafana/search', {})).json).to.deep.equal(['m']);
+    expect((await node.send('POST', '/grafana/metrics', { nodes: [] })).json).to.deep.equal([{ label: 'm', value: 'm' }]);
   });
 
   it('give the latest values to Prometheus, and any question as CSV and as Parquet, and points to Grafana', async () => {
