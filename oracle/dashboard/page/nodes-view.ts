@@ -13,18 +13,25 @@ interface Row {
   below: number;
 }
 
+/** More rows at once cost a browser more than they tell. */
+const PAGE = 100;
+
 type Order = 'tree' | 'load' | 'memory' | 'sessions';
 
 export class NodesView implements View {
   readonly title = 'Nodes';
   readonly element: HTMLElement;
   private readonly table: Table<Row>;
-  private readonly search = h('input', { type: 'search', placeholder: 'Name, level or label', 'aria-label': 'Search nodes', oninput: () => this.show() });
-  private readonly order = h('select', { 'aria-label': 'Order', onchange: () => this.show() },
+  private readonly search = h('input', { type: 'search', placeholder: 'Name, level or label', 'aria-label': 'Search nodes', oninput: () => this.again() });
+  private readonly order = h('select', { 'aria-label': 'Order', onchange: () => this.again() },
     h('option', { value: 'tree' }, 'As a tree'), h('option', { value: 'load' }, 'Busiest first'), h('option', { value: 'memory' }, 'Fullest first'), h('option', { value: 'sessions' }, 'Most sessions first'));
-  private readonly troubled = h('input', { type: 'checkbox', onchange: () => this.show() });
+  private readonly troubled = h('input', { type: 'checkbox', onchange: () => this.again() });
   private readonly summary = h('span', { class: 'summary', role: 'status' });
+  private readonly before = h('button', { type: 'button', onclick: () => this.turn(-PAGE) }, 'Previous');
+  private readonly after = h('button', { type: 'button', onclick: () => this.turn(PAGE) }, 'Next');
+  private readonly pager = h('div', { class: 'pager' }, this.before, this.after);
   private readonly folded = new Set<string>();
+  private offset = 0;
 
   constructor(private readonly page: PageParts) {
     this.table = new Table({
@@ -33,7 +40,7 @@ export class NodesView implements View {
     });
     this.element = h('section', { class: 'card', 'aria-labelledby': 'nodes-title' },
       h('div', { class: 'card-head' }, h('h2', { id: 'nodes-title' }, 'Nodes'), this.summary),
-      h('div', { class: 'tools' }, h('label', { class: 'search' }, icon('search'), this.search), this.order, h('label', { class: 'check' }, this.troubled, 'Only those in trouble')), this.table.element);
+      h('div', { class: 'tools' }, h('label', { class: 'search' }, icon('search'), this.search), this.order, h('label', { class: 'check' }, this.troubled, 'Only those in trouble')), this.table.element, this.pager);
   }
 
   update(): void {
@@ -86,8 +93,25 @@ export class NodesView implements View {
   private show(): void {
     const { model } = this.page;
     const rows = this.isTree ? this.asTree() : this.asList();
-    this.table.show(rows, model.tree.length === 0 ? 'No node has registered yet.' : 'No node is like that.');
-    say(this.summary, rows.length === model.tree.length ? `${rows.length}` : `${rows.length} of ${model.tree.length}`);
+    if (this.offset >= rows.length) this.offset = 0;
+    const shown = rows.slice(this.offset, this.offset + PAGE);
+    this.before.disabled = this.offset === 0;
+    this.after.disabled = this.offset + PAGE >= rows.length;
+    this.pager.hidden = rows.length <= PAGE;
+    this.table.show(shown, model.tree.length === 0 ? 'No node has registered yet.' : 'No node is like that.');
+    const found = rows.length === model.tree.length ? count(rows.length) : `${count(rows.length)} of ${count(model.tree.length)}`;
+    say(this.summary, rows.length > PAGE ? `${count(this.offset + 1)}–${count(this.offset + shown.length)} of ${found}` : found);
+  }
+
+  private again(): void {
+    this.offset = 0;
+    this.show();
+  }
+
+  private turn(by: number): void {
+    this.offset = Math.max(0, this.offset + by);
+    this.show();
+    scrollTo({ top: 0 });
   }
 
   private asTree(): Row[] {
