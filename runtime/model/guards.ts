@@ -33,6 +33,10 @@ export interface Guards {
   tombstoneOnExpiry: boolean;
   /** Rule 12: only home expires a session, and only one that it holds. */
   onlyHomeExpires: boolean;
+  /** Rule 12: a stub off the path is forgotten only under the epoch for which nobody was found to need it. */
+  vouchedEpochCompare: boolean;
+  /** Rule 13: an operator's choice between two lives ends the named life alone. */
+  discardCompare: boolean;
   /** Rule 13: another incarnation is a conflict, never merged. */
   incarnationCompare: boolean;
   /** Rule 14: a departure is to a named node. */
@@ -55,7 +59,8 @@ export const ALL_GUARDS: Readonly<Guards> = Object.freeze({
   askJudgesEpoch: true, askFences: true, abortRaisesEpoch: true, attemptCompare: true,
   departRepeatsToSameOnly: true, updateEpochCompare: true, resumeAtStart: true, leaseCompare: true, basisCompare: true,
   releaseEpochCompare: true, stubFollowsRecord: true, redirectedNeverCreates: true,
-  owedBlocksForgetting: true, tombstoneOnExpiry: true, onlyHomeExpires: true, incarnationCompare: true,
+  owedBlocksForgetting: true, tombstoneOnExpiry: true, onlyHomeExpires: true,
+  vouchedEpochCompare: true, discardCompare: true, incarnationCompare: true,
   departNeedsName: true, departEpochCompare: true, deleteAfterConfirm: true, fenceBeforeAbort: true,
   requestIdDedupe: true, pauseDeadline: true, subtreeOnOnload: true,
 });

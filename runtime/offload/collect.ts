@@ -138,6 +138,11 @@ export class Collector {
       const record = name === node ? undefined : await peers.slot(name, session);
       if (record?.leaving?.to === node) return 'kept';
     }
+    // An ancestor that was not told of a re-home takes this node for the home still: who is sent here would bring the life back to life.
+    for (const { name } of await paths.from(node)) {
+      const record = name === node ? undefined : await peers.slot(name, session);
+      if (record?.home === node && record.incarnation === incarnation) return 'kept';
+    }
     const reply = await store.run({ verb: 'expire', session, forced: false, owed: [], vouched: epoch, keepMs: forced ? -1 : STUB_CHECK_MS });
     return reply.kind === 'forgotten' ? 'forgotten' : 'kept';
   }

@@ -13,6 +13,8 @@ export interface Wishes {
   entries: readonly (readonly number[])[];
   /** Moves that may be asked for, as [source, target]. */
   moves: readonly (readonly [number, number])[];
+  /** Moves that make the target the session's home. */
+  rehomes?: readonly (readonly [number, number])[];
 }
 
 export class Actions {
@@ -103,6 +105,10 @@ export class Actions {
         if (next) emit(isAnswerable ? 'fault' : 'progress', () => `${name} cannot reach ${drivers.name(drivers.ancestorOf(at, process.step)!.node)}`, next);
         return;
       }
+      case 'check': {
+        const { label, next } = drivers.checked(world, at, process);
+        return emit('progress', () => label, next);
+      }
       case 'drive': {
         const key = `${process.phase} ${process.attempt}`;
         const isAnswerable = this.#isAnswerable(world, at, key);
@@ -155,6 +161,7 @@ export class Actions {
     const { drivers } = this;
     const { slot } = world.nodes[at]!;
     const { left } = world;
+    const name = drivers.name(at);
     const isHere = slot?.state === 'resident' && !slot.arriving;
     if (isHere && left.expire > 0) {
       const owed = ancestors(drivers.setting.tree, at).map((node) => ({ to: drivers.name(node), kind: 'gone' as const, epoch: 0 }));
@@ -164,6 +171,15 @@ export class Actions {
     if (slot && !isHere && left.collect > 0) {
       const [next, reply] = drivers.run(drivers.spend(world, 'collect'), at, { verb: 'expire', session: SESSION, forced: false, owed: [], keepMs: -1 });
       if (reply.kind === 'forgotten') emit('wish', () => `${drivers.name(at)} forgets what it knew`, next);
+    }
+    if (slot?.state === 'remote' && !slot.arriving && slot.home !== name && left.collect > 0 && this.wishes.rehomes) {
+      emit('wish', () => `${name} looks whether anybody needs what it knows`, drivers.check(drivers.spend(world, 'collect'), at));
+    }
+    if (isHere && world.ghost.isSplit && left.discard > 0) {
+      emit('wish', () => `an operator ends ${slot.incarnation} at ${name}`, drivers.send(drivers.spend(world, 'discard'), {
+        kind: 'call', to: at, from: at, for: '',
+        command: { verb: 'expire', session: SESSION, forced: false, discards: slot.incarnation, owed: [], keepMs: 1 },
+      }));
     }
     if (isHere && left.anonymous > 0) {
       const { epoch, incarnation } = slot;
@@ -201,6 +217,13 @@ export class Actions {
       if (!this.#mayHold(home, from, to)) continue;
       emit('wish', () => `${this.drivers.name(from)} offers the session to ${this.drivers.name(to)}`,
         this.drivers.send(this.drivers.spend(world, 'moves'), { kind: 'offer', to, from, epoch: slot.epoch + 1, home, incarnation }));
+    }
+    for (const [from, to] of this.wishes.rehomes ?? []) {
+      const slot = world.nodes[from]!.slot;
+      if (slot?.state !== 'resident' || slot.home === this.drivers.name(to)) continue;
+      const { home, incarnation } = slot;
+      emit('wish', () => `${this.drivers.name(from)} offers the session to ${this.drivers.name(to)} as its new home`,
+        this.drivers.send(this.drivers.spend(world, 'moves'), { kind: 'offer', to, from, epoch: slot.epoch + 1, home, incarnation, rehome: true }));
     }
   }
 

@@ -1,6 +1,6 @@
 /** What a run must have seen at least once, so that it proves something. */
 export const MUST_HAPPEN: readonly string[] = [
-  'move', 'write', 'acknowledged', 'replayed', 'redirect', 'birth', 'short',
+  'move', 'write', 'acknowledged', 'replayed', 'redirect', 'birth', 'short', 're-home', 'vouched', 'discard',
   'acquire:granted', 'acquire:granted-created', 'acquire:replay', 'acquire:moved', 'acquire:busy', 'acquire:hold', 'acquire:absent', 'acquire:astray',
   'release:committed', 'release:refused-lease', 'release:refused-state', 'release:refused-basis', 'release:refused-epoch', 'abandon:abandoned',
   'reserve:reserved', 'reserve:already-here', 'reserve:busy', 'reserve:stale',
@@ -9,7 +9,7 @@ export const MUST_HAPPEN: readonly string[] = [
   'commit:committed', 'commit:refused-reservation', 'commit:refused-deadline', 'commit:refused-state',
   'learn:learned', 'learn:learned-ignored', 'learn:unknown', 'ask:committed', 'ask:fenced', 'abort:aborted', 'drop:dropped', 'drop:refused',
   'claim:claimed', 'claim:unknown', 'claim:known', 'paid:paid', 'gone:gone', 'gone:ignored',
-  'expire:expired', 'expire:forgotten', 'expire:refused-owed', 'expire:refused-busy', 'expire:refused-not-home',
+  'expire:expired', 'expire:forgotten', 'expire:refused-owed', 'expire:refused-busy', 'expire:refused-not-home', 'expire:refused-incarnation',
 ];
 
 export function missing(coverage: ReadonlyMap<string, number>): string[] {

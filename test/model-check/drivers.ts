@@ -1,10 +1,12 @@
 /** Everything a node does by itself: what arrives is dealt with, debts are paid, a crash is survived. Whatever decides anything is a verb of the production step function. */
 import type { Owed, Slot } from '../../runtime/model/record.js';
-import type { Command } from '../../runtime/model/verbs.js';
+import type { Command, Expire } from '../../runtime/model/verbs.js';
 import { FUNCTION, SESSION } from './machine.js';
 import { Moves } from './moves.js';
 import { locateKey, type Locate } from './requests.js';
-import type { Message, Of, World } from './world.js';
+import { ancestors, type Message, type Of, type Process, type World } from './world.js';
+
+type Check = Of<Process, 'check'>;
 
 export class Drivers extends Moves {
   // ── What is owed ───────────────────────────────────────────────────────────────────────────────
@@ -44,9 +46,58 @@ export class Drivers extends Moves {
     if (command.verb === 'drain') return this.draining(world, call, command.attempt);
     if (command.verb === 'copy') return this.copying(world, call);
     if (command.verb === 'depart') return this.departing(world, call);
+    if (command.verb === 'expire') return this.#discarding(world, call.to, command);
     const [after, reply] = this.run(world, call.to, command);
     if (call.for === '') return after;
     return this.send(after, { kind: 'answer', to: call.from, for: call.for, reply: reply as { kind: string } });
+  }
+
+  /** An operator ends one life: whoever may point to it is told, as it is known at that moment. */
+  #discarding(world: World, at: number, command: Expire): World {
+    const slot = world.nodes[at]!.slot;
+    const told = new Set([...slot?.knownBy ?? [], slot?.home ?? '', ...ancestors(this.setting.tree, at).map((node) => this.name(node))]);
+    const owed = [...told].filter((name) => name !== '' && name !== this.name(at)).sort().map((to): Owed => ({ to, kind: 'gone', epoch: 0 }));
+    const [after, reply] = this.run(world, at, { ...command, owed });
+    if (reply.kind !== 'expired') return after;
+    this.count('discard');
+    if (slot!.incarnation !== command.discards) this.blame(`${this.name(at)} ended ${slot!.incarnation}, where ${command.discards} was to end`);
+    return this.withLife(after, at, { paying: true });
+  }
+
+  // ── Stubs that nobody needs ──────────────────────────────────────────────────────────────────────
+
+  check(world: World, at: number): World {
+    const { epoch, incarnation, home, current, knownBy } = world.nodes[at]!.slot!;
+    return this.withProcess(world, at, { kind: 'check', epoch, incarnation, home, current, knownBy, step: 0 });
+  }
+
+  /** One answer of another node: home's, that of the node it points to when home knows nothing of it, then of each node that it knows of. */
+  checked(world: World, at: number, process: Check): { label: string; next: World } {
+    const { epoch, incarnation, home, current, knownBy, step } = process;
+    const name = this.name(at);
+    const without = this.withProcess(world, at, undefined, process);
+    const slotAt = (node: string) => world.nodes[this.indexOf(node)]!.slot;
+    const isLife = (slot: Slot | undefined) => slot !== undefined
+      && (slot.arriving !== undefined || slot.incarnation === incarnation && slot.state !== 'absent' && slot.state !== 'tombstone');
+    if (step < 0) {
+      const isKept = current !== home && current !== name && isLife(slotAt(current));
+      return { label: `${name} asks ${current}, to which it points`, next: isKept ? without : this.run(without, at, { verb: 'gone', session: SESSION, epoch, incarnation })[0] };
+    }
+    if (step === 0) {
+      const isOnPath = ancestors(this.setting.tree, this.indexOf(home)).includes(at);
+      const following = isLife(slotAt(home)) ? isOnPath ? undefined : { ...process, step: 1 } : { ...process, step: -1 };
+      return { label: `${name} asks ${home}, the home that it knows`, next: this.withProcess(without, at, following) };
+    }
+    const asked = [...knownBy, ...ancestors(this.setting.tree, at).map((node) => this.name(node))][step - 1];
+    if (asked === undefined) {
+      const [next, reply] = this.run(without, at, { verb: 'expire', session: SESSION, forced: false, owed: [], vouched: epoch, keepMs: -1 });
+      if (reply.kind === 'forgotten') this.count('vouched');
+      return { label: `${name} forgets what nobody needs`, next };
+    }
+    const record = asked === name ? undefined : slotAt(asked);
+    // A source that waits for this node's word, or an ancestor that still takes this node for the home.
+    const isNeeded = record?.leaving?.to === name || record?.home === name && record.incarnation === incarnation;
+    return { label: `${name} asks ${asked}, which may point to it`, next: this.withProcess(without, at, isNeeded ? undefined : { ...process, step: step + 1 }) };
   }
 
   #answer(world: World, answer: Of<Message, 'answer'>): World | undefined {

@@ -4,7 +4,7 @@ import type { Copy, Depart } from '../../runtime/model/verbs.js';
 import { FUNCTION, FUTURE_MS, SESSION } from './machine.js';
 import { freshName } from './names.js';
 import { Requests } from './requests.js';
-import type { Changes, Items, Message, Of, Process, World } from './world.js';
+import { ancestors, type Changes, type Items, type Message, type Of, type Process, type World } from './world.js';
 
 export type Drive = Of<Process, 'drive'>;
 
@@ -13,14 +13,14 @@ export class Moves extends Requests {
 
   /** Step 1, and the call that begins step 2. */
   offered(world: World, offer: Of<Message, 'offer'>): World {
-    const { to, from, epoch, home, incarnation } = offer;
+    const { to, from, epoch, home, incarnation, rehome } = offer;
     // Fresh for every drive, and never taken from the wire: a fenced attempt must not come back to life.
     const attempt = freshName(world, 'a');
     const [after, reply] = this.run(world, to, {
       verb: 'reserve', session: SESSION, function: FUNCTION, home, incarnation, from: this.name(from), epoch, attempt, deadlineMs: FUTURE_MS,
     });
     if (reply.kind !== 'reserved') return after;
-    const driving = this.withProcess(after, to, { kind: 'drive', attempt, phase: 'copy', from, epoch, home, incarnation });
+    const driving = this.withProcess(after, to, { kind: 'drive', attempt, phase: 'copy', from, epoch, home, incarnation, ...(rehome && { rehome }) });
     return this.send(driving, {
       kind: 'call', to: from, from: to, for: `copy ${attempt}`, command: { verb: 'copy', session: SESSION, attempt, epoch, incarnation },
     });
@@ -63,12 +63,12 @@ export class Moves extends Requests {
     const answer = reply as { kind: string; passport: Passport; delta: boolean; items: Changes };
     // Without a delta, what was staged may hold keys that are deleted by now: another attempt's copy took over.
     if (answer.kind !== 'departed' || !answer.delta) return this.giveUp(world, at, driver);
-    const { attempt, epoch, home, incarnation, from } = driver;
+    const { attempt, epoch, incarnation, from } = driver;
     const here = this.name(at);
-    const owed: Owed[] = home === here ? [] : [{ to: home, kind: 'update', epoch }];
-    const knownBy = [...new Set([...answer.passport.knownBy, this.name(from), home])].filter((name) => name !== here).sort();
+    const { passport, owed } = this.#stamped(at, driver, answer.passport);
+    const { home } = passport;
     const isLate = world.nodes[at]!.slot?.arriving?.deadlineMs === 500;
-    const [after, outcome] = this.run(world, at, { verb: 'commit', passport: { ...answer.passport, knownBy }, epoch, attempt, owed }, answer.items);
+    const [after, outcome] = this.run(world, at, { verb: 'commit', passport, epoch, attempt, owed }, answer.items);
     const without = this.withProcess(after, at, undefined, driver);
     if (outcome.kind !== 'committed') return without;
     this.count('move');
@@ -79,6 +79,16 @@ export class Moves extends Requests {
       kind: 'call', to: from, from: at, for: '',
       command: { verb: 'learn', session: SESSION, function: FUNCTION, home, current: here, epoch, incarnation },
     });
+  }
+
+  /** The passport as the new residency goes on with it, and whom that concerns: home, or with a re-home everybody who may point to the session. */
+  #stamped(at: number, { epoch, home: oldHome, from, rehome }: Drive, passport: Passport): { passport: Passport; owed: Owed[] } {
+    const here = this.name(at);
+    const above = rehome ? ancestors(this.setting.tree, at).map((node) => this.name(node)) : [];
+    const knownBy = [...new Set([...passport.knownBy, this.name(from), oldHome, ...above])].filter((name) => name !== here).sort();
+    if (!rehome) return { passport: { ...passport, knownBy }, owed: oldHome === here ? [] : [{ to: oldHome, kind: 'update', epoch }] };
+    this.count('re-home');
+    return { passport: { ...passport, home: here, knownBy }, owed: knownBy.map((to) => ({ to, kind: above.includes(to) ? 'claim' : 'update', epoch })) };
   }
 
   // ── The source ─────────────────────────────────────────────────────────────────────────────────

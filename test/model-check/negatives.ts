@@ -30,6 +30,8 @@ export const NEGATIVES: readonly Negative[] = [
   { guard: 'tombstoneOnExpiry', scenario: END },
   { guard: 'onlyHomeExpires', scenario: 'an update owed, and an end' },
   { guard: 'incarnationCompare', scenario: 'two lives of one id' },
+  { guard: 'vouchedEpochCompare', scenario: 'home again by a re-home while it is asked whether anybody needs the stub' },
+  { guard: 'discardCompare', scenario: 'two lives of one id, of which one is ended' },
   { guard: 'departNeedsName', scenario: 'a departure without a name' },
   { guard: 'departEpochCompare', scenario: 'stray messages of an earlier move' },
   { guard: 'deleteAfterConfirm', scenario: AT_ONCE },

@@ -12,7 +12,7 @@ import type { World } from './world.js';
 export function replay(one: Scenario, steps: readonly string[]): { withGuard: string; holds: boolean } {
   const interner = new Interner();
   const drivers = new Drivers({ tree: one.tree ?? PATH, step: createStep(ALL_GUARDS), guards: ALL_GUARDS, interner, coverage: new Map(), leasesRepeat: one.leasesRepeat });
-  const actions = new Actions(drivers, { entries: one.entries, moves: one.moves ?? [] });
+  const actions = new Actions(drivers, { entries: one.entries, moves: one.moves ?? [], rehomes: one.rehomes });
   let world = startOf(one, interner);
   for (const [i, step] of steps.entries()) {
     const { next, violation } = follow(world, step, actions, drivers);

@@ -6,7 +6,7 @@ import { explore, type Bounds, type Explored } from './explore.js';
 import { Interner } from './intern.js';
 import type { Setting } from './machine.js';
 import { FORK, PATH, resident, stub, worldOf } from './starts.js';
-import type { Budget, Memory, Message, Tree, World } from './world.js';
+import type { Budget, Memory, Message, Process, Tree, World } from './world.js';
 
 export interface Scenario {
   name: string;
@@ -15,10 +15,12 @@ export interface Scenario {
   slots?: Record<string, Partial<Slot>>;
   messages?: Message[];
   memories?: Record<string, Memory>;
+  processes?: Record<string, Process[]>;
   leasesRepeat?: boolean;
   budget: Partial<Budget>;
   entries: number[][];
   moves?: [number, number][];
+  rehomes?: [number, number][];
 }
 
 const LEAF = 0;
@@ -71,6 +73,9 @@ const twoLives = {
   root: stub('leaf', 0),
 };
 
+/** The same, where the first has been away since. */
+const twoMovedLives = { ...twoLives, leaf: resident('leaf', 2, { bornBy: 'a8' }), root: stub('leaf', 2) };
+
 const atMiddle = { leaf: stub('middle', 1), middle: resident('middle', 1), root: stub('leaf', 0) };
 
 /** The root was cut off when the session was born, and is still to be told. */
@@ -79,6 +84,20 @@ const redirected: Message[] = [{ kind: 'request', to: ROOT, client: 0, mark: 'le
 
 /** Home's process has committed nothing since it was asked to remember the session. */
 const remembered: Record<string, Memory> = { leaf: { epoch: 0, incarnation: 'i0', version: 0, seen: '' } };
+
+/** Home was at the leaf once, and is at its sibling now. */
+const movedHome = (epoch: number): Partial<Slot> => ({ state: 'remote', home: 'other', current: 'other', epoch });
+const atOther = {
+  leaf: { ...movedHome(1), knownBy: ['middle', 'root'] }, middle: movedHome(1), root: movedHome(1),
+  other: resident('other', 1, { home: 'other', knownBy: ['leaf', 'middle', 'root'] }),
+};
+
+/** Home came back to the leaf, which was asking whether anybody needs its stub: its sibling does not know yet what became of the move. */
+const backAtLeaf = {
+  leaf: resident('leaf', 2, { bornBy: 'a9', knownBy: ['middle', 'other', 'root'] }), middle: stub('leaf', 2), root: stub('leaf', 2),
+  other: { ...movedHome(1), state: 'leaving', current: 'other', leaving: { to: 'leaf', epoch: 2, attempt: 'a9' } } as Partial<Slot>,
+};
+const checking: Process = { kind: 'check', epoch: 1, incarnation: 'i0', home: 'other', current: 'other', knownBy: ['middle', 'root'], step: 2 };
 
 const move = (name: string, budget: Partial<Budget>, entries = AT_BOTH_ENDS): Scenario =>
   ({ name, slots: atHome, budget: { moves: 1, ...budget }, entries, moves: EVERY_MOVE });
@@ -131,6 +150,23 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'the short way beside an end and a rebirth', slots: atHome, memories: remembered, budget: { short: 2, expire: 1 }, entries: [[LEAF], [LEAF]],
   },
   {
+    name: 'a re-home with a crash', slots: atHome, budget: { moves: 1, crash: 1 }, entries: [[LEAF], [ROOT]], rehomes: [[LEAF, MIDDLE], [LEAF, ROOT]],
+  },
+  {
+    name: 'a re-home to a sibling with a lost message', tree: FORK, slots: atHome, budget: { moves: 1, lost: 1 }, entries: [[LEAF]], rehomes: [[LEAF, OTHER]],
+  },
+  {
+    name: 'a re-home and a move', slots: atHome, budget: { moves: 2 }, entries: [], moves: [[MIDDLE, ROOT], [ROOT, MIDDLE], [LEAF, MIDDLE]], rehomes: [[LEAF, MIDDLE], [MIDDLE, LEAF]],
+  },
+  {
+    name: 'a re-home, and stubs that nobody needs', tree: FORK, slots: atOther, budget: { moves: 1, collect: 1 }, entries: [[LEAF]], rehomes: [[OTHER, LEAF]],
+  },
+  {
+    name: 'home again by a re-home while it is asked whether anybody needs the stub', tree: FORK, slots: backAtLeaf, processes: { leaf: [checking] },
+    budget: { moves: 1 }, entries: [], rehomes: [[LEAF, ROOT]],
+  },
+  { name: 'two lives of one id, of which one is ended', slots: twoMovedLives, budget: { discard: 1, duplicate: 1, moves: 1 }, entries: [], moves: [[LEAF, MIDDLE]] },
+  {
     name: 'lease ids that come again in another residency', slots: atHome, leasesRepeat: true, budget: { moves: 1, lease: 1 },
     entries: [[LEAF], [LEAF], [LEAF]], moves: [[LEAF, MIDDLE]],
   },
@@ -160,13 +196,13 @@ export interface ScenarioRun extends Explored {
   coverage: Map<string, number>;
 }
 
-export function startOf({ tree = PATH, slots = {}, messages = [], memories, budget, entries }: Scenario, interner: Interner): World {
-  return worldOf({ tree, slots, messages, memories, clients: entries.length, budget }, interner);
+export function startOf({ tree = PATH, slots = {}, messages = [], memories, processes, budget, entries }: Scenario, interner: Interner): World {
+  return worldOf({ tree, slots, messages, memories, processes, clients: entries.length, budget }, interner);
 }
 
 export function runScenario(one: Scenario, bounds: Bounds, guards: Guards = ALL_GUARDS, coverage = new Map<string, number>()): ScenarioRun {
   const interner = new Interner();
   const setting: Setting = { tree: one.tree ?? PATH, step: createStep(guards), guards, interner, coverage, leasesRepeat: one.leasesRepeat };
-  const { entries, moves = [] } = one;
-  return { ...explore(setting, [startOf(one, interner)], { entries, moves }, bounds), coverage };
+  const { entries, moves = [], rehomes } = one;
+  return { ...explore(setting, [startOf(one, interner)], { entries, moves, rehomes }, bounds), coverage };
 }

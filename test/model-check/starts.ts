@@ -3,13 +3,13 @@ import type { Slot } from '../../runtime/model/record.js';
 import { blank } from '../../runtime/model/step/outcome.js';
 import { FUNCTION, lifeText, NOW_MS, SESSION, slotText, storeText } from './machine.js';
 import { Interner } from './intern.js';
-import type { Budget, Client, Memory, Message, NodeState, Tree, World } from './world.js';
+import type { Budget, Client, Memory, Message, NodeState, Process, Tree, World } from './world.js';
 
 export const PATH: Tree = { names: ['leaf', 'middle', 'root'], parents: [1, 2, -1] };
 export const FORK: Tree = { names: ['leaf', 'middle', 'root', 'other'], parents: [1, 2, -1, 1] };
 
 export const NO_BUDGET: Budget = {
-  moves: 0, crash: 0, lost: 0, duplicate: 0, late: 0, lease: 0, deadline: 0, again: 0, fail: 0, expire: 0, collect: 0, anonymous: 0, short: 0,
+  moves: 0, crash: 0, lost: 0, duplicate: 0, late: 0, lease: 0, deadline: 0, again: 0, fail: 0, expire: 0, collect: 0, discard: 0, anonymous: 0, short: 0,
 };
 
 export interface Start {
@@ -19,6 +19,8 @@ export interface Start {
   messages?: Message[];
   /** What processes remember of sessions, by name of the node. */
   memories?: Record<string, Memory>;
+  /** What nodes are in the middle of. */
+  processes?: Record<string, Process[]>;
   clients: number;
   budget: Partial<Budget>;
 }
@@ -42,7 +44,7 @@ export function worldOf(start: Start, interner: Interner): World {
       slot: given ? interner.the({ ...ground, home: 'leaf', incarnation: 'i0', ...given } as Slot, slotText) : undefined,
       store: interner.the({ items: (holds ? { S: '0' } : {}) as Record<string, string>, staged: {}, notes: [] }, storeText),
       life: interner.the({ boot: 1, asking: given?.state === 'leaving', paying: true, ...(start.memories?.[name] ? { memory: start.memories[name] } : {}) }, lifeText),
-      processes: [],
+      processes: (start.processes?.[name] ?? []).map((process) => interner.the(process)),
     };
   });
   const alive = nodes.filter(({ slot }) => slot?.state === 'resident' || slot?.state === 'leaving').map(({ slot }) => slot!.incarnation);

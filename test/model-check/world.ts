@@ -44,14 +44,16 @@ export type Process =
   /** A request for an unknown id: ancestors are asked one by one before it is created. */
   | { kind: 'locate'; client: number; mark: string; step: number; incarnation: string; epoch: number; owed: Owed[] }
   /** The target's driver of a move. */
-  | { kind: 'drive'; attempt: string; phase: 'copy' | 'drain' | 'depart'; from: number; epoch: number; home: string; incarnation: string };
+  | { kind: 'drive'; attempt: string; phase: 'copy' | 'drain' | 'depart'; from: number; epoch: number; home: string; incarnation: string; rehome?: true }
+  /** Whether anybody needs a stub: its home and whom it knows are asked one after the other. */
+  | { kind: 'check'; epoch: number; incarnation: string; home: string; current: string; knownBy: readonly string[]; step: number };
 
 export type Message =
   /** `mark` names the home that the redirecting node knew; '' without a redirect. */
   | { kind: 'request'; to: number; client: number; mark: string }
   | { kind: 'response'; client: number; value: string }
   /** `offload-session`: the source's record, as it was, on its way to the target. */
-  | { kind: 'offer'; to: number; from: number; epoch: number; home: string; incarnation: string }
+  | { kind: 'offer'; to: number; from: number; epoch: number; home: string; incarnation: string; rehome?: true }
   | { kind: 'call'; to: number; from: number; for: string; command: Command | Drain }
   | { kind: 'answer'; to: number; for: string; reply: { kind: string } };
 
@@ -82,8 +84,10 @@ export interface Budget {
   fail: number;
   /** Home ends the session. */
   expire: number;
-  /** Some node's stub or tombstone is old enough to be forgotten. */
+  /** Some node's stub or tombstone is old enough to be forgotten, or to be asked for whether anybody needs it. */
   collect: number;
+  /** An operator ends one of two lives of the id. */
+  discard: number;
   /** `depart` by somebody without a name. */
   anonymous: number;
   /** Requests that run on what a process remembers. */

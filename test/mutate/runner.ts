@@ -11,14 +11,23 @@ import {
 } from '@stryker-mutator/api/test-runner';
 import Mocha from 'mocha';
 
+interface SuiteOptions {
+  spec: string[];
+  /** A test that has not ended by then has noticed its mutant; missing: the mutation tester's own, longer time rules. */
+  timeoutMs?: number;
+}
+
 class SuiteRunner implements TestRunner {
   static inject = tokens(commonTokens.options);
-  readonly #mocha = new Mocha({ timeout: 0, reporter: Mocha.reporters.Base });
+  readonly #suite: SuiteOptions;
+  readonly #mocha: Mocha;
   readonly #context: InstrumenterContext;
   #onTest: ((title: string) => void) | undefined;
   #isLoaded = false;
 
   constructor(readonly options: StrykerOptions) {
+    this.#suite = (options as unknown as { suite: SuiteOptions }).suite;
+    this.#mocha = new Mocha({ timeout: this.#suite.timeoutMs ?? 0, reporter: Mocha.reporters.Base });
     const everywhere = globalThis as unknown as Record<string, InstrumenterContext>;
     this.#context = everywhere[INSTRUMENTER_CONSTANTS.NAMESPACE] ??= {} as InstrumenterContext;
   }
@@ -28,8 +37,7 @@ class SuiteRunner implements TestRunner {
   }
 
   async init(): Promise<void> {
-    const { spec } = (this.options as unknown as { suite: { spec: string[] } }).suite;
-    for (const file of spec) this.#mocha.addFile(resolve(file));
+    for (const file of this.#suite.spec) this.#mocha.addFile(resolve(file));
     this.#mocha.cleanReferencesAfterRun(false);
     const onTest = (title: string) => this.#onTest?.(title);
     this.#mocha.suite.beforeEach(function noteTest() { onTest(this.currentTest!.fullTitle()); });

@@ -64,6 +64,25 @@ describe('the garbage collector', () => {
     expect(await world.itemsOf('s')).to.deep.equal(['a']);
   });
 
+  it('keeps the stub of a former home while an ancestor was not told of the re-home: nothing is born twice', async () => {
+    await world.add('milan-001', 's', 'a');
+    // The new home tells everybody but the ancestors of the old one.
+    world.weather = ({ from, to, path }) => (from === 'turin-001' && ['milan', 'cloud'].includes(to) && /update-session|claim/.test(path) ? 'lost' : 'fine');
+    await world.during(world.node('cloud').offload.migrate('s', 'turin-001', true));
+    await world.settle();
+    expect((await world.slotAt('milan-001', 's'))).to.include({ state: 'remote', home: 'turin-001' });
+    expect((await world.slotAt('milan', 's'))).to.include({ state: 'remote', home: 'milan-001' });
+    await collect('milan-001', 'forced=true');
+    expect(await stateAt('milan-001', 's')).to.equal('remote');
+    expect((await world.during(world.add('milan-001', 's', 'b'))).items).to.deep.equal(['a', 'b']);
+    world.weather = () => 'fine';
+    await world.settle();
+    await world.sweep();
+    await collect('milan-001', 'forced=true');
+    expect(await stateAt('milan-001', 's'), 'told, nobody needs it').to.equal(undefined);
+    expect((await world.during(world.add('milan-001', 's', 'c'))).items).to.deep.equal(['a', 'b', 'c']);
+  });
+
   it('finds a stub that points to nothing, without being told', async () => {
     await world.add('milan-001', 's', 'a');
     await world.during(world.command('milan-001', 'force-offload', 'session=s'));

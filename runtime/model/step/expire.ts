@@ -13,7 +13,7 @@ export function expire(slot: Slot | undefined, command: Expire, here: Here, guar
 
 function retire(slot: Slot, command: Expire, here: Here, guards: Guards): Step<ExpireReply> {
   if (isLeased(slot, here)) return unchanged(slot, { kind: 'refused', reason: 'busy' });
-  const refusal = command.discards === undefined ? stillNeeded(slot, command, here, guards) : otherLife(slot, command);
+  const refusal = command.discards === undefined ? stillNeeded(slot, command, here, guards) : otherLife(slot, command, guards);
   if (refusal) return unchanged(slot, { kind: 'refused', reason: refusal });
   if (!guards.tombstoneOnExpiry) return changed(undefined, { kind: 'expired', epoch: slot.epoch }, { wipe: true });
   const { lease: _, copying: __, bornBy: ___, ...rest } = slot;
@@ -29,15 +29,16 @@ function stillNeeded(slot: Slot, { forced, idleMs }: Expire, here: Here, guards:
   return slot.home !== here.node && guards.onlyHomeExpires ? 'not-home' : undefined;
 }
 
-function otherLife(slot: Slot, { discards }: Expire): 'incarnation' | undefined {
-  return discards === slot.incarnation ? undefined : 'incarnation';
+function otherLife(slot: Slot, { discards }: Expire, guards: Guards): 'incarnation' | undefined {
+  return discards === slot.incarnation || !guards.discardCompare ? undefined : 'incarnation';
 }
 
 function forget(slot: Slot, command: Expire, here: Here, guards: Guards): Step<ExpireReply> {
   // A stub is the way to a session that lives: home's the only one, an ancestor's what keeps it from
   // being born twice. It ends by a commit, or when home says that the session is gone, never by age alone:
   // one off the path may be forgotten once it is known that nobody needs its word (docs/protocol.md, Endings).
-  const isVouched = command.vouched === slot.epoch && slot.home !== here.node;
+  const isOfNow = guards.vouchedEpochCompare ? command.vouched === slot.epoch : command.vouched !== undefined;
+  const isVouched = isOfNow && slot.home !== here.node;
   if (slot.state === 'remote' && !isVouched && guards.onlyHomeExpires) return unchanged(slot, { kind: 'refused', reason: 'not-home' });
   if (here.nowMs - slot.lastAccessAtMs <= command.keepMs) return unchanged(slot, { kind: 'refused', reason: 'young' });
   return changed(undefined, { kind: 'forgotten' });
