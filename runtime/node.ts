@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Agent } from './agent.js';
 import { type Clock, systemClock, type Timer } from './base/clock.js';
-import { readSecret } from './base/credentials.js';
+import { type Credentials, readAdmin, readSecret } from './base/credentials.js';
 import { createPeerClient } from './base/http-client.js';
 import { systemIds } from './base/ids.js';
 import { createLog, type Log } from './base/log.js';
@@ -36,14 +36,16 @@ import { createCors } from './gateway/cors.js';
 import { Deployments } from './gateway/deployments.js';
 import { Autoscaler } from './gateway/faas/autoscaler.js';
 import { FunctionLogs } from './gateway/faas/function-logs.js';
+import { HttpMetrics } from './gateway/faas/http-metrics.js';
 import { logRoutes } from './gateway/faas/log-routes.js';
+import { createMetricsListener } from './gateway/faas/metrics-listener.js';
 import { Namespaces } from './gateway/faas/namespaces.js';
 import { scaleRoutes } from './gateway/faas/scale-routes.js';
 import { Secrets } from './gateway/faas/secrets.js';
 import { createGateway } from './gateway/gateway.js';
 import { createHealth } from './gateway/health.js';
 import { createLocalFunctions } from './gateway/local-functions.js';
-import { nodeRoutes } from './gateway/node-routes.js';
+import { metricsText, nodeRoutes } from './gateway/node-routes.js';
 import { createOwnSamples } from './gateway/own-samples.js';
 import { PassingOn } from './gateway/passing-on.js';
 import { createSendOn } from './gateway/send-on.js';
@@ -79,6 +81,8 @@ export interface RunningNode {
   store: { kind: string; url: string; why: string };
   /** Where RAINBOW's clients find its telemetry; undefined without a port for them. */
   aliasUrl?: string;
+  /** Where there is nothing but /metrics; undefined without a port for it. */
+  metricsUrl?: string;
   /** Ends everything in order: no new requests, those in hand, the moves, the workers, the store. */
   close(): Promise<void>;
 }
@@ -95,10 +99,12 @@ export async function startNode(config: NodeConfig, hooks: NodeHooks = {}): Prom
   const { name, stateDir } = config;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const log = createLog(config.log ?? 'info', { file: join(stateDir, 'node.log'), fields: { node: name } });
-  const [password, peerKey] = await Promise.all([readSecret(config.adminPasswordFile), readSecret(config.peerKeyFile)]);
+  const [credentials, peerKey] = await Promise.all([
+    readAdmin({ user: config.adminUser, passwordFile: config.adminPasswordFile }, process.env), readSecret(config.peerKeyFile),
+  ]);
   const opened = await openStore(config, { clock, log });
   try {
-    return await startOver(opened, { config, hooks, log, password, peerKey });
+    return await startOver(opened, { config, hooks, log, credentials, peerKey });
   } catch (error) {
     // A store server of the node's own must not outlive a start that failed.
     await opened.close().catch(() => undefined);
@@ -110,11 +116,11 @@ interface StartParts {
   config: NodeConfig;
   hooks: NodeHooks;
   log: Log;
-  password: string;
+  credentials: Credentials;
   peerKey: string;
 }
 
-async function startOver(opened: OpenedStore, { config, hooks, log, password, peerKey }: StartParts): Promise<RunningNode> {
+async function startOver(opened: OpenedStore, { config, hooks, log, credentials, peerKey }: StartParts): Promise<RunningNode> {
   const { clock = systemClock } = hooks;
   const ids = systemIds;
   const { name, level, stateDir, parentUrl } = config;
@@ -162,7 +168,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const neighbourhood = createNeighbourhood(offload, createForward({ clock, sendOn: carrier.sendOn }));
   const sessions = createSessions({ node: name, boot, store, line, changes, neighbourhood, clock, ids });
 
-  const access = createAccess({ user: config.adminUser, password }, createPeerVerifier({ key: peerKey, clock }));
+  const access = createAccess(credentials, createPeerVerifier({ key: peerKey, clock }));
   const telemetry = createTelemetry({
     node: name, stateDir, clock, log, settings: telemetrySettings(config.telemetry ?? {}, process.env, config.oracleUrl !== undefined),
     directory, peers: peerClient, oracleUrl: config.oracleUrl, sample: () => ownSamples.take(),
@@ -175,12 +181,16 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
     node: name, files: createCallFiles(join(stateDir, 'async-calls')), settingsOf: (each) => deployments.find(each), clock, log,
     sender: createSender({ url: () => gateway.loopbackUrl, monotonic: () => performance.now() }),
   });
+  const httpMetrics = new HttpMetrics();
+  const counters = { deployments, clock, startedAtMs: clock.now(), moreMetrics: async () => httpMetrics.text() + callQueue.metrics() };
+  const metricsListener = config.metricsPort === undefined ? undefined
+    : createMetricsListener({ host: config.host, port: config.metricsPort, text: () => metricsText(counters) });
   const routes = [
     ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn, secrets, namespaces, images }),
     ...logRoutes({ node: name, logs: functionLogs, deployments }), ...scaleRoutes({ node: name, deployments, log }), ...callRoutes(callQueue),
     ...nodeRoutes({
-      facts: { name, level, labels: config.labels, parentUrl }, url: () => gateway.url, store, deployments,
-      offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), clock, startedAtMs: clock.now(), oracleUrl: config.oracleUrl,
+      facts: { name, level, labels: config.labels, parentUrl }, url: () => gateway.url, store,
+      offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), ...counters, oracleUrl: config.oracleUrl,
     }),
     ...buildRoutes({ bundles, images, secret: payloadSecret, folder: join(stateDir, 'builds'), log }), ...createPeerRoutes(offload), ...agent.routes(),
   ];
@@ -190,7 +200,9 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
     onSaid: (functionName, entries) => telemetry.record(ownSamples.said(functionName, entries)),
     health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
     ...(config.statefulBodyMb !== undefined && { limits: { statefulBodyBytes: config.statefulBodyMb * 1024 * 1024 } }),
-    admin: () => createAdmin({ routes, access, clock, ids, log }), clock, ids, log, activity,
+    admin: () => createAdmin({
+      routes, access, clock, ids, log, onAnswered: (method, path, status, tookMs) => httpMetrics.count(method, path, status, tookMs / 1000),
+    }), clock, ids, log, activity,
     cors: config.cors && config.cors.origins.length > 0 ? createCors({ settings: config.cors, key: peerKey, clock }) : undefined,
   });
   const reporter = config.oracleUrl === undefined ? undefined : new Reporter({
@@ -212,6 +224,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   const url = await gateway.listen();
   if (config.url === undefined) self.url = url;
   const aliasUrl = await alias?.listen();
+  const metricsUrl = await metricsListener?.listen();
   const sweeping = repeat(() => offload.sweep(), { clock, log, everyMs: SWEEP_EVERY_MS });
   const autoscaler = new Autoscaler({ deployments, queued: (each) => callQueue.queued(each), clock, log });
   const scaling = repeat(() => autoscaler.look(), { clock, log, everyMs: AUTOSCALE_EVERY_MS });
@@ -220,10 +233,10 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
   reporter?.start();
   void passingOn.catchUp();
   tidyAfter(deployments);
-  log.info({ url, store: store.kind, why: opened.why }, 'the node is ready');
+  log.info({ url, metricsUrl, store: store.kind, why: opened.why }, 'the node is ready');
 
   return {
-    name, url: self.url, aliasUrl, store: { kind: store.kind, url: opened.url, why: opened.why },
+    name, url: self.url, aliasUrl, metricsUrl, store: { kind: store.kind, url: opened.url, why: opened.why },
     async close() {
       sweeping.end();
       scaling.end();
@@ -231,7 +244,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, password, pe
       agent.close();
       passingOn.close();
       functionLogs.close();
-      await Promise.all([callQueue.close(config.drainMs), gateway.close(config.drainMs), alias?.close()]);
+      await Promise.all([callQueue.close(config.drainMs), gateway.close(config.drainMs), alias?.close(), metricsListener?.close()]);
       offload.close();
       await telemetry.close();
       await Promise.all([deployments.close(), carrier.close(), peerClient.close()]);

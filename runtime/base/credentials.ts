@@ -1,6 +1,7 @@
 /** The node's admin credentials: HTTP basic authentication, the password kept in a file. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 export interface Credentials {
   user: string;
@@ -12,6 +13,29 @@ export async function readSecret(file: string): Promise<string> {
   const secret = (await readFile(file, 'utf8')).trim();
   if (secret === '') throw new Error(`The secret file ${file} is empty.`);
   return secret;
+}
+
+/** Names of the files that OpenFaaS keeps its gateway's credentials in. */
+const OPENFAAS_USER = 'basic-auth-user';
+const OPENFAAS_PASSWORD = 'basic-auth-password';
+
+/**
+ * Who administers a node: from its password file, else from OpenFaaS's two files beside it, else from the environment's
+ * `ADMIN_USER` and `ADMIN_PASSWORD`. Rejects when there is no password anywhere.
+ */
+export async function readAdmin({ user, passwordFile }: { user: string; passwordFile: string }, environment: NodeJS.ProcessEnv): Promise<Credentials> {
+  const beside = (name: string) => join(dirname(passwordFile), name);
+  const isMissing = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return undefined;
+  };
+  const own = await readSecret(passwordFile).catch(isMissing);
+  if (own !== undefined) return { user, password: own };
+  const [theirs, theirUser] = await Promise.all([readSecret(beside(OPENFAAS_PASSWORD)).catch(isMissing), readSecret(beside(OPENFAAS_USER)).catch(isMissing)]);
+  if (theirs !== undefined) return { user: theirUser ?? user, password: theirs };
+  const { ADMIN_USER: name, ADMIN_PASSWORD: password } = environment;
+  if (!password) throw new Error(`There is no password for the administration: neither ${passwordFile} nor ${beside(OPENFAAS_PASSWORD)} is there, and ADMIN_PASSWORD is not set.`);
+  return { user: name || user, password };
 }
 
 /** Value of the header `Authorization`. */

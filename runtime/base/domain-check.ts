@@ -70,17 +70,18 @@ class Checker {
   }
 
   private nodes(node: ReadNode, depth: number, parent?: string): { node: DomainNode; given?: At<number>; at: Place }[] {
-    const { name, port, store, labels, cors, offload, work } = node;
+    const { name, port, metricsPort, store, labels, cors, offload, work } = node;
     if (name) this.checkName(name);
     if (depth === this.levels.length) {
       this.fail(node.at, `${name?.value ?? 'this node'} is ${depth + 1} deep, but ${this.read.levelsKey} names only ${depth}: ${this.levels.join(', ')}`);
     }
     if (store) this.checkStore(store);
+    if (metricsPort) this.isPort(metricsPort.value, metricsPort, 'metricsPort');
     this.checkCors(cors);
     this.checkMarks(offload);
     this.checkWork(work);
     const made: DomainNode = {
-      name: name?.value ?? '', level: this.levels[depth] ?? '', ...(parent !== undefined && { parent }), port: 0,
+      name: name?.value ?? '', level: this.levels[depth] ?? '', ...(parent !== undefined && { parent }), port: 0, ...(metricsPort && { metricsPort: metricsPort.value }),
       store: store?.value ?? this.read.store?.value ?? 'auto', labels,
       ...((offload ?? this.read.offload) && { offload: (offload ?? this.read.offload)!.value }),
       cors: cors?.value ?? this.read.cors?.value ?? { origins: [...LOOPBACK_ORIGINS] }, ...valuesOf({ ...given(this.read.work), ...given(work) }),

@@ -16,6 +16,8 @@ export interface DomainNode {
   parent?: string;
   port: number;
   store: string;
+  /** Of a listener with nothing but /metrics. */
+  metricsPort?: number;
   labels: Record<string, string>;
   cors: CorsSettings;
   /** Policy of its offload trigger. */
@@ -99,11 +101,11 @@ export interface NodePlaces {
 export function nodeConfigs(domain: DomainFile, places: NodePlaces): NodeConfig[] {
   const { stateDirOf, aliasBasePort: aliasBase, ...shared } = places;
   const urlOf = new Map(domain.nodes.map(({ name, port }) => [name, `http://${places.host}:${port}`]));
-  return domain.nodes.map(({ name, level, parent, port, store, labels, cors, offload, capacity, memoryLimitBytes, performanceSamples }, index) => ({
+  return domain.nodes.map(({ name, level, parent, port, store, labels, cors, offload, capacity, memoryLimitBytes, performanceSamples, metricsPort }, index) => ({
     ...shared, name, level, port, url: urlOf.get(name)!, ...(parent !== undefined && { parentUrl: urlOf.get(parent)! }),
     domainId: domain.domainId, labels, store, cors, ...(offload && { offload }), stateDir: stateDirOf(name),
     ...(capacity !== undefined && { capacity }), ...(memoryLimitBytes !== undefined && { memoryLimitBytes }), ...(performanceSamples !== undefined && { performanceSamples }),
-    telemetry: { aliasPort: aliasPortOf(domain, index, aliasBase) },
+    ...(metricsPort !== undefined && { metricsPort }), telemetry: { aliasPort: aliasPortOf(domain, index, aliasBase) },
   }));
 }
 

@@ -15,6 +15,7 @@ export interface ReadNode {
   at: At<undefined>;
   name?: At<string>;
   port?: At<number>;
+  metricsPort?: At<number>;
   store?: At<string>;
   labels: Record<string, string>;
   cors?: At<CorsSettings>;
@@ -41,7 +42,7 @@ export interface ReadDomain {
 }
 
 const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'root'];
-const NODE_KEYS = ['name', 'port', 'store', 'labels', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'children'];
+const NODE_KEYS = ['name', 'port', 'metricsPort', 'store', 'labels', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'children'];
 
 export function readTree(text: string): { read: ReadDomain; errors: DomainFileError[] } {
   const lines = new LineCounter();
@@ -80,7 +81,7 @@ class TreeReader extends ValueReader {
     if (!values.has('name')) this.fail(node, 'this node has no name');
     const children = this.items(values, 'children', 'children is a list of nodes, each with "- name: …"');
     return {
-      at: this.at(node, undefined), name: this.text(values, 'name'), port: this.whole(values, 'port'), store: this.text(values, 'store'),
+      at: this.at(node, undefined), name: this.text(values, 'name'), port: this.whole(values, 'port'), metricsPort: this.whole(values, 'metricsPort'), store: this.text(values, 'store'),
       labels: this.labels(values), cors: this.cors(values), offload: this.marks(values), work: this.work(values),
       children: children.map((child) => this.node(child, depth + 1)).filter((child) => child !== undefined),
     };

@@ -22,6 +22,9 @@ export interface AdminParts {
   clock: Clock;
   ids: Ids;
   log: Log;
+  /** Told of every answer of a route. @param path as the route writes it */
+  onAnswered?(method: string, path: string, status: number, tookMs: number): void;
+  monotonic?: () => number;
 }
 
 /** Express is loaded here and not before: a node that only runs functions never pays for it. */
@@ -55,7 +58,11 @@ function methodsByPath(routes: AdminParts['routes']): Map<string, string[]> {
   return methods;
 }
 
-async function serve({ access }: AdminParts, route: Route | StreamRoute, request: Request, response: Response): Promise<void> {
+async function serve({ access, onAnswered, monotonic = () => performance.now() }: AdminParts, route: Route | StreamRoute, request: Request, response: Response): Promise<void> {
+  if (onAnswered) {
+    const startedMs = monotonic();
+    response.once('close', () => onAnswered(request.method, route.path, response.statusCode, monotonic() - startedMs));
+  }
   const admitted = route.access === 'open' ? undefined : access.admit(request);
   if (route.access === 'peer' && admitted?.caller === 'admin') {
     throw new Fault('FORBIDDEN', { reason: 'only nodes of the domain may call this' });

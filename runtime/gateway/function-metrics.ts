@@ -1,8 +1,17 @@
 /** What is counted per function: cheap enough for every request, read as Prometheus text (names as OpenFaaS has them). */
-
 import { LATENCY_BOUNDS_MS } from '../model/report.js';
+import type { Replicas } from '../session/call.js';
+import type { ScaleRules } from './faas/scale-rules.js';
 
 const BUCKETS_S = LATENCY_BOUNDS_MS.map((ms) => ms / 1000);
+
+/** What is told of a function that runs here. */
+export interface ServiceFigures {
+  name: string;
+  replicas: Replicas;
+  rules: Pick<ScaleRules, 'min' | 'type' | 'target' | 'isAutomatic'>;
+  inHand: number;
+}
 
 export class FunctionMetrics {
   started = 0;
@@ -88,13 +97,18 @@ export class MetricsBook {
     return { requests, tookMs, latencyCounts };
   }
 
-  /** @param replicas whether each deployed function runs here. */
-  text(replicas: readonly string[]): string {
+  text(services: readonly ServiceFigures[]): string {
     const books = [...this.books];
     const heads = (name: string, kind: string, help: string) => [`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`];
+    const each = (metric: string, help: string, of: (service: ServiceFigures) => number) =>
+      [...heads(metric, 'gauge', help), ...services.map((service) => `${metric}{function_name="${service.name}"} ${of(service)}`)];
     return [
-      ...heads('gateway_service_count', 'gauge', 'Function replicas'),
-      ...replicas.map((name) => `gateway_service_count{function_name="${name}"} 1`),
+      ...each('gateway_service_count', 'Function replicas', ({ replicas }) => replicas.wanted),
+      ...each('gateway_service_ready_count', 'Function replicas that take calls', ({ replicas }) => replicas.available),
+      ...each('gateway_service_min', 'Least replicas of a function', ({ rules }) => rules.min),
+      ...each('gateway_function_invocation_inflight', 'Requests that a function has in hand', ({ inHand }) => inHand),
+      ...heads('gateway_service_target_load', 'gauge', 'Load that one replica takes'),
+      ...services.filter(({ rules }) => rules.isAutomatic).map(({ name, rules: { type = 'none', target } }) => `gateway_service_target_load{function_name="${name}",scaling_type="${type}"} ${target}`),
       ...heads('gateway_function_invocation_started', 'counter', 'Requests that reached a function'),
       ...books.map(([name, book]) => `gateway_function_invocation_started{function_name="${name}"} ${book.started}`),
       ...heads('gateway_function_invocation_total', 'counter', 'Requests answered, by status'),

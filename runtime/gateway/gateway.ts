@@ -1,5 +1,5 @@
 /** The node's front: functions and commands straight from node:http, the rest through Express, loaded at its first use. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
 import { FUNCTION_PREFIX, parseFunctionPath } from '../base/function-path.js';
@@ -18,7 +18,9 @@ import type { Cors } from './cors.js';
 import type { Deployments } from './deployments.js';
 import { createFunctionDoor, type FunctionDoorParts } from './function-door.js';
 import type { Health } from './health.js';
+import { rawFault } from './raw-answer.js';
 import type { TelemetryDoor } from './telemetry-door.js';
+import { createUpgradeDoor } from './upgrade-door.js';
 
 export interface GatewayParts {
   node: string;
@@ -120,6 +122,8 @@ export function createGateway(parts: GatewayParts): Gateway {
   const times = { headersTimeout, requestTimeout: 0, connectionsCheckingInterval: checkMs };
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, ...times }, (request, response) => handle(request, response, false));
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => handle(request, response, true));
+  const upgrades = createUpgradeDoor(server, { ...parts, monotonic });
+  server.on('upgrade', upgrades.serve);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerMalformed(error, socket, headersTimeout));
 
   return {
@@ -133,9 +137,13 @@ export function createGateway(parts: GatewayParts): Gateway {
     },
     async close(graceMs = CLOSE_GRACE_MS) {
       draining = true;
+      upgrades.drain();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      const last = clock.setTimeout(() => server.closeAllConnections(), graceMs);
+      const last = clock.setTimeout(() => {
+        upgrades.close();
+        server.closeAllConnections();
+      }, graceMs);
       // A connection kept alive turns idle when its request ends, and nothing tells; hence the look every few moments.
       let sweep: Timer;
       const again = () => {
@@ -172,12 +180,7 @@ function answerMalformed(error: NodeJS.ErrnoException, socket: Socket, headersTi
     socket.destroy();
     return;
   }
-  const fault = malformation(error.code, headersTimeout);
-  const body = JSON.stringify(fault);
-  socket.end([
-    `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status]}`,
-    'Connection: close', 'Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`, '', body,
-  ].join('\r\n'));
+  socket.end(rawFault(malformation(error.code, headersTimeout)));
 }
 
 function malformation(code: string | undefined, headersTimeout: number): Fault {

@@ -7,6 +7,7 @@ import { MAX_PAGE } from '../model/limits.js';
 import type { Slot, SlotState } from '../model/record.js';
 import type { SessionStore } from '../store/store.js';
 import type { Deployments } from './deployments.js';
+import { METRICS_TYPE } from './faas/metrics-listener.js';
 
 export interface NodeFacts {
   id?: string;
@@ -42,7 +43,7 @@ export function nodeRoutes(parts: NodeParts): Route[] {
     { ...admin, path: '/api/v1/node', run: () => describe(parts) },
     { ...admin, path: '/api/v1/sessions', run: (request) => list(parts, request) },
     { ...admin, path: '/api/v1/sessions/:id', run: ({ params, query }) => show(parts, params['id']!, query.get('data') === 'true') },
-    { method: 'GET', access: 'open', path: '/metrics', run: () => metrics(parts) },
+    { method: 'GET', access: 'open', path: '/metrics', run: async () => ({ status: 200, headers: { 'content-type': METRICS_TYPE }, text: await metricsText(parts) }) },
     { method: 'GET', access: 'open', path: '/ui', run: async () => dashboard(parts) },
   ];
 }
@@ -155,15 +156,13 @@ function numberOf(query: URLSearchParams, name: string, otherwise: number, most:
   throw new Fault('PARAMETER_INVALID', { name, reason: `it is a whole number from 1 to ${most}` });
 }
 
-async function metrics({ deployments, clock, startedAtMs, moreMetrics }: NodeParts): Promise<Reply> {
+/** All counters of the node in Prometheus' text form. */
+export async function metricsText({ deployments, clock, startedAtMs, moreMetrics }: Pick<NodeParts, 'deployments' | 'clock' | 'startedAtMs' | 'moreMetrics'>): Promise<string> {
   const own = [
     '# TYPE process_resident_memory_bytes gauge', `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
     '# TYPE node_uptime_seconds gauge', `node_uptime_seconds ${(clock.now() - startedAtMs) / 1000}`,
     '# TYPE gateway_requests_in_hand gauge',
     ...deployments.list().map(({ name, inHand }) => `gateway_requests_in_hand{function_name="${name}"} ${inHand}`), '',
   ].join('\n');
-  return {
-    status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
-    text: deployments.metrics.text(deployments.names()) + own + (await moreMetrics?.() ?? ''),
-  };
+  return deployments.metrics.text(deployments.list()) + own + (await moreMetrics?.() ?? '');
 }

@@ -47,6 +47,8 @@ export interface NodeConfig {
   adminUser: string;
   adminPasswordFile: string;
   peerKeyFile: string;
+  /** Port with nothing but /metrics; 0 takes a free one, missing: none, and the gateway has them anyway. */
+  metricsPort?: number;
   /** File with the secret that builds are signed with; without one, or where it is not there, nothing is built here. */
   payloadSecretFile?: string;
   /** None unless given. */

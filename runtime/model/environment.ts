@@ -4,14 +4,15 @@ import { corsProblem, type CorsSettings } from './cors.js';
 
 /**
  * A node's configuration from the environment of a container or of a machine of its own: NODE_NAME
- * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID CORS_ORIGINS DRAIN_MS STATEFUL_BODY_MB IMAGES_FILE, and secret files
- * `admin-password` and `peer-key` in SECRETS_DIR. Passwords are never read from the environment.
+ * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID CORS_ORIGINS DRAIN_MS METRICS_PORT STATEFUL_BODY_MB IMAGES_FILE, and secret files
+ * `admin-password` and `peer-key` in SECRETS_DIR. A password that is in no file may come from the environment, as OpenFaaS has it (base/credentials.ts).
  */
 export function configFromEnvironment(env: Record<string, string | undefined>): NodeConfig {
   const name = env.NODE_NAME ?? env.HOSTNAME;
   if (!name) throw new Error('NODE_NAME is missing: give the node a name, or start it with --config FILE.');
   const stateDir = env.STATE_DIR ?? `.state/${name}`;
-  const secrets = env.SECRETS_DIR ?? '/run/secrets';
+  const secrets = env.SECRETS_DIR ?? env.secret_mount_path ?? '/run/secrets';
+  const metricsPort = wholeOf('METRICS_PORT', env.METRICS_PORT);
   return {
     name, level: env.NODE_LEVEL ?? 'edge', host: env.NODE_HOST ?? '0.0.0.0', port: Number(env.NODE_PORT ?? 8080), url: env.NODE_URL,
     parentUrl: env.PARENT_URL, oracleUrl: env.ORACLE_URL, domainId: env.DOMAIN_ID ?? 'local', labels: {},
@@ -19,6 +20,7 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
     payloadSecretFile: `${secrets}/payload-secret`,
     cors: corsOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS), statefulBodyMb: wholeOf('STATEFUL_BODY_MB', env.STATEFUL_BODY_MB),
+    ...(metricsPort !== undefined && { metricsPort }),
     telemetry: { aliasPort: 50_000 }, ...(env.IMAGES_FILE && { workers: { imagesFile: env.IMAGES_FILE } }),
   };
 }

@@ -21,6 +21,7 @@ import { createSender } from '../../runtime/gateway/calls/sender.js';
 import { createCors } from '../../runtime/gateway/cors.js';
 import { Deployments } from '../../runtime/gateway/deployments.js';
 import { FunctionLogs } from '../../runtime/gateway/faas/function-logs.js';
+import { HttpMetrics } from '../../runtime/gateway/faas/http-metrics.js';
 import { logRoutes } from '../../runtime/gateway/faas/log-routes.js';
 import { Namespaces } from '../../runtime/gateway/faas/namespaces.js';
 import { scaleRoutes } from '../../runtime/gateway/faas/scale-routes.js';
@@ -154,11 +155,13 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     ...base, node: name, files: createCallFiles(join(stateDir, 'async-calls')), settingsOf: (each) => deployments.find(each), limits: options.queue,
     sender: createSender({ url: () => gateway.loopbackUrl, monotonic: () => performance.now() }),
   });
+  const httpMetrics = new HttpMetrics();
   const routes = () => [
     ...systemRoutes({ node: name, version: '0', deployments, bundles, passingOn, secrets, namespaces }),
     ...logRoutes({ node: name, logs, deployments }), ...scaleRoutes({ node: name, deployments, log: silentLog }), ...callRoutes(queue),
     ...nodeRoutes({
       facts: place, url: () => gateway.url, store, deployments, offloadStatus: () => 'accept', children, clock: systemClock, startedAtMs: 0,
+      moreMetrics: async () => httpMetrics.text() + queue.metrics(),
       ...(options.oracleUrl !== undefined && { oracleUrl: options.oracleUrl }),
     }),
   ];
@@ -167,7 +170,9 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     asyncCalls: createAsyncDoor({ ...base, node: name, deployments, queue }), limits: options.limits, headers: options.headers,
     cors: options.cors && createCors({ settings: options.cors, key: KEY, clock: systemClock }),
     sessions: { invoke: options.invoke ?? (async () => { throw new Fault('BUSY', { waiting: 1 }); }) },
-    admin: () => createAdmin({ ...base, routes: routes(), access }),
+    admin: () => createAdmin({
+      ...base, routes: routes(), access, onAnswered: (method, path, status, tookMs) => httpMetrics.count(method, path, status, tookMs / 1000),
+    }),
   });
   await Promise.all([secrets.open(), namespaces.open()]);
   await deployments.restore();

@@ -110,6 +110,18 @@ export class CallQueue {
     await this.parts.files.remove(call.id);
   }
 
+  /** In Prometheus' text form, named as OpenFaaS's queue worker names it. */
+  metrics(): string {
+    const calls = this.list();
+    const count = (state: CallState) => calls.filter((call) => call.state === state).length;
+    return [
+      '# TYPE queue_worker_pending_messages gauge', `queue_worker_pending_messages{queue_name="faas-request"} ${calls.length - count('dead')}`,
+      '# TYPE queue_worker_messages_submitted_total counter', `queue_worker_messages_submitted_total{queue_name="faas-request"} ${this.submitted}`,
+      '# TYPE queue_worker_messages_processed_total counter', `queue_worker_messages_processed_total{queue_name="faas-request"} ${this.processed}`,
+      '# TYPE queue_worker_dead_messages gauge', `queue_worker_dead_messages{queue_name="faas-request"} ${count('dead')}`, '',
+    ].join('\n');
+  }
+
   /** Begins nothing more. What runs has the grace to end; beyond, it is made again by the next life. */
   async close(graceMs = CLOSE_GRACE_MS): Promise<void> {
     const { clock, sender } = this.parts;

@@ -1,0 +1,110 @@
+/**
+ * Requests that ask for another protocol, such as WebSocket. A function whose worker speaks it gets the connection;
+ * every other request is answered as if it had not asked, which HTTP allows: some clients offer HTTP/2 with every request.
+ */
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { FUNCTION_PREFIX, parseFunctionPath } from '../base/function-path.js';
+import type { Ids } from '../base/ids.js';
+import type { Log } from '../base/log.js';
+import { asFault, Fault } from '../model/faults.js';
+import { MAX_IN_HAND_PER_FUNCTION } from '../model/limits.js';
+import type { Deployed } from './deployed.js';
+import type { Deployments } from './deployments.js';
+import { rawFault } from './raw-answer.js';
+
+export interface UpgradeDoorParts {
+  node: string;
+  deployments: Pick<Deployments, 'find'>;
+  ids: Ids;
+  log: Log;
+  monotonic: () => number;
+}
+
+export interface UpgradeDoor {
+  /** For the server's event `upgrade`. */
+  serve(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Refuses new ones, and tells the functions of those that are open. */
+  drain(): void;
+  /** Ends those that are still open. */
+  close(): void;
+}
+
+const EMPTY = Buffer.alloc(0);
+const SWITCHING_PROTOCOLS = 101;
+
+export function createUpgradeDoor(server: Server, { node, deployments, ids, log, monotonic }: UpgradeDoorParts): UpgradeDoor {
+  const open = new Set<Duplex>();
+  const control = new AbortController();
+
+  function serve(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    const at = request.url!.startsWith(FUNCTION_PREFIX) ? parseFunctionPath(request.url!) : undefined;
+    const deployed = at && deployments.find(at.name);
+    if (!at || !deployed?.worker.upgrade || /^h2c?$/i.test(request.headers.upgrade ?? '')) return serveAsEver(request, socket, head);
+    try {
+      if (control.signal.aborted) throw new Fault('DRAINING', { node });
+      admit(deployed);
+    } catch (error) {
+      return refuse(socket, error);
+    }
+    begin(deployed, socket);
+    const { method, headers } = request;
+    try {
+      const call = { callId: ids.uuid(), request: { method: method!, path: at.path, query: at.query, headers, body: EMPTY }, signal: control.signal };
+      deployed.worker.upgrade(call, socket, head);
+    } catch (error) {
+      log.error({ function: deployed.name, reason: String(error) }, 'a connection could not be handed over');
+      refuse(socket, error);
+    }
+  }
+
+  function admit(deployed: Deployed): void {
+    if (deployed.isAsleep) deployed.wake();
+    if (deployed.inHand >= MAX_IN_HAND_PER_FUNCTION) throw new Fault('OVERLOADED', { function: deployed.name, limit: MAX_IN_HAND_PER_FUNCTION });
+    if (deployed.inHand >= deployed.mostInHand) throw new Fault('TOO_MANY_CALLS', { function: deployed.name, limit: deployed.mostInHand });
+  }
+
+  /** In hand for as long as the connection lasts. */
+  function begin(deployed: Deployed, socket: Duplex): void {
+    const startedMs = monotonic();
+    deployed.metrics.started += 1;
+    deployed.inHand += 1;
+    open.add(socket);
+    socket.once('close', () => {
+      open.delete(socket);
+      deployed.metrics.finish(SWITCHING_PROTOCOLS, monotonic() - startedMs);
+      deployed.leave();
+    });
+  }
+
+  /** The same bytes again, without the wish: read by the server like any other request. */
+  function serveAsEver(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`];
+    for (let index = 0; index < request.rawHeaders.length; index += 2) {
+      const [name, value] = [request.rawHeaders[index]!, request.rawHeaders[index + 1]!];
+      const kept = name.toLowerCase() === 'connection' ? withoutWish(value) : value;
+      if (kept !== '' && !['upgrade', 'http2-settings'].includes(name.toLowerCase())) lines.push(`${name}: ${kept}`);
+    }
+    socket.removeAllListeners('error');
+    socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+    server.emit('connection', socket);
+  }
+
+  function refuse(socket: Duplex, error: unknown): void {
+    if (socket.writable) socket.end(rawFault(asFault(error)), () => socket.destroy());
+    else socket.destroy();
+  }
+
+  return {
+    serve,
+    drain: () => control.abort(),
+    close() {
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+function withoutWish(connection: string): string {
+  return connection.split(',').map((token) => token.trim()).filter((token) => !['upgrade', 'http2-settings'].includes(token.toLowerCase())).join(', ');
+}
