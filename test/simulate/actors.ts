@@ -13,6 +13,7 @@ type Move = Extract<Deed, { kind: 'up' | 'down' | 'migrate' }>;
 /** Tries of a client that does not give up: more than the longest fault lasts, for a session may have to wait for a node that is down. */
 const RETRIES = 2_000;
 const BETWEEN_TRIES_MS = 30;
+const BETWEEN_STARTS_MS = 500;
 /** A client gives a try up when nothing has come by then. */
 const CLIENT_TIMEOUT_MS = 15_000;
 const MOST_REDIRECTS_SEEN = 8;
@@ -215,8 +216,16 @@ export class Actors {
     world.crash(node);
     world.resumeNode(node);
     await this.#wait(forMs);
-    const { offload } = world.start(node);
-    await this.#alive(node, () => offload.resume()).catch(() => undefined);
+    // A node whose store does not answer while it takes up what it had begun does not start: whoever supervises it tries again.
+    while (!(await this.#hasResumed(node))) {
+      world.crash(node);
+      await this.#wait(BETWEEN_STARTS_MS);
+    }
+  }
+
+  #hasResumed(node: string): Promise<boolean> {
+    const { offload } = this.stage.world.start(node);
+    return this.#alive(node, () => offload.resume()).then(() => true, () => false);
   }
 
   async #during(forMs: number, begin: () => unknown, end: () => unknown): Promise<void> {
