@@ -12,6 +12,8 @@ const MOST_FLIGHTS = 40;
 /** Widths of a cell, in pixels, below which it says less. */
 const SAYS_ALL = 132;
 const SAYS_NAME = 54;
+/** Siblings without children that would be narrower than this are packed into a square below their parent. */
+const PACKED = 15;
 
 interface Cell {
   node: TreeNode;
@@ -20,8 +22,17 @@ interface Cell {
   facts: HTMLElement;
   load: HTMLElement;
   memory: HTMLElement;
+  from: number;
   share: number;
   shown: string;
+}
+
+/** Siblings that all have nobody below them. */
+interface Group {
+  cells: Cell[];
+  depth: number;
+  from: number;
+  share: number;
 }
 
 export class Canopy {
@@ -29,6 +40,7 @@ export class Canopy {
   private readonly sky = h('div', { class: 'flights', 'aria-hidden': 'true' });
   private readonly rows = h('div', { class: 'canopy-rows' });
   private readonly cells = new Map<string, Cell>();
+  private groups: Group[] = [];
   private focused: string | undefined;
   private flights = 0;
   private readonly calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -41,6 +53,7 @@ export class Canopy {
   /** The tree is another one. */
   rebuild(): void {
     this.cells.clear();
+    this.groups = [];
     const levels: HTMLElement[][] = [];
     const place = (node: TreeNode, depth: number, from: number, share: number) => {
       const cell = this.cell(node, from, share);
@@ -53,6 +66,7 @@ export class Canopy {
         place(child, depth + 1, at, width);
         at += width;
       }
+      if (below.length > 1 && below.every(({ name }) => !this.model.children.has(name))) this.groups.push({ cells: below.map(({ name }) => this.cells.get(name)!), depth: depth + 1, from, share });
     };
     this.leaves.clear();
     const roots = this.model.children.get(null) ?? [];
@@ -94,9 +108,8 @@ export class Canopy {
     const [status, facts] = [h('span', { class: 'cell-status' }), h('span', { class: 'cell-facts' })];
     const element = h('button', { class: 'cell', type: 'button', tabindex: -1, onclick: () => this.open(node.name), onfocus: () => this.takeFocus(node.name, false) },
       h('span', { class: 'cell-name' }, h('bdi', {}, printable(node.name))), status, facts, h('span', { class: 'bars' }, load, memory));
-    element.style.left = `${from * 100}%`;
-    element.style.width = `${share * 100}%`;
-    const cell = { node, element, status, facts, load, memory, share, shown: '' };
+    const cell = { node, element, status, facts, load, memory, from, share, shown: '' };
+    position(cell, from, share);
     this.cells.set(node.name, cell);
     return cell;
   }
@@ -131,6 +144,9 @@ export class Canopy {
       const size = share * width;
       element.dataset['size'] = size >= SAYS_ALL ? 'l' : size >= SAYS_NAME ? 'm' : 's';
     }
+    const tall = new Map<number, number>();
+    for (const group of this.groups) tall.set(group.depth, Math.max(tall.get(group.depth) ?? 0, pack(group, width)));
+    [...this.rows.children].forEach((row, depth) => (row as HTMLElement).style.setProperty('--tall', tall.get(depth) ? `${tall.get(depth)! * PACKED}px` : ''));
   }
 
   private flight(from: Cell, to: Cell, delayMs: number): void {
@@ -188,6 +204,27 @@ export class Canopy {
     element?.setAttribute('tabindex', '0');
     if (really) element?.focus();
   }
+}
+
+function position({ element }: Cell, from: number, share: number, top?: number): void {
+  element.style.left = `${from * 100}%`;
+  element.style.width = `${share * 100}%`;
+  element.style.top = top === undefined ? '' : `${top}px`;
+  element.style.height = top === undefined ? '' : `${PACKED}px`;
+}
+
+/** @returns how many rows the group needs; 0 when there is room for it in one. */
+function pack({ cells, from, share }: Group, width: number): number {
+  const columns = Math.max(1, Math.floor(share * width / PACKED));
+  if (columns >= cells.length) {
+    for (const cell of cells) position(cell, cell.from, cell.share);
+    return 0;
+  }
+  cells.forEach((cell, index) => {
+    cell.element.dataset['size'] = 's';
+    position(cell, from + index % columns / columns * share, share / columns, Math.floor(index / columns) * PACKED);
+  });
+  return Math.ceil(cells.length / columns);
 }
 
 function percentWidth(share: number): string {
