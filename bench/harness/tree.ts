@@ -24,7 +24,7 @@ export interface TreeOptions {
   env?: NodeJS.ProcessEnv;
   execArgv?: string[];
   /** Puts something in front of each node. */
-  frontOf?: (plan: NodePlan) => Promise<Front>;
+  frontOf?: (plan: NodePlan) => Promise<Front | undefined>;
   cors?: CorsSettings;
 }
 
