@@ -1,22 +1,4 @@
-import { openRedisStore } from '../../runtime/store/redis.js';
-import { ManualClock, NODE, storeConformance } from '../store/conformance.js';
-import { startServer } from './server.js';
+import { storeConformance } from '../store/conformance.js';
+import { conformingRedis } from './conforming.js';
 
-storeConformance('redis', async () => {
-  const clock = new ManualClock();
-  const { server, end } = await startServer({ fsync: 'no' });
-  const open = () => openRedisStore({ node: NODE, clock, url: server.url });
-  let store = await open();
-  const restart = async () => {
-    await store.close();
-    store = await open();
-    return store;
-  };
-  return {
-    store, clock, restart,
-    cleanup: async () => {
-      await store.close();
-      await end();
-    },
-  };
-});
+storeConformance('redis', conformingRedis);

@@ -25,7 +25,14 @@ export interface Bench {
   fresh(name: string): string;
 }
 
-export function storeConformance(name: string, makeStore: () => Promise<StoreUnderTest>): void {
+export type Suites = Readonly<Record<string, (bench: Bench) => void>>;
+
+export const SUITES = {
+  table: tableSuite, data: dataSuite, request: requestSuite, mark: markSuite, move: moveSuite, size: sizeSuite, random: randomSuite,
+} satisfies Suites;
+
+/** @param suites in the order in which they are to run */
+export function storeConformance(name: string, makeStore: () => Promise<StoreUnderTest>, suites: Suites = SUITES): void {
   describe(`store: ${name}`, () => {
     let made: StoreUnderTest;
     let count = 0;
@@ -43,12 +50,6 @@ export function storeConformance(name: string, makeStore: () => Promise<StoreUnd
       },
       fresh: (label) => `${label} ${count += 1}`,
     };
-    tableSuite(bench);
-    dataSuite(bench);
-    requestSuite(bench);
-    markSuite(bench);
-    moveSuite(bench);
-    sizeSuite(bench);
-    randomSuite(bench);
+    for (const suite of Object.values(suites)) suite(bench);
   });
 }

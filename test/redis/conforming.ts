@@ -1,0 +1,23 @@
+import { openRedisStore } from '../../runtime/store/redis.js';
+import { ManualClock, NODE, type StoreUnderTest } from '../store/conformance.js';
+import { startServer } from './server.js';
+
+/** A store on a Redis of its own, for the conformance suite. */
+export async function conformingRedis(): Promise<StoreUnderTest> {
+  const clock = new ManualClock();
+  const { server, end } = await startServer({ fsync: 'no' });
+  const open = () => openRedisStore({ node: NODE, clock, url: server.url });
+  let store = await open();
+  const restart = async () => {
+    await store.close();
+    store = await open();
+    return store;
+  };
+  return {
+    store, clock, restart,
+    cleanup: async () => {
+      await store.close();
+      await end();
+    },
+  };
+}
