@@ -13,6 +13,7 @@ import type { Cipher } from './keep/cipher.js';
 import { atIndex, isTrouble, refusalOf, type Trouble } from './state/problems.js';
 import type { Change, Row, Value } from './state/row.js';
 import { offencesOf, putObject, removeObject, tidied } from './state/rules.js';
+import { unsoundIn } from './state/sound.js';
 import { type Author, Transaction } from './state/transaction.js';
 import { etagOf } from './state/view.js';
 import { WorkingSet } from './state/working-set.js';
@@ -161,6 +162,8 @@ export class Inventory {
       return work({
         set: this.#set, newId: making.newId,
         put: (object, id, value) => {
+          const unsound = unsoundIn(value);
+          if (unsound.length > 0) throw refusalOf(object, { offences: unsound, conflicts: [] });
           const trouble = putObject(making, object, id, tidied(value));
           if (isTrouble(trouble)) throw refusalOf(object, trouble);
         },
@@ -176,7 +179,7 @@ export class Inventory {
 
   #check(object: ObjectName, given: unknown, how: 'create' | 'replace'): Offence[] {
     const offences = this.parts.validators[object][how](given);
-    return offences.length > 0 ? offences : offencesOf(object, given as Value, this.parts.strictXnames);
+    return offences.length > 0 ? offences : [...unsoundIn(given), ...offencesOf(object, given as Value, this.parts.strictXnames)];
   }
 
   #createOne(transaction: Transaction, object: ObjectName, given: Value): Outcome {

@@ -221,6 +221,8 @@ export const MAX_DEAD_LETTERS = 1_000;
 export const MAX_INVENTORY_BODY_BYTES = 32 * 1024 * 1024;
 /** Objects of one call to the inventory: they are checked and applied in one go, while nobody else is served. */
 export const MAX_INVENTORY_BATCH = 10_000;
+/** Nesting of an object of the inventory: what people note of their machines has a handful of levels. */
+export const MAX_INVENTORY_DEPTH = 64;
 /** Objects of one page unless asked otherwise, and the most that may be asked for. */
 export const INVENTORY_PAGE = 1_000;
 export const MAX_INVENTORY_PAGE = 10_000;
@@ -235,6 +237,10 @@ export const MIN_SNAPSHOT_EVERY_MS = 1_000;
 /** A query of an administrator is stopped after this, and answers so many rows at most. */
 export const QUERY_MS = 10_000;
 export const MAX_QUERY_ROWS = 10_000;
+/** An answer has so many bytes at most: the rows beyond are left out, as those above their number are. */
+export const MAX_QUERY_BYTES = 16 * 1024 * 1024;
+/** An engine that does not stop a query within this after its time is given up and another one started: some functions cannot be interrupted. */
+export const QUERY_STOP_MS = 2_000;
 /** Memory of the engine of queries and snapshots: 250,000 nodes take a third of it. */
 export const ENGINE_MEMORY_MB = 1_024;
 /** The engine is closed when nobody has needed it for so long; its tables are made again from snapshot and journal. */

@@ -3,6 +3,8 @@ import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../runtime/base/clock.js';
 import { systemClock } from '../../runtime/base/clock.js';
+import { silentLog } from '../../runtime/base/log.js';
+import { QUERY_STOP_MS } from '../../runtime/model/limits.js';
 import { nodeAt, startInventory, type TestInventory } from './support.js';
 
 const BMC = { xname: 'x1000c0s0b0', mac_address: '02:aa:00:00:00:01', username: 'root', password: 'initial0' };
@@ -271,6 +273,41 @@ describe('the inventory on the disk', () => {
       const long = await sql('SELECT count(*) FROM range(1000000000) a, range(1000000000) b', { timeoutMs: 50 });
       expect([long.status, long.body.code]).to.deep.equal([504, 'QUERY_TOO_LONG']);
       expect((await sql('SELECT 1 AS one')).body.rows).to.deep.equal([{ one: 1 }]);
+    });
+
+    it('of so many bytes at most, and none whose first row has more', async () => {
+      inventory = await startInventory();
+      const large = await sql('SELECT repeat(\'x\', 1000000) AS a FROM range(100)');
+      expect(large.status, large.text.slice(0, 300)).to.equal(200);
+      expect(large.body.truncated).to.equal(true);
+      expect(large.body.rows.length).to.equal(16);
+      const huge = await sql('SELECT repeat(\'x\', 17000000) AS a');
+      expect([huge.status, huge.body.code]).to.deep.equal([400, 'QUERY_REFUSED']);
+    });
+
+    it('with another engine when one cannot be stopped', async () => {
+      // The time after which an engine is given up comes at once.
+      const clock: Clock = { ...systemClock, setTimeout: (task, ms) => (ms === 9_000 + QUERY_STOP_MS ? setImmediate(task) : systemClock.setTimeout(task, ms)), clearTimeout: (timer) => systemClock.clearTimeout(timer) };
+      inventory = await startInventory({ clock });
+      await post('/ComputeNode', nodeAt(0));
+      expect((await sql('SELECT count(*) AS n FROM range(30000000)', { timeoutMs: 9_000 })).body.code).to.equal('QUERY_TOO_LONG');
+      expect((await sql('SELECT count(*)::INT AS n FROM ComputeNode')).body.rows).to.deep.equal([{ n: 1 }]);
+      expect((await post('/snapshots')).tables.ComputeNode.rows).to.equal(1);
+    });
+
+    it('and says of a source that cannot be had why, without its address', async () => {
+      const remote = [
+        { name: 'lite', kind: 'sqlite' as const, at: '/nowhere/at/all.db' }, { name: 'pg', kind: 'postgres' as const, at: 'host=127.0.0.1 port=9 password=secret-of-pg' },
+        { name: 'web', kind: 'parquet' as const, at: 'https://127.0.0.1:9/secret-of-web.parquet' }, { name: 'gone', kind: 'parquet' as const, at: '/nowhere/secret-of-gone.parquet' },
+      ];
+      const logged: string[] = [];
+      inventory = await startInventory({ settings: { remote }, log: { ...silentLog, warn: (...words: unknown[]) => void logged.push(JSON.stringify(words)) } });
+      for (const table of ['lite.t', 'pg.public.t', 'remote.web', 'remote.gone']) {
+        const { body } = await sql(`SELECT * FROM ${table}`);
+        expect(body.code, table).to.equal('QUERY_REFUSED');
+        expect(body.detail).to.include(`the source of ${table} cannot be had`).and.not.include('secret-of');
+      }
+      expect(logged.join('\n')).to.include('"source":"pg"').and.not.include('secret-of');
     });
 
     it('and reads other Parquet files and databases only where they are allowed', async () => {

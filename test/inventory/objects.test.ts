@@ -133,6 +133,29 @@ describe('the inventory', () => {
     });
   });
 
+  describe('takes no text', () => {
+    it('that cannot be kept, and says where it is; a snapshot is made of what it took', async () => {
+      const made = (more: string) => inventory.call('POST', '/inventory/ComputeNode', `{"hostname":"odd","architecture":"x"${more}}`);
+      const wrong: [string, string][] = [
+        [',"description":"\\ud800 tail"', '/description'], [',"description":"a\\u0000b"', '/description'], [',"status":{"extended_data":{"a":[1,"\\udc00"]}}', '/status/extended_data/a/1'],
+        [`,"status":{"extended_data":${'{"a":'.repeat(70)}1${'}'.repeat(70)}}`, `/status/extended_data${'/a'.repeat(62)}`],
+        [',"domain_node":{"name":"odd","labels":{"__proto__":"x"}}', '/domain_node/labels/__proto__'], [',"__proto__":{"hostname":"z"}', '/__proto__'],
+      ];
+      for (const [more, pointer] of wrong) {
+        const { status, body } = await made(more);
+        expect([status, body.errors?.[0]?.pointer], more.slice(0, 80)).to.deep.equal([400, pointer]);
+      }
+      const fine = await made(',"description":"😀 𝒳 \\ud83d\\ude00","status":{"extended_data":{"__proto__":{"a":1},"constructor":{"prototype":2},"":"é"}}');
+      expect(fine.status).to.equal(201);
+      expect(JSON.stringify(fine.body.status.extended_data)).to.equal('{"__proto__":{"a":1},"constructor":{"prototype":2},"":"é"}');
+      const before = (await inventory.call('GET', `/ComputeNode/${fine.body.id}`)).body;
+      expect((await inventory.call('POST', '/inventory/snapshots', {})).status).to.equal(201);
+      await inventory.crash();
+      expect((await inventory.call('GET', `/ComputeNode/${fine.body.id}`)).body).to.deep.equal(before);
+      expect(({} as Record<string, unknown>)['a']).to.equal(undefined);
+    });
+  });
+
   describe('replaces and deletes', () => {
     it('a node as it was returned, without changing anything but the time', async () => {
       const node = await create('ComputeNode', { ...nodeAt(0), network_interfaces: [{ interface_name: 'eth0', mac_address: '02:00:00:00:01:00' }], bmc: BMC });

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DuckDBBlobVector, type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type DuckDBResult } from '@duckdb/node-api';
+import { type DuckDBBlobVector, type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type DuckDBResult, JsonDuckDBValueConverter } from '@duckdb/node-api';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
+import { MAX_QUERY_BYTES } from '../../../runtime/model/limits.js';
 import { EARLY_FIELDS } from '../state/indexes.js';
 import { type Column, hasSecret, keyOf, ROW_COLUMNS, SECRET_COLUMN, tableColumns, VALUE_COLUMNS } from './columns.js';
 import { diffSql } from './diff.js';
@@ -27,6 +28,8 @@ export const literal = (text: string) => `'${text.replaceAll('\'', '\'\'')}'`;
 export class Database {
   #shown: SnapshotPlace[] = [];
   readonly #remote: { name: string; isView: boolean }[] = [];
+  /** Why sources cannot be had. */
+  readonly #missing = new Map<string, string>();
   #reading: { object: ObjectName; result: DuckDBResult } | undefined;
   #toRead: ObjectName[] = [];
   #readFolder = '';
@@ -54,16 +57,22 @@ export class Database {
     await this.connection.run('CREATE SCHEMA remote');
     const answers: { name: string; problem?: string }[] = [];
     for (const { name, kind, at } of remote) {
+      const extension = kind === 'parquet' ? (/^\w+:\/\//.test(at) ? 'httpfs' : undefined) : kind === 'duckdb' ? undefined : kind;
       try {
-        if (kind === 'parquet') await this.connection.run(`CREATE VIEW remote.${quoted(name)} AS SELECT * FROM read_parquet(${literal(at)})`);
-        else {
-          if (kind !== 'duckdb') await this.connection.run(`LOAD ${kind}`);
-          await this.connection.run(`ATTACH ${literal(at)} AS ${quoted(name)} (READ_ONLY${kind === 'duckdb' ? '' : `, TYPE ${kind}`})`);
+        if (extension !== undefined) {
+          await this.connection.run(`LOAD ${extension}`).catch((cause: unknown) => {
+            throw new Error(`DuckDB's extension ${extension} is not installed on this machine`, { cause });
+          });
         }
+        if (kind === 'parquet') await this.connection.run(`CREATE VIEW remote.${quoted(name)} AS SELECT * FROM read_parquet(${literal(at)})`);
+        else await this.connection.run(`ATTACH ${literal(at)} AS ${quoted(name)} (READ_ONLY${kind === 'duckdb' ? '' : `, TYPE ${kind}`})`);
         this.#remote.push({ name, isView: kind === 'parquet' });
         answers.push({ name });
       } catch (error) {
-        answers.push({ name, problem: (error as Error).message.split('\n')[0]! });
+        // The address of a database has a password in it.
+        const problem = (error as Error).message.split('\n')[0]!.replaceAll(at, 'its address');
+        this.#missing.set(kind === 'parquet' ? `remote.${name}` : name, problem);
+        answers.push({ name, problem });
       }
     }
     return answers;
@@ -180,12 +189,9 @@ export class Database {
     }, limits.ms);
     try {
       await connection.run('BEGIN TRANSACTION READ ONLY');
-      const reader = await connection.streamAndReadUntil(sql, limits.rows + 1);
-      const names = reader.deduplicatedColumnNames();
-      const rows = reader.getRowObjectsJson();
-      const columns = names.map((name, index) => ({ name, type: String(reader.columnType(index)) }));
-      return { columns, rows: rows.slice(0, limits.rows), truncated: rows.length > limits.rows };
+      return await answerOf(await connection.stream(sql), limits.rows);
     } catch (error) {
+      if (error instanceof QueryRefusal) throw error;
       if (isLate) throw new QueryRefusal('', 'time');
       throw new QueryRefusal((error as Error).message.split('\n')[0]!, 'query');
     } finally {
@@ -234,6 +240,7 @@ export class Database {
     return {
       tables: OBJECT_NAMES.map((name) => name.toLowerCase()),
       schemas: ['history', ...(this.#remote.some(({ isView }) => isView) ? ['remote'] : []), ...this.#shown.map(({ name }) => name.toLowerCase())],
+      missing: this.#missing,
       catalogs: this.#remote.filter(({ isView }) => !isView).map(({ name }) => name),
     };
   }
@@ -259,6 +266,26 @@ export class Database {
   async #value(sql: string): Promise<unknown> {
     return (await this.connection.runAndReadAll(sql)).getRows()[0]![0];
   }
+}
+
+/** Row by row, because a few values may be larger than everything else in memory. */
+async function answerOf(result: DuckDBResult, mostRows: number): Promise<QueryAnswer> {
+  const names = result.deduplicatedColumnNames();
+  const types = result.columnTypes();
+  const answer: QueryAnswer = { columns: names.map((name, index) => ({ name, type: String(types[index]) })), rows: [], truncated: false };
+  let bytes = 0;
+  for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+    const vectors = names.map((_, column) => chunk!.getColumnVector(column));
+    for (let index = 0; index < chunk.rowCount; index += 1) {
+      if (answer.rows.length === mostRows) return { ...answer, truncated: true };
+      const cells = vectors.map((vector, column) => JsonDuckDBValueConverter(vector.getItem(index), types[column]!, JsonDuckDBValueConverter));
+      bytes += JSON.stringify(cells).length;
+      if (bytes > MAX_QUERY_BYTES && answer.rows.length === 0) throw new QueryRefusal(`a row of its answer has more than ${MAX_QUERY_BYTES} bytes`, 'query');
+      if (bytes > MAX_QUERY_BYTES) return { ...answer, truncated: true };
+      answer.rows.push(Object.fromEntries(names.map((name, column) => [name, cells[column]])));
+    }
+  }
+  return answer;
 }
 
 function createTable(object: ObjectName, name: string): string {

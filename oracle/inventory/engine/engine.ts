@@ -69,6 +69,13 @@ export class Engine {
     });
   }
 
+  /** Nobody waits for it any longer. It ends by itself when it is through: a thread that is ended inside DuckDB takes the process with it. */
+  giveUp(error: Error): void {
+    this.#end(error);
+    this.worker.postMessage('end');
+    this.worker.unref();
+  }
+
   async close(): Promise<void> {
     if (this.#ended) return;
     const gone = new Promise((resolve) => this.worker.once('exit', resolve));

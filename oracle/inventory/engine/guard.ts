@@ -11,6 +11,8 @@ export interface Visible {
   schemas: string[];
   /** Databases of which everything may be read. */
   catalogs: string[];
+  /** Why other sources cannot be read: databases by name, Parquet files by `remote.` and name. */
+  missing: ReadonlyMap<string, string>;
 }
 
 /** Table functions that make rows of their arguments. */
@@ -47,7 +49,7 @@ function first<T>(items: T[], offence: (item: T) => string | undefined): string 
 }
 
 function offenceOf(node: Node, named: Set<string>, visible: Visible): string | undefined {
-  if (node['type'] === 'BASE_TABLE') return isVisible(node, named, visible) ? undefined : `there is no table ${nameOf(node)} here`;
+  if (node['type'] === 'BASE_TABLE') return isVisible(node, named, visible) ? undefined : reasonFor(node, visible);
   if (node['type'] === 'TABLE_FUNCTION') {
     const name = String((node['function'] as Node | undefined)?.['function_name']).toLowerCase();
     return TABLE_FUNCTIONS.has(name) ? undefined : `the function ${name} makes no table here`;
@@ -63,6 +65,12 @@ function isVisible(node: Node, named: Set<string>, { tables, schemas, catalogs }
   if (catalog !== '') return catalogs.includes(catalog!);
   if (schema === '' || schema === 'main') return tables.includes(table!) || (schema === '' && named.has(table!));
   return schemas.includes(schema!) || catalogs.includes(schema!);
+}
+
+function reasonFor(node: Node, { missing }: Visible): string {
+  const name = nameOf(node);
+  const problem = missing.get(name.toLowerCase()) ?? missing.get(name.toLowerCase().split('.')[0]!);
+  return problem === undefined ? `there is no table ${name} here` : `the source of ${name} cannot be had: ${problem}`;
 }
 
 function nameOf(node: Node): string {

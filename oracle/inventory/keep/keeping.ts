@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Clock, Timer } from '../../../runtime/base/clock.js';
 import type { Log } from '../../../runtime/base/log.js';
 import { Fault } from '../../../runtime/model/faults.js';
-import { ENGINE_FOLLOW_BYTES, MAX_QUERY_ROWS, PAST_KEEP_MS, QUERY_MS } from '../../../runtime/model/limits.js';
+import { ENGINE_FOLLOW_BYTES, MAX_QUERY_ROWS, PAST_KEEP_MS, QUERY_MS, QUERY_STOP_MS } from '../../../runtime/model/limits.js';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
 import { type Engine, QueryStopped } from '../engine/engine.js';
 import type { QueryAnswer, TableDescription } from '../engine/messages.js';
@@ -261,7 +261,7 @@ export class Keeping implements Keeper {
   /** Throws QUERY_REFUSED or QUERY_TOO_LONG. */
   query(sql: string, limits: { rows: number; ms: number }): Promise<QueryAnswer> {
     const most = { rows: Math.min(limits.rows, MAX_QUERY_ROWS), ms: Math.min(limits.ms, QUERY_MS) };
-    return this.#asked(most.ms, (engine) => engine.call('query', sql, most));
+    return this.#asked(most.ms, (engine) => this.#inTime(engine, most.ms, engine.call('query', sql, most)));
   }
 
   tables(): Promise<TableDescription[]> {
@@ -275,6 +275,16 @@ export class Keeping implements Keeper {
     return this.#asked(QUERY_MS, async (engine) => ({
       from: old.name, to: now?.name ?? 'current', ...await engine.call('diff', place(old), now && place(now), objects, limit),
     }));
+  }
+
+  /** Gives the engine up when it does not stop by itself. */
+  async #inTime<T>(engine: Engine, ms: number, answer: Promise<T>): Promise<T> {
+    const { clock, log } = this.parts;
+    const timer = clock.setTimeout(() => {
+      log.warn({ limitMs: ms }, 'a query could not be stopped; the engine was given up and starts again when it is needed');
+      engine.giveUp(new QueryStopped('', 'time'));
+    }, ms + QUERY_STOP_MS);
+    return answer.finally(() => clock.clearTimeout(timer));
   }
 
   async #asked<T>(ms: number, ask: (engine: Engine) => Promise<T>): Promise<T> {

@@ -70,7 +70,7 @@ const DomainNode = closed({
   url: text('Where it is reached.', 2_048),
   store: text('Its store, as the domain file says it.', 2_048),
   port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: 'Its port, as the domain file says it.' })),
-  labels: Type.Optional(Type.Record(Type.String({ pattern: LABEL }), Type.String({ maxLength: 256 }), { description: 'Its labels.' })),
+  labels: Type.Optional(Type.Record(Type.String({ pattern: LABEL }), Type.String({ maxLength: 256 }), { description: 'Its labels.', additionalProperties: false })),
 }, { description: 'Its place in the domain\'s tree, when it runs functions.' });
 
 export interface ObjectOptions {
