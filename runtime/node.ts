@@ -8,7 +8,7 @@
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Agent } from './agent.js';
@@ -135,7 +135,9 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   const payloadSecret = config.payloadSecretFile === undefined ? undefined : await readSecret(config.payloadSecretFile).catch(() => undefined);
   const activity = new Activity();
   const functionLogs = new FunctionLogs({ node: name, clock });
-  const plainWorkers = createWorkers({ clock, log: functionLogs.beside(log), ...config.workers });
+  const plainWorkers = createWorkers({ clock, log: functionLogs.beside(log), ...config.workers,
+    containers: { socket: engineSocket(process.env), ...config.containers, owner: `${name} ${resolve(stateDir)}` },
+  });
   const workers = config.performanceSamples ? sampledWorkers(plainWorkers, { activity, clock, monotonic: () => performance.now() }) : plainWorkers;
   const place = { name, level, labels: config.labels, collections: [] as string[] };
   const secrets = new Secrets({ stateDir, clock });
@@ -252,6 +254,11 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
       await opened.close();
     },
   };
+}
+
+/** Docker's own rule. */
+function engineSocket({ DOCKER_HOST: host = '' }: NodeJS.ProcessEnv): string {
+  return host.startsWith('unix://') ? host.slice('unix://'.length) : '/var/run/docker.sock';
 }
 
 /** Once the start and each round of deployments are over, their leftovers are given back. */

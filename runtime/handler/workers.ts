@@ -8,6 +8,7 @@ import { WORKER_MEMORY_MB } from '../model/limits.js';
 import type { Worker } from '../session/call.js';
 import { CommandHouse, CommandWorker } from './command/command.js';
 import { DEFAULT_IMAGES, readImages, wordsOf } from './command/images.js';
+import { ContainerHouse, type ContainerSettings } from './container/house.js';
 import { loadInline } from './inline.js';
 import { functionLogTo } from './log.js';
 import { startProcess } from './process/host.js';
@@ -15,6 +16,7 @@ import { LoadRefused } from './process/member.js';
 import type { Load } from './process/messages.js';
 import { Pool } from './process/pool.js';
 import { Team } from './process/team.js';
+import { RemoteWorker } from './remote/remote.js';
 import { startThread } from './thread/host.js';
 
 export interface WorkersOptions {
@@ -28,6 +30,8 @@ export interface WorkersOptions {
   memoryLimitMb?: number;
   /** File that maps names of images to commands; without it the one that comes with the runtime. */
   imagesFile?: string;
+  /** The engine for images that are neither bundles nor commands; missing: there is none. */
+  containers?: ContainerSettings;
 }
 
 export interface Workers {
@@ -47,11 +51,12 @@ export function createWorkers(options: WorkersOptions): Workers {
   const teams = new Set<Team>();
   const commands = new Set<CommandWorker>();
   const house = new CommandHouse();
-  const foreign: Record<string, Maker> = { command: loadCommand };
+  const containers = options.containers && new ContainerHouse(options.containers, { clock, log });
+  const foreign: Record<string, Maker> = { command: loadCommand, container: loadContainer, remote: loadRemote };
 
   async function load(deployment: Deployment, bundlePath: string | undefined): Promise<Worker> {
     const { service, annotations = {} } = deployment;
-    const asked = annotations[ANNOTATIONS.worker] ?? (bundlePath === undefined ? 'command' : 'process');
+    const asked = annotations[ANNOTATIONS.worker] ?? (bundlePath === undefined ? await usualOf(deployment) : 'process');
     const makers = bundlePath === undefined ? foreign : ofBundle(bundlePath);
     const make = Object.hasOwn(makers, asked) ? makers[asked] : undefined;
     if (make !== undefined) return make(deployment);
@@ -67,10 +72,26 @@ export function createWorkers(options: WorkersOptions): Workers {
     };
   }
 
+  /** An upstream says that it is remote; a command is cheaper than a container. */
+  async function usualOf({ image, annotations = {} }: Deployment): Promise<string> {
+    if (annotations[ANNOTATIONS.upstream] !== undefined) return 'remote';
+    const isCommand = (await readImages(imagesFile)).find(image) !== undefined;
+    return !isCommand && await containers?.isThere() ? 'container' : 'command';
+  }
+
+  async function loadRemote({ service, annotations = {} }: Deployment): Promise<Worker> {
+    return new RemoteWorker({ service, url: annotations[ANNOTATIONS.upstream] ?? '', clock });
+  }
+
+  async function loadContainer(deployment: Deployment): Promise<Worker> {
+    if (containers !== undefined && await containers.isThere()) return containers.load(deployment);
+    throw new Fault('DEPLOY_FAILED', { function: deployment.service, reason: `there is no container engine${options.containers ? ` at ${options.containers.socket}` : ''} to run image ${deployment.image}` });
+  }
+
   async function loadCommand({ service, image, envVars: env = {}, envProcess }: Deployment): Promise<Worker> {
     const found = (await readImages(imagesFile)).find(image);
     if (found === undefined) {
-      throw new Fault('DEPLOY_FAILED', { function: service, reason: `image ${image} is neither built here nor in the node's list of commands` });
+      throw new Fault('DEPLOY_FAILED', { function: service, reason: `image ${image} is neither built here nor in the node's list of commands, and there is no container engine` });
     }
     const line = wordsOf(envProcess ?? env['fprocess'] ?? '');
     const worker = new CommandWorker({
@@ -109,8 +130,9 @@ export function createWorkers(options: WorkersOptions): Workers {
     for (const team of teams) team.abandon();
     for (const command of commands) void command.close();
     house.close();
-    await Promise.all([processes.close(), threads.close()]);
+    await Promise.all([processes.close(), threads.close(), containers?.close()]);
   }
 
+  void containers?.sweep().catch(() => undefined);
   return { load, close };
 }

@@ -67,6 +67,8 @@ export interface NodeConfig {
   capabilities?: Partial<NodeCapabilities>;
   /** Execution and transfer time of every stateful request go to the oracle; default false. */
   performanceSamples?: boolean;
+  /** Container engine for images that are neither bundles nor commands: its unix socket (Docker's usual one), and the network of its containers. */
+  containers?: { socket?: string; network?: string };
   workers?: {
     /** Worker processes kept warm. */
     spare?: number;

@@ -146,6 +146,20 @@ export const MAX_BUILD_MS = 5 * 60_000;
 export const MAX_WAITING_BUILDS = 16;
 /** Names of built images that a node remembers; the oldest are forgotten beyond. */
 export const MAX_BUILT_IMAGES = 10_000;
+/** Connections to one place where functions run: as many as calls may be in hand there, and sockets are no scarce good. */
+export const MAX_UPSTREAM_CONNECTIONS = 1_024;
+/** A container engine that has not answered a question by then is taken for dead. */
+export const ENGINE_DEADLINE_MS = 30_000;
+/** Pulling an image takes no longer than this, or the deployment fails. */
+export const MAX_PULL_MS = 5 * 60_000;
+/** A container has to be healthy by then, or it is given up. */
+export const CONTAINER_START_MS = 60_000;
+/** Pause between two looks at a container that starts: shorter than anybody notices. */
+export const HEALTH_EVERY_MS = 50;
+/** A container without calls that was told to end is killed after this: Ctrl-C must be through within 4 s. */
+export const CONTAINER_STOP_MS = 500;
+/** Processes and threads in one container, so that a function that forks for ever harms only itself. */
+export const MAX_CONTAINER_PROCESSES = 1_024;
 /** Pause before the second start of a process after deaths in a row, doubled with each, and its bound. */
 export const RESTART_FIRST_MS = 100;
 export const RESTART_MOST_MS = 2_000;

@@ -1,0 +1,101 @@
+/** A function that is served over HTTP somewhere else: calls go there as they come, answers come back as they go. */
+import { Readable } from 'node:stream';
+import { Agent, type Dispatcher } from 'undici';
+import { Fault } from '../../model/faults.js';
+import { MAX_UPSTREAM_CONNECTIONS, PEER_IDLE_MS, STREAM_PIECE_BYTES } from '../../model/limits.js';
+import type { FunctionRequest, WorkerAnswer, WorkerCall } from '../../session/call.js';
+
+type Headers = Record<string, string | string[]>;
+
+/** They describe one connection, and are not carried to the next. */
+const OF_THE_CONNECTION = [
+  'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'proxy-authorization', 'proxy-authenticate', 'expect',
+];
+const NOTHING = Buffer.alloc(0);
+
+export class Upstream {
+  readonly #base: URL;
+  readonly #agent: Agent;
+
+  /** @param url with or without a path, to which the request's is added */
+  constructor(readonly service: string, url: string) {
+    this.#base = new URL(url);
+    // Deadlines belong to the call; idle connections end before the other side ends them.
+    this.#agent = new Agent({ connections: MAX_UPSTREAM_CONNECTIONS, keepAliveTimeout: PEER_IDLE_MS, headersTimeout: 0, bodyTimeout: 0 });
+  }
+
+  /** Rejects with UPSTREAM_UNREACHABLE, or as the request's body does. */
+  async run(call: WorkerCall, signal: AbortSignal): Promise<WorkerAnswer> {
+    const { request, callId } = call;
+    const body = new Body(request);
+    try {
+      const answer = await this.#agent.request({
+        origin: this.#base.origin, path: this.pathOf(request), method: request.method as Dispatcher.HttpMethod, body: body.readable, signal,
+        headers: { ...carried(request.headers), host: this.#base.host, ...forwarded(request, callId) },
+      });
+      return { response: await responseOf(answer), writes: [], effects: [], telemetry: [] };
+    } catch (error) {
+      if (body.broken !== undefined) throw body.broken;
+      if (signal.aborted) throw new Fault('CLIENT_GONE', {}, { cause: error });
+      throw new Fault('UPSTREAM_UNREACHABLE', { function: this.service, url: this.#base.origin, reason: reasonOf(error) }, { cause: error });
+    }
+  }
+
+  pathOf({ path, query }: FunctionRequest): string {
+    const joined = this.#base.pathname.replace(/\/$/, '') + (path === '' ? '/' : path);
+    return query === '' ? joined : `${joined}?${query}`;
+  }
+
+  get url(): URL {
+    return this.#base;
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy();
+  }
+}
+
+/** The request's body as undici takes it; notes what it failed with. */
+class Body {
+  broken: unknown;
+  readonly readable: Readable | Buffer | null;
+
+  constructor({ stream, body, headers }: FunctionRequest) {
+    const comes = headers['content-length'] !== undefined && headers['content-length'] !== '0' || headers['transfer-encoding'] !== undefined;
+    if (stream === undefined) this.readable = body.length > 0 ? body : null;
+    else this.readable = comes ? Readable.from(this.#watched(stream), { objectMode: false }) : null;
+  }
+
+  async* #watched(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      yield* stream;
+    } catch (error) {
+      this.broken = error;
+      throw error;
+    }
+  }
+}
+
+async function responseOf({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<WorkerAnswer['response']> {
+  const length = Number(headers['content-length'] ?? Infinity);
+  const passed = carried(headers);
+  if (length > STREAM_PIECE_BYTES) return { status, headers: passed, body: NOTHING, stream: body as AsyncIterable<Buffer> };
+  return { status, headers: passed, body: Buffer.from(await body.arrayBuffer()) };
+}
+
+/** All but those of the connection, and those that `Connection` names. */
+export function carried(headers: Record<string, string | string[] | undefined>): Headers {
+  const named = String(headers['connection'] ?? '').toLowerCase().split(/[\s,]+/);
+  const dropped = new Set([...OF_THE_CONNECTION, ...named]);
+  return Object.fromEntries(Object.entries(headers).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined && !dropped.has(entry[0])));
+}
+
+export function forwarded({ headers }: FunctionRequest, callId: string): Record<string, string> {
+  const host = headers['x-forwarded-host'] ?? headers['host'];
+  return { 'x-call-id': callId, ...(typeof host === 'string' && { 'x-forwarded-host': host }) };
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code ?? message;
+}
