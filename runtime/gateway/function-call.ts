@@ -6,6 +6,8 @@ import { Fault } from '../model/faults.js';
 import type { FunctionRequest, WorkerCall } from '../session/call.js';
 import type { Deployed } from './deployed.js';
 
+const CALL_ID = 'x-call-id';
+
 export class FunctionCall implements WorkerCall {
   request!: FunctionRequest;
   /** The answer is on its way, or nobody waits for it any more. */
@@ -39,6 +41,16 @@ export class FunctionCall implements WorkerCall {
 
   get callId(): string {
     return `${this.life}-${this.count.toString(36)}`;
+  }
+
+  /** Its id for the client: the one that came with it, which may name a whole chain of calls, else its own. */
+  get answerId(): string {
+    const { rawHeaders } = this.incoming;
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      const name = rawHeaders[at]!;
+      if (name.length === CALL_ID.length && name.toLowerCase() === CALL_ID && rawHeaders[at + 1] !== '') return rawHeaders[at + 1]!;
+    }
+    return this.callId;
   }
 
   get function(): string {
@@ -86,16 +98,19 @@ export class LazyRequest implements FunctionRequest {
   readonly path: string;
   readonly query: string;
 
-  constructor(private readonly incoming: IncomingMessage, at: FunctionPath, readonly body: Buffer, readonly stream?: AsyncIterable<Buffer>) {
+  constructor(private readonly call: FunctionCall, at: FunctionPath, readonly body: Buffer, readonly stream?: AsyncIterable<Buffer>) {
     this.path = at.path;
     this.query = at.query;
   }
 
   get method(): string {
-    return this.incoming.method!;
+    return this.call.incoming.method!;
   }
 
+  /** With the call's id, so that the function may pass it on. */
   get headers(): FunctionRequest['headers'] {
-    return this.incoming.headers;
+    const { headers } = this.call.incoming;
+    headers[CALL_ID] ??= this.call.callId;
+    return headers;
   }
 }

@@ -73,7 +73,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     else if (deployed.isStateful) void stateful(call, at, expects);
     else if (deployed.streams) streaming(call, at, expects);
     else if (expects || hasBody(incoming)) void statelessWithBody(call, at, expects);
-    else stateless(call, new LazyRequest(incoming, at, EMPTY));
+    else stateless(call, new LazyRequest(call, at, EMPTY));
   }
 
   // ── In hand ──────────────────────────────────────────────────────────────────────────────────
@@ -155,14 +155,14 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
   function finish(call: FunctionCall, { response, telemetry }: Pick<WorkerAnswer, 'response' | 'telemetry'>): void {
     if (call.settled) return;
     if (telemetry !== undefined && telemetry.length > 0) parts.onSaid?.(call.function, telemetry);
-    reply(call, response, []);
+    reply(call, response, ['x-call-id', call.answerId]);
   }
 
   /** The function takes the body as it comes, or leaves it. */
   function streaming(call: FunctionCall, at: FunctionPath, expects: boolean): void {
     const { incoming, response } = call;
     call.body = new RequestStream(incoming, { now: monotonic, begin: () => { if (expects && !response.headersSent) response.writeContinue(); } });
-    stateless(call, new LazyRequest(incoming, at, EMPTY, call.body));
+    stateless(call, new LazyRequest(call, at, EMPTY, call.body));
   }
 
   // ── Answers ──────────────────────────────────────────────────────────────────────────────────
@@ -214,7 +214,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     } catch (error) {
       return refuse(call, error);
     }
-    return stateless(call, new LazyRequest(call.incoming, at, body));
+    return stateless(call, new LazyRequest(call, at, body));
   }
 
   // ── Stateful ─────────────────────────────────────────────────────────────────────────────────
@@ -292,7 +292,7 @@ function sendMoved({ incoming, response }: FunctionCall, at: FunctionPath, { to,
 
 function headersOf(call: FunctionCall, served: Served & { kind: 'answer' }): RawHeaders {
   const raw: RawHeaders = [
-    'x-call-id', call.callId, 'x-session-location', headerText(served.node),
+    'x-call-id', call.answerId, 'x-session-location', headerText(served.node),
     'x-session-epoch', String(served.epoch), 'x-session-version', String(served.version),
   ];
   if (served.replayed) raw.push('x-session-replayed', 'true');
