@@ -116,8 +116,8 @@ function isState(text: string): text is SessionState {
   return ['home', 'away', 'moving'].includes(text);
 }
 
-function showPolicy({ orchestration: { policy, policySettings, decidesFromMs, lastTick } }: ApiParts): object {
-  return { name: policy.name, about: policy.about, settings: policySettings, decidesFromMs, ...lastTick };
+function showPolicy({ orchestration: { policy, policySettings, decidesFromMs, isDeciding, lastTick } }: ApiParts): object {
+  return { name: policy.name, about: policy.about, settings: policySettings, decidesFromMs, isDeciding, ...lastTick };
 }
 
 /** Summaries for each metric and residency; `?samples=true` the values themselves, the oldest first. */
@@ -135,7 +135,7 @@ function showSession({ orchestration }: ApiParts, id: string): unknown {
 
 function viewOf(entry: SessionEntry): object {
   const { arrivals, dependencies = {}, ...rest } = entry;
-  return { ...rest, state: stateOf(entry), dependencies, arrivals: Object.fromEntries(arrivals) };
+  return { ...rest, heardMs: undefined, state: stateOf(entry), dependencies, arrivals: Object.fromEntries(arrivals) };
 }
 
 function offsetOf(query: URLSearchParams): number {

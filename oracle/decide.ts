@@ -22,12 +22,23 @@ export function decide({ policy, domain, registry, intents, log }: DecidingParts
     const { reason } = decision;
     if (decision.kind === 'migrate') {
       const { session, to, rehome } = decision;
-      intents.submit({ kind: 'migrate', session, to, ...(rehome && { rehome }) }, 'policy', reason);
+      const intent = intents.submit({ kind: 'migrate', session, to, ...(rehome && { rehome }) }, 'policy', reason);
+      if (intent.state === 'waiting') domain.shifts.ask(session, decision);
     } else {
       domain.noteStatus(decision.node, decision.kind === 'cordon', 'policy');
       intents.submit({ kind: decision.kind, node: decision.node }, 'policy', reason);
     }
   }
+  if (!policy.closesNodes) reopen({ domain, intents });
   if (decisions.length > 0) log.info({ policy: policy.name, decisions: decisions.length }, 'the policy decided');
   return decisions.length;
+}
+
+/** What a former policy has closed stays closed for ever under one that closes nothing. */
+function reopen({ domain, intents }: Pick<DecidingParts, 'domain' | 'intents'>): void {
+  for (const [node, { cordonedByPolicy, cordonedByOperator, accepting }] of domain.nodes) {
+    if (!cordonedByPolicy || cordonedByOperator) continue;
+    if (accepting) domain.noteStatus(node, false, 'policy');
+    else intents.submit({ kind: 'uncordon', node }, 'policy', 'the policy that closed it decides no more');
+  }
 }

@@ -4,18 +4,23 @@
  * after a restart.
  */
 import { lidOf } from '../runtime/base/ids.js';
-import { MAX_SESSIONS_OF_DOMAIN, PINNED_MS, SESSION_FORGOTTEN_MS } from '../runtime/model/limits.js';
+import { MAX_SESSIONS_OF_DOMAIN, ORACLE_TICK_MS, PINNED_MS, SESSION_FORGOTTEN_MS } from '../runtime/model/limits.js';
 import type { NodeCapabilities, NodeHealthStatus, NodeLoad, NodeReport, ReportReply, SessionReport } from '../runtime/model/report.js';
 import type { RegisteredNode } from './registry.js';
+import { Shifts } from './shifts.js';
 import type { DomainView, NodeView, SessionView } from './view.js';
 
 export interface NodeState {
   boot: string;
   number: number;
+  /** Everything that lives there was told since this oracle knows the node. */
+  isComplete: boolean;
   accepting: boolean;
   cordonedByOperator: boolean;
   cordonedByPolicy: boolean;
   reportedMs: number;
+  /** Middle of the time that its load was measured over. */
+  measuredMs: number;
   capabilities?: NodeCapabilities;
   health?: NodeHealthStatus;
   load: NodeLoad;
@@ -32,6 +37,8 @@ export interface SessionEntry extends SessionView {
   /** Output name → session that receives. */
   dependencies?: Record<string, string>;
   arrivals: Map<string, number>;
+  /** When each node other than its holder spoke of it last. */
+  heardMs?: Map<string, number>;
 }
 
 export type DomainChange =
@@ -44,9 +51,13 @@ const IDLE: NodeLoad = { capacity: 1, busy: 0, waiting: 0, latencyMs: 0, memoryU
 /** Below this an arrival elsewhere is forgotten. */
 const FAINT_PER_SECOND = 0.01;
 const DEPARTED_MS = 60_000;
+/** A node tells of arrivals, and not that there are none any more: what it told is halved each time it was silent for so long. */
+const SILENT_MS = 1.5 * ORACLE_TICK_MS;
 
 export class Domain {
   readonly nodes = new Map<string, NodeState>();
+  /** What policies have decided and the nodes' figures do not show yet. */
+  readonly shifts = new Shifts();
   private readonly sessions = new Map<string, SessionEntry>();
   private readonly byLid = new Map<string, SessionEntry>();
   private readonly at = new Map<string, Set<SessionEntry>>();
@@ -57,7 +68,7 @@ export class Domain {
   /** Holders that failed: their sessions are kept for a while, so that a return finds them. */
   private readonly failedMs = new Map<string, number>();
 
-  constructor(private readonly parts: { namespace: string; now: () => number; onChange?(change: DomainChange): void }) {}
+  constructor(private readonly parts: { namespace: string; now: () => number; onChange?(change: DomainChange): void; isAsked?(session: string): boolean }) {}
 
   /** Takes a report in. Reports of one node come in order; one that does not follow the last asks for everything. */
   report(node: string, report: NodeReport): ReportReply {
@@ -66,7 +77,8 @@ export class Domain {
     const follows = known !== undefined && known.boot === report.boot && known.number + 1 === report.number;
     const seconds = Math.max(0.1, known ? (now - known.reportedMs) / 1000 : 2);
     const state: NodeState = {
-      boot: report.boot, number: report.number, accepting: report.accepting, reportedMs: now, load: report.load, health: report.health,
+      boot: report.boot, number: report.number, isComplete: report.isFull || (follows && known.isComplete), accepting: report.accepting,
+      reportedMs: now, measuredMs: now - seconds * 500, load: report.load, health: report.health,
       requestsPerSecond: (report.load.requests ?? report.sessions.reduce((sum, { requests }) => sum + requests, 0)) / seconds,
       cordonedByOperator: known?.cordonedByOperator ?? false, cordonedByPolicy: known?.cordonedByPolicy ?? false,
       ...((report.capabilities ?? known?.capabilities) && { capabilities: report.capabilities ?? known!.capabilities! }),
@@ -116,6 +128,7 @@ export class Domain {
       if (now - atMs < DEPARTED_MS) break;
       this.departed.delete(id);
     }
+    for (const entry of this.roamers) this.fade(entry, now);
     for (const node of failed) {
       const sinceMs = this.failedMs.get(node);
       if (sinceMs === undefined) this.failedMs.set(node, now);
@@ -143,13 +156,21 @@ export class Domain {
     if (done) entry.movedMs = this.parts.now();
   }
 
+  /** The policy leaves it alone for so long. */
+  rest(id: string, ms: number): void {
+    const entry = this.sessions.get(id);
+    if (entry) entry.pinnedUntilMs = Math.max(entry.pinnedUntilMs ?? 0, this.parts.now() + ms);
+  }
+
   /** What a policy sees now. `registered` are parents before children. */
   view(registered: readonly RegisteredNode[]): DomainView {
     const nodes = registered.map((each) => this.nodeView(each));
     const byName = new Map(nodes.map((each) => [each.name, each]));
     const functions = new Map(registered.map(({ name, functions: list }) => [name, new Set(list)]));
+    const atMs = this.parts.now();
     return {
-      atMs: this.parts.now(), nodes, node: (name) => byName.get(name),
+      atMs, shifts: () => this.shifts.current((name) => this.nodes.get(name)?.measuredMs ?? 0, atMs), isAsked: (session) => this.parts.isAsked?.(session) ?? false,
+      nodes, node: (name) => byName.get(name),
       sessionsAt: (name) => this.at.get(name) ?? [], awayFrom: (name) => this.away.get(name) ?? [], roaming: () => this.roamers,
       canRun: (name, session) => session.functions.every((each) => functions.get(name)?.has(each)),
     };
@@ -164,7 +185,7 @@ export class Domain {
   }
 
   private takeSession(node: string, report: SessionReport, seconds: number): void {
-    const { id, home, epoch, bytes, functions, requests, busyMs, lastAccessMs, moving } = report;
+    const { id, home, epoch, bytes, functions, requests, redirected = 0, busyMs, lastAccessMs, moving } = report;
     const known = this.sessions.get(id) ?? this.returned(id);
     // The higher epoch is the newer residency; of two with the same one, the word of whoever is still there stands.
     if (known && (known.epoch > epoch || (known.epoch === epoch && known.current !== node && this.nodes.has(known.current)))) return;
@@ -187,7 +208,8 @@ export class Domain {
     const requestsPerSecond = (entry.requestsPerSecond + requests / seconds) / 2;
     Object.assign(entry, { home, current: node, epoch, bytes, functions, lastAccessMs, moving, requestsPerSecond });
     if (requests > 0) entry.serviceMs = busyMs / requests;
-    this.takeArrivalOf(entry, node, requests / seconds);
+    // Whoever sent a request on has counted its arrival.
+    this.takeArrivalOf(entry, node, Math.max(0, requests - redirected) / seconds);
     this.sessions.set(id, entry);
     this.byLid.set(entry.lid, entry);
     this.place(entry);
@@ -216,9 +238,24 @@ export class Domain {
   }
 
   private takeArrivalOf(entry: SessionEntry, node: string, perSecond: number): void {
-    const rate = ((entry.arrivals.get(node) ?? 0) + perSecond) / 2;
-    if (rate < FAINT_PER_SECOND) entry.arrivals.delete(node);
-    else entry.arrivals.set(node, rate);
+    this.setArrival(entry, node, ((entry.arrivals.get(node) ?? 0) + perSecond) / 2);
+    if (node !== entry.current) (entry.heardMs ??= new Map()).set(node, this.parts.now());
+  }
+
+  private fade(entry: SessionEntry, now: number): void {
+    for (const [node, atMs] of entry.heardMs ?? []) {
+      if (Math.abs(now - atMs) < SILENT_MS) continue;
+      entry.heardMs!.set(node, now);
+      this.setArrival(entry, node, (entry.arrivals.get(node) ?? 0) / 2);
+    }
+  }
+
+  private setArrival(entry: SessionEntry, node: string, perSecond: number): void {
+    if (perSecond >= FAINT_PER_SECOND) entry.arrivals.set(node, perSecond);
+    else {
+      entry.arrivals.delete(node);
+      entry.heardMs?.delete(node);
+    }
     const isRoaming = [...entry.arrivals.keys()].some((name) => name !== entry.home);
     if (isRoaming) this.roamers.add(entry);
     else this.roamers.delete(entry);

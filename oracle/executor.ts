@@ -1,7 +1,7 @@
 /** Carries intents out by asking nodes, some at a time; what a node answers is the intent's answer. */
 import type { PeerClient } from '../runtime/base/http-client.js';
 import type { Log } from '../runtime/base/log.js';
-import { INTENT_DEADLINE_MS, MAX_RUNNING_INTENTS } from '../runtime/model/limits.js';
+import { INTENT_DEADLINE_MS, MAX_RUNNING_INTENTS, MAX_RUNNING_INTENTS_OF_NODE, STALE_DECISION_MS } from '../runtime/model/limits.js';
 import type { Domain } from './domain.js';
 import type { Intent, Intents } from './intents.js';
 import type { Registry } from './registry.js';
@@ -11,11 +11,19 @@ export interface ExecutorParts {
   domain: Domain;
   registry: Registry;
   peers: PeerClient;
+  /** Have the nodes had time to say what they hold? Before, a session that nobody has reported is waited for. */
+  isSettled(): boolean;
+  now(): number;
   log: Log;
 }
 
+/** Why a decision of a policy was dropped that nobody had time for. */
+export const TOO_LATE = 'its turn came too late: the policy looks again';
+
 export class Executor {
   private readonly running = new Set<Promise<void>>();
+  /** Calls under way to each node: one that does not answer must not keep the others from their turn. */
+  private readonly callsOf = new Map<string, number>();
   private closed = false;
 
   constructor(private readonly parts: ExecutorParts) {}
@@ -23,7 +31,7 @@ export class Executor {
   /** Begins whatever may begin now. */
   go(): void {
     while (!this.closed && this.running.size < MAX_RUNNING_INTENTS) {
-      const intent = this.parts.intents.next();
+      const intent = this.parts.intents.next((each) => this.mayBegin(each));
       if (!intent) return;
       const work: Promise<void> = this.carryOut(intent).finally(() => {
         this.running.delete(work);
@@ -43,9 +51,17 @@ export class Executor {
     await this.idle();
   }
 
+  private mayBegin({ wish }: Intent): boolean {
+    const { domain, isSettled } = this.parts;
+    if (wish.kind !== 'migrate') return true;
+    const entry = domain.session(wish.session);
+    return entry ? [entry.current, wish.to].every((node) => (this.callsOf.get(node) ?? 0) < MAX_RUNNING_INTENTS_OF_NODE) : isSettled();
+  }
+
   private async carryOut(intent: Intent): Promise<void> {
-    const { intents, log } = this.parts;
+    const { intents, log, now } = this.parts;
     try {
+      if (intent.by === 'policy' && now() - intent.createdMs > STALE_DECISION_MS) throw new Error(TOO_LATE);
       const answer = intent.wish.kind === 'migrate' ? await this.migrate(intent, intent.wish) : await this.setStatus(intent.wish);
       intents.end(intent, 'done', answer);
     } catch (error) {
@@ -67,6 +83,8 @@ export class Executor {
     const holder = registry.find(entry.current);
     if (holder?.state !== 'alive') throw new Error(`node ${entry.current}, which holds it, has failed`);
     domain.startMove(session, intent.by === 'policy');
+    const touched = [entry.current, to];
+    for (const node of touched) this.callsOf.set(node, (this.callsOf.get(node) ?? 0) + 1);
     let done = false;
     try {
       const path = `/api/v1/sessions/${encodeURIComponent(session)}/migrate`;
@@ -74,8 +92,15 @@ export class Executor {
       done = true;
     } finally {
       domain.endMove(session, done);
+      for (const node of touched) this.release(node);
     }
     return `it is at ${to} now`;
+  }
+
+  private release(node: string): void {
+    const left = (this.callsOf.get(node) ?? 1) - 1;
+    if (left > 0) this.callsOf.set(node, left);
+    else this.callsOf.delete(node);
   }
 
   private async setStatus({ kind, node }: Intent['wish'] & { kind: 'cordon' | 'uncordon' }): Promise<string> {

@@ -78,11 +78,16 @@ export class Intents {
     return this.end({ id: this.parts.ids.uuid(), wish, by, reason, state: 'refused', createdMs: this.parts.now() }, 'refused', answer);
   }
 
-  /** The oldest that may begin: nothing else runs for its session or node. It runs from now on. */
-  next(): Intent | undefined {
+  /** Does a wish about this session wait, or is one being carried out? */
+  isAsked(session: string): boolean {
+    return this.bySubject.has(subjectOf({ kind: 'migrate', session, to: '' }));
+  }
+
+  /** The oldest that may begin: nothing else runs for its session or node, and nothing else is against it. It runs from now on. */
+  next(mayBegin: (intent: Intent) => boolean = () => true): Intent | undefined {
     for (const intent of this.open) {
       const subject = subjectOf(intent.wish);
-      if (intent.state !== 'waiting' || this.running.has(subject)) continue;
+      if (intent.state !== 'waiting' || this.running.has(subject) || !mayBegin(intent)) continue;
       Object.assign(intent, { state: 'running', startedMs: this.parts.now() });
       this.running.add(subject);
       return intent;

@@ -2,21 +2,20 @@
  * Everything the oracle does beyond knowing who is there: its books, the policy's tick, the queue of
  * intents and who carries them out, the mirror and the dataset. Nodes serve without any of it.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '../runtime/base/atomic-file.js';
 import type { Clock, Timer } from '../runtime/base/clock.js';
 import type { PeerClient } from '../runtime/base/http-client.js';
 import { domainNamespace, type Ids, lidOf, pidOf } from '../runtime/base/ids.js';
 import type { Log } from '../runtime/base/log.js';
-import { ORACLE_TICK_MS } from '../runtime/model/limits.js';
+import { ORACLE_TICK_MS, SETTLE_LEAST_TICKS, SETTLE_MOST_TICKS } from '../runtime/model/limits.js';
 import type { NodeReport, ReportReply } from '../runtime/model/report.js';
 import { Dataset } from './dataset.js';
 import type { Board } from './dashboard/board.js';
 import { decide } from './decide.js';
 import { Domain, type DomainChange } from './domain.js';
-import { Executor } from './executor.js';
+import { Executor, TOO_LATE } from './executor.js';
 import { type Intent, type IntentOrigin, Intents, type Wish } from './intents.js';
+import { type Kept, Keeping } from './keeping.js';
 import type { IncomingIntent } from './mirror/keys.js';
 import { Mirror } from './mirror/mirror.js';
 import type { ProxySettings } from './mirror/settings.js';
@@ -41,14 +40,10 @@ export interface OrchestrationParts {
   board?: Board;
 }
 
-/** What survives a restart: open intents, and which nodes the policy closed. */
-interface Kept {
-  intents: Intent[];
-  cordonedByPolicy: string[];
-  cordonedByOperator: string[];
-}
-
-const RESTORE_FIRST_MS = 10_000;
+/** The policy looks so soon after a node has reported a queue, so that the reports of others at about the same time are in. */
+const URGENT_LOOK_MS = 250;
+/** A session whose move was refused is left alone by the policy for so long. */
+const REFUSED_REST_MS = 10_000;
 
 export class Orchestration {
   readonly domain: Domain;
@@ -60,13 +55,14 @@ export class Orchestration {
   private readonly recorder: Dataset | undefined;
   private readonly namespace: string;
   private kept: Kept = { intents: [], cordonedByPolicy: [], cordonedByOperator: [] };
-  private saving: Promise<void> = Promise.resolve();
-  private savedText = '';
-  private isSaving = false;
+  private readonly keeping: Keeping;
   private timer: Timer;
   readonly startedMs: number;
   /** The policy's last look. */
   lastTick: { lookedMs: number; tookMs: number; decisions: number } | undefined;
+  private soon: Timer;
+  private ticks = 0;
+  private settledMs: number | undefined;
   private closed = false;
 
   constructor(private readonly parts: OrchestrationParts) {
@@ -74,12 +70,14 @@ export class Orchestration {
     this.startedMs = clock.now();
     this.namespace = domainNamespace(domainId);
     this.policy = policyNamed(parts.policy, parts.policySettings);
-    this.domain = new Domain({ namespace: this.namespace, now: () => clock.now(), onChange: (change) => this.onChange(change) });
-    this.intents = new Intents({ ids, now: () => clock.now(), onChange: () => this.saveSoon(), onEnd: (intent) => parts.board?.noteIntent(intent) });
-    this.executor = new Executor({ intents: this.intents, domain: this.domain, registry, peers, log });
+    this.domain = new Domain({ namespace: this.namespace, now: () => clock.now(), onChange: (change) => this.onChange(change), isAsked: (session) => this.intents.isAsked(session) });
+    this.intents = new Intents({ ids, now: () => clock.now(), onChange: () => this.keeping.soon(), onEnd: (intent) => this.onEnd(intent) });
+    this.executor = new Executor({ intents: this.intents, domain: this.domain, registry, peers, log, isSettled: () => this.isDeciding, now: () => clock.now() });
+    this.keeping = new Keeping({ file: join(parts.stateDir, 'intents.json'), snapshot: () => this.snapshot(), log });
     if (proxy?.proxy_type === 'Redis') {
       this.mirror = new Mirror({
         settings: proxy, domainId, namespace: this.namespace, domain: this.domain, nodes: () => registry.list(), clock, log,
+        mayTakeIntents: () => this.isDeciding,
         onIntent: (intent) => this.takeIncoming(intent),
         onBadIntent: (key, reason) => log.warn({ intent: key.slice(0, 200), reason }, 'an intent in the mirror was removed'),
       });
@@ -89,8 +87,14 @@ export class Orchestration {
     }
   }
 
+  /** After a start nobody is moved before the nodes have had time to say what they hold. */
+  get isDeciding(): boolean {
+    return this.settledMs !== undefined;
+  }
+
   async start(): Promise<void> {
-    await this.restore();
+    this.kept = await this.keeping.read();
+    this.intents.restore(this.kept.intents);
     await this.recorder?.open();
     // The mirror may come later: who serves and who decides does not wait for it.
     void this.mirror?.start().catch((error: unknown) => this.parts.log.warn({ reason: (error as Error).message }, 'the mirror could not be opened'));
@@ -105,6 +109,7 @@ export class Orchestration {
     this.mirror?.noteReport(node, report);
     this.samples.note(node.name, report.samples);
     this.recorder?.noteReport(node, report, (session, epoch) => pidOf(lidOf(session, this.namespace), node.id, epoch, this.namespace));
+    if (this.isDeciding && report.load.waiting > report.load.capacity) this.lookSoon();
     return reply;
   }
 
@@ -125,9 +130,9 @@ export class Orchestration {
     return bySettings(this.parts.policySettings ?? {});
   }
 
-  /** After a restart nobody is moved before the nodes have had time to say what they hold. */
+  /** When it began to decide, or will at the latest. */
   get decidesFromMs(): number {
-    return this.startedMs + RESTORE_FIRST_MS;
+    return this.settledMs ?? this.startedMs + SETTLE_MOST_TICKS * ORACLE_TICK_MS;
   }
 
   /** Folder of the dataset, when one is recorded. */
@@ -147,31 +152,61 @@ export class Orchestration {
   async close(): Promise<void> {
     this.closed = true;
     this.parts.clock.clearTimeout(this.timer);
+    this.parts.clock.clearTimeout(this.soon);
     await this.mirror?.close();
     await this.recorder?.close();
-    await this.saving;
+    await this.keeping.done();
   }
 
   private tick(): void {
-    const { clock, registry, log } = this.parts;
+    const { clock } = this.parts;
     this.timer = clock.setTimeout(() => {
-      try {
-        if (clock.now() >= this.decidesFromMs) this.look();
-        this.parts.board?.tick(this.domain, registry.list());
-        this.save();
-        this.executor.go();
-      } catch (error) {
-        log.error({ reason: String((error as Error)?.stack ?? error) }, 'the policy could not decide');
-      }
+      this.ticks += 1;
+      if (!this.isDeciding && this.haveAllReported()) this.settledMs = clock.now();
+      this.look();
+      this.parts.board?.tick(this.domain, this.parts.registry.list());
       if (!this.closed) this.tick();
     }, ORACLE_TICK_MS);
   }
 
   private look(): void {
     const { clock, registry, log } = this.parts;
-    const lookedMs = clock.now();
-    const decisions = decide({ policy: this.policy, domain: this.domain, registry, intents: this.intents, log });
-    this.lastTick = { lookedMs, tookMs: clock.now() - lookedMs, decisions };
+    try {
+      if (this.isDeciding) {
+        const lookedMs = clock.now();
+        const decisions = decide({ policy: this.policy, domain: this.domain, registry, intents: this.intents, log });
+        this.lastTick = { lookedMs, tookMs: clock.now() - lookedMs, decisions };
+      }
+      this.keeping.soon();
+      this.executor.go();
+    } catch (error) {
+      log.error({ reason: String((error as Error)?.stack ?? error) }, 'the policy could not decide');
+    }
+  }
+
+  /** Where requests queue, nobody waits for the next tick. */
+  private lookSoon(): void {
+    const { clock } = this.parts;
+    this.soon ??= clock.setTimeout(() => {
+      this.soon = undefined;
+      if (!this.closed) this.look();
+    }, URGENT_LOOK_MS);
+  }
+
+  /** Counted in ticks, which a step of the clock does not change. */
+  private haveAllReported(): boolean {
+    if (this.ticks < SETTLE_LEAST_TICKS) return false;
+    const alive = this.parts.registry.list().filter(({ state }) => state === 'alive');
+    return this.ticks >= SETTLE_MOST_TICKS || (alive.length > 0 && alive.every(({ name }) => this.domain.nodes.get(name)?.isComplete));
+  }
+
+  private onEnd(intent: Intent): void {
+    const { wish, state, endedMs, by, answer } = intent;
+    this.parts.board?.noteIntent(intent);
+    if (wish.kind !== 'migrate') return;
+    this.domain.shifts.end(wish.session, state === 'done' ? endedMs : undefined);
+    // Whatever was in the way will not be gone at the next look.
+    if (state === 'refused' && by === 'policy' && answer !== TOO_LATE) this.domain.rest(wish.session, REFUSED_REST_MS);
   }
 
   private onChange(change: DomainChange): void {
@@ -208,46 +243,18 @@ export class Orchestration {
 
   // ── What survives a restart ──────────────────────────────────────────────────────────────────
 
-  private get file(): string {
-    return join(this.parts.stateDir, 'intents.json');
-  }
-
-  private async restore(): Promise<void> {
-    try {
-      this.kept = JSON.parse(await readFile(this.file, 'utf8')) as Kept;
-      this.intents.restore(this.kept.intents);
-    } catch {
-      // The first start, or a torn file: whoever still wants something asks again.
-    }
-  }
-
   /** A node's status from before the restart: who closed it is not what the node itself can say. */
   private recall(node: string): void {
     if (this.kept.cordonedByPolicy.includes(node)) this.domain.noteStatus(node, true, 'policy');
     if (this.kept.cordonedByOperator.includes(node)) this.domain.noteStatus(node, true, 'operator');
   }
 
-  /** Changes of one turn are kept together. */
-  private saveSoon(): void {
-    if (this.isSaving) return;
-    this.isSaving = true;
-    queueMicrotask(() => {
-      this.isSaving = false;
-      this.save();
-    });
-  }
-
-  private save(): void {
-    const cordoned = (pick: (name: string) => boolean | undefined) => [...this.domain.nodes.keys()].filter(pick);
-    const text = JSON.stringify({
-      intents: this.intents.snapshot(),
-      cordonedByPolicy: cordoned((name) => this.domain.nodes.get(name)?.cordonedByPolicy),
-      cordonedByOperator: cordoned((name) => this.domain.nodes.get(name)?.cordonedByOperator),
-    } satisfies Kept);
-    if (text === this.savedText) return;
-    this.savedText = text;
-    this.saving = this.saving.then(() => writeAtomically(this.file, text)).catch((error: unknown) => {
-      this.parts.log.warn({ reason: (error as Error).message }, 'the intents could not be kept');
-    });
+  private snapshot(): Kept {
+    const { nodes } = this.domain;
+    // A node that has not reported since the restart is as it was before.
+    const closed = (by: 'cordonedByPolicy' | 'cordonedByOperator') => [
+      ...[...nodes].filter(([, state]) => state[by]).map(([name]) => name), ...this.kept[by].filter((name) => !nodes.has(name)),
+    ];
+    return { intents: this.intents.snapshot(), cordonedByPolicy: closed('cordonedByPolicy'), cordonedByOperator: closed('cordonedByOperator') };
   }
 }

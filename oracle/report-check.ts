@@ -18,7 +18,7 @@ const Capabilities = Type.Object({
 
 const Session = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 256 }), home: Name, epoch: Count, bytes: Amount, functions: Type.Array(Name, { maxItems: 64 }),
-  requests: Count, busyMs: Amount, lastAccessMs: Amount, moving: Type.Boolean(),
+  requests: Count, redirected: Type.Optional(Count), busyMs: Amount, lastAccessMs: Amount, moving: Type.Boolean(),
 });
 
 const Report = Type.Object({

@@ -8,9 +8,9 @@ export interface NodeView {
   /** Name of the node above; null at the root. */
   parent: string | null;
   alive: boolean;
-  /** Takes sessions: its status is `accept`, and nobody cordoned it. */
+  /** New sessions are born here: its status is `accept`. */
   accepting: boolean;
-  /** Set when an operator cordoned it: a policy leaves such a node's status alone. */
+  /** Set when an operator cordoned it: a policy leaves such a node's status alone, and moves nothing there. */
   cordonedByOperator: boolean;
   /** Requests it can work on at once. */
   capacity: number;
@@ -46,6 +46,18 @@ export interface SessionView {
   pinnedUntilMs?: number;
 }
 
+/** A move that was decided and that the nodes' last figures do not show yet. */
+export interface Shift {
+  /** Missing: that node's figures show it already. */
+  from?: string;
+  to?: string;
+  /** Places of capacity that go with it. */
+  demand: number;
+  bytes: number;
+  /** It waits for its turn, or is being carried out. */
+  isOpen: boolean;
+}
+
 export interface DomainView {
   atMs: number;
   /** Parents before their children. */
@@ -57,19 +69,25 @@ export interface DomainView {
   awayFrom(node: string): Iterable<SessionView>;
   /** Sessions that were asked for elsewhere than at home since the refresh before. */
   roaming(): Iterable<SessionView>;
+  /** What is on its way: without it a policy would give the same load away again. */
+  shifts?(): Iterable<Shift>;
+  /** Does a wish about the session wait for its turn, or is one being carried out? */
+  isAsked?(session: string): boolean;
   /** Has the node the functions of the session? */
   canRun(node: string, session: SessionView): boolean;
 }
 
 /** A wish of a policy. `reason` is a sentence for whoever reads the list of intents. */
 export type Decision =
-  | { kind: 'migrate'; session: string; from: string; to: string; rehome?: boolean; reason: string }
+  | { kind: 'migrate'; session: string; from: string; to: string; rehome?: boolean; reason: string; demand: number; bytes: number }
   | { kind: 'cordon' | 'uncordon'; node: string; reason: string };
 
 export interface Policy {
   name: string;
   /** One sentence: what it looks at, what it does. */
   about: string;
+  /** It closes nodes for new sessions, and opens them again. */
+  closesNodes?: boolean;
   /** Pure: the same view gives the same decisions, in order of urgency. */
   decide(view: DomainView): Decision[];
 }

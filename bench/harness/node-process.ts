@@ -15,6 +15,9 @@ export interface NodePlan {
   /** Instead of the tree's. */
   store?: string;
   statefulBodyMb?: number;
+  /** Requests at once, and bytes of sessions, that policies reckon with. */
+  capacity?: number;
+  memoryLimitBytes?: number;
 }
 
 /** Where a node listens, and the address that everybody else knows it by. */
@@ -27,6 +30,7 @@ export interface NodeOptions extends NodePlan {
   /** Folder of the node's state. */
   folder: string;
   parentUrl?: string;
+  oracleUrl?: string;
   domainId: string;
   store: string;
   passwordFile: string;
@@ -57,11 +61,12 @@ export class NodeProcess {
   get isRunning(): boolean { return this.#child !== undefined && isRunning(this.#child); }
 
   async start(): Promise<void> {
-    const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [], front, cors, statefulBodyMb } = this.options;
+    const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [], front, cors } = this.options;
+    const { statefulBodyMb, oracleUrl, capacity, memoryLimitBytes } = this.options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const config: NodeConfig = {
       name, level, host: '127.0.0.1', port: front?.port ?? this.#port, url: front?.url, parentUrl, domainId, labels: {}, store, stateDir: folder,
-      adminUser: 'admin', adminPasswordFile: passwordFile, peerKeyFile, awaitFunctions, cors, statefulBodyMb, log: 'info',
+      adminUser: 'admin', adminPasswordFile: passwordFile, peerKeyFile, awaitFunctions, cors, statefulBodyMb, oracleUrl, capacity, memoryLimitBytes, log: 'info',
     };
     const file = join(folder, 'config.json');
     await writeFile(file, JSON.stringify(config));

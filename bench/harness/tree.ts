@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { basicHeader } from '../../runtime/base/credentials.js';
 import { bundleFunction } from '../../runtime/base/bundle.js';
 import type { CorsSettings } from '../../runtime/model/cors.js';
+import { OracleProcess, type OraclePlan } from './oracle-process.js';
 import { type Front, NodeProcess, type NodePlan } from './node-process.js';
 
 export interface FunctionPlan {
@@ -26,7 +27,11 @@ export interface TreeOptions {
   /** Puts something in front of each node. */
   frontOf?: (plan: NodePlan) => Promise<Front | undefined>;
   cors?: CorsSettings;
+  /** Starts an oracle before the nodes, which register with it. */
+  oracle?: OraclePlan;
 }
+
+const DOMAIN = 'bench';
 
 /** The default domain. */
 export const SIX_NODES: NodePlan[] = [
@@ -42,10 +47,15 @@ export class Tree {
   readonly nodes = new Map<string, NodeProcess>();
   #folder = '';
   #password = '';
+  #oracle: OracleProcess | undefined;
 
   constructor(private readonly options: TreeOptions) {}
 
   get folder(): string { return this.#folder; }
+  get oracle(): OracleProcess {
+    if (!this.#oracle) throw new Error('this tree has no oracle');
+    return this.#oracle;
+  }
   get all(): NodeProcess[] { return [...this.nodes.values()]; }
 
   node(name: string): NodeProcess {
@@ -64,9 +74,13 @@ export class Tree {
     await writeFile(passwordFile, this.#password, { mode: 0o600 });
     await writeFile(peerKeyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
     try {
+      if (this.options.oracle) {
+        this.#oracle = new OracleProcess({ ...this.options.oracle, folder: join(this.#folder, 'oracle'), domainId: DOMAIN, passwordFile, password: this.#password, peerKeyFile });
+        await this.#oracle.start();
+      }
       for (const plan of plans) {
         const node = new NodeProcess({
-          ...plan, folder: join(this.#folder, plan.name), store: plan.store ?? store, front: await frontOf?.(plan), passwordFile, peerKeyFile, env, execArgv, cors: this.options.cors, domainId: 'bench',
+          ...plan, folder: join(this.#folder, plan.name), store: plan.store ?? store, front: await frontOf?.(plan), passwordFile, peerKeyFile, env, execArgv, cors: this.options.cors, domainId: DOMAIN, oracleUrl: this.#oracle?.url,
           parentUrl: plan.parent === undefined ? undefined : this.node(plan.parent).url,
           awaitFunctions: functions.map(({ name }) => name),
         });
@@ -124,6 +138,7 @@ export class Tree {
   /** Ends every process, children first, and removes the folder. */
   async stop({ keep = false } = {}): Promise<void> {
     await Promise.all(this.all.map((node) => node.stop()));
+    await this.#oracle?.stop();
     // A node that was killed, or could not end in time, leaves its store server behind.
     for (const node of this.all) {
       const pid = await node.storePid();

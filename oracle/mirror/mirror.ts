@@ -24,6 +24,8 @@ export interface MirrorParts {
   namespace: string;
   domain: Domain;
   nodes(): readonly RegisteredNode[];
+  /** False: what tools push stays in the mirror for the time being. */
+  mayTakeIntents?(): boolean;
   /** Called with what a tool pushed; throws nothing. */
   onIntent(intent: IncomingIntent): void;
   /** A pushed intent that says nothing sensible: reported and removed. */
@@ -100,7 +102,7 @@ export class Mirror {
   }
 
   async takeIntents(): Promise<void> {
-    if (!this.client.isReady) return;
+    if (!this.client.isReady || this.parts.mayTakeIntents?.() === false) return;
     for (const key of await this.popIntents()) {
       const value = await this.client.get(key).catch(() => null);
       await this.client.del(key);

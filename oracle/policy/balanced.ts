@@ -12,7 +12,7 @@ export function balanced(given: Partial<PolicySettings> = {}): Policy {
   const settings = bySettings(given);
   const { high, target, low } = settings;
   return {
-    name: 'balanced',
+    name: 'balanced', closesNodes: true,
     about: 'relieves hot nodes (cheapest sessions first) and full stores, sends new sessions past warm nodes, follows roaming clients, brings sessions home',
     decide(view) {
       const plan = new Plan(view, settings);

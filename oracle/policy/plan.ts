@@ -8,9 +8,9 @@ import { demandOf, pressureOf } from './pressure.js';
 export interface PlanLimits {
   /** A session that moved less than this ago stays: the bound on moves of one session. */
   cooldownMs: number;
-  /** Moves that one decision may ask for, over the whole domain. */
+  /** Moves that may be under way or asked for at a time, over the whole domain. */
   mostMoves: number;
-  /** Moves that one decision may ask of one node, as source or target. */
+  /** The same of one node, as source or target. */
   mostMovesOfNode: number;
 }
 
@@ -25,12 +25,18 @@ export class Plan {
   private readonly chosen = new Set<string>();
   private moves = 0;
 
-  constructor(readonly view: DomainView, private readonly limits: PlanLimits) {}
+  constructor(readonly view: DomainView, private readonly limits: PlanLimits) {
+    for (const { from, to, demand, bytes, isOpen } of view.shifts?.() ?? []) {
+      if (from !== undefined) this.shift(from, -demand, -bytes);
+      if (to !== undefined) this.shift(to, demand, bytes);
+      if (isOpen) this.count(from!, to!);
+    }
+  }
 
   /** May this session be asked to move now? */
   isFree(session: SessionView): boolean {
     const { moving, movedMs, id, pinnedUntilMs = 0 } = session;
-    return !moving && pinnedUntilMs <= this.view.atMs && !this.chosen.has(id) && (movedMs === undefined || this.view.atMs - movedMs >= this.limits.cooldownMs);
+    return !moving && !this.view.isAsked?.(id) && pinnedUntilMs <= this.view.atMs && !this.chosen.has(id) && (movedMs === undefined || this.view.atMs - movedMs >= this.limits.cooldownMs);
   }
 
   hasMoves(...nodes: string[]): boolean {
@@ -48,11 +54,14 @@ export class Plan {
     return (node.memoryUsedBytes + (this.addedBytes.get(node.name) ?? 0)) / node.memoryLimitBytes;
   }
 
-  /** Would the node still be below `mark` with the session's load on it, and below `memoryMark` of its memory? */
+  /**
+   * Would the node still be below `mark` with the session's load on it, and below `memoryMark` of its memory? One that the policy
+   * itself has closed for new sessions takes old ones: closed nodes are warm, and it is the marks that say how warm they may become.
+   */
   hasRoom(node: NodeView, session: SessionView, mark: number, demand = demandOf(session), memoryMark = MEMORY_MARK): boolean {
     const after = this.pressure(node) + demand / Math.max(1, node.capacity);
     const memory = node.memoryLimitBytes <= 0 ? 0 : this.fullness(node) + session.bytes / node.memoryLimitBytes;
-    return node.alive && node.accepting && this.view.canRun(node.name, session) && after <= mark && memory <= memoryMark;
+    return node.alive && !node.cordonedByOperator && this.view.canRun(node.name, session) && after <= mark && memory <= memoryMark;
   }
 
   /** Nearest node above that takes the session and keeps below `mark`. */
@@ -63,13 +72,20 @@ export class Plan {
   move(session: SessionView, to: string, reason: string, { rehome = false, demand = demandOf(session) } = {}): void {
     const from = session.current;
     this.chosen.add(session.id);
+    this.count(from, to);
+    this.shift(from, -demand, -session.bytes);
+    this.shift(to, demand, session.bytes);
+    this.decisions.push({ kind: 'migrate', session: session.id, from, to, ...(rehome && { rehome }), reason, demand, bytes: session.bytes });
+  }
+
+  private count(...nodes: string[]): void {
     this.moves += 1;
-    for (const name of [from, to]) this.movesOf.set(name, (this.movesOf.get(name) ?? 0) + 1);
-    this.added.set(from, (this.added.get(from) ?? 0) - demand);
-    this.added.set(to, (this.added.get(to) ?? 0) + demand);
-    this.addedBytes.set(from, (this.addedBytes.get(from) ?? 0) - session.bytes);
-    this.addedBytes.set(to, (this.addedBytes.get(to) ?? 0) + session.bytes);
-    this.decisions.push({ kind: 'migrate', session: session.id, from, to, ...(rehome && { rehome }), reason });
+    for (const name of nodes) this.movesOf.set(name, (this.movesOf.get(name) ?? 0) + 1);
+  }
+
+  private shift(node: string, demand: number, bytes: number): void {
+    this.added.set(node, (this.added.get(node) ?? 0) + demand);
+    this.addedBytes.set(node, (this.addedBytes.get(node) ?? 0) + bytes);
   }
 
   status(kind: 'cordon' | 'uncordon', node: string, reason: string): void {

@@ -9,7 +9,7 @@ export function redirectFirst(given: Partial<PolicySettings> = {}): Policy {
   const settings = bySettings(given);
   const { high, target, low } = settings;
   return {
-    name: 'redirect-first',
+    name: 'redirect-first', closesNodes: true,
     about: 'a warm node sends new sessions up before old ones have to move; hot, it gives the cheapest away',
     decide(view) {
       const plan = new Plan(view, settings);

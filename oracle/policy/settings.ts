@@ -22,7 +22,7 @@ export interface PolicySettings {
 
 export const DEFAULT_SETTINGS: PolicySettings = {
   high: 0.85, target: 0.65, low: 0.45, redirect: 0.75, memoryHigh: 0.8, memoryLow: 0.5, queueHigh: 2, cooldownMs: 30_000,
-  roamingShare: 0.6, mostMoves: 1_000, mostMovesOfNode: 50,
+  roamingShare: 0.6, mostMoves: 1_000, mostMovesOfNode: 250,
 };
 
 export function bySettings(given: Partial<PolicySettings>): PolicySettings {

@@ -236,11 +236,11 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       if (call.settled) return;
       if (served.kind === 'answer') {
         reply(call, served.response, headersOf(call, served));
-        activity?.serve(invocation.session, monotonic() - call.startedMs);
+        activity?.serve(invocation.session, monotonic() - call.startedMs, wasSentOn(invocation));
         return;
       }
       sendMoved(call, at, served);
-      activity?.redirect(invocation.session);
+      if (!wasSentOn(invocation)) activity?.redirect(invocation.session);
       call.body?.stop();
       settle(call);
       count(call, 307);
@@ -320,6 +320,11 @@ function headerText(name: string): string {
 }
 
 /** Everything that can be refused is refused here, before the body is read. */
+/** Another node had it first, and sent its client here or passed it on. */
+function wasSentOn({ redirectedHome, hops }: Invocation): boolean {
+  return redirectedHome !== undefined || hops !== undefined;
+}
+
 function invocationOf(call: FunctionCall, at: FunctionPath): Invocation {
   const { headers } = call.incoming;
   const invocation = new StatefulCall(call, sessionIdOf(headers['x-session']));

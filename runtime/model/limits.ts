@@ -300,7 +300,14 @@ export const MAX_OPEN_INTENTS = 10_000;
 /** Intents that ended and can still be read back. */
 export const MAX_ENDED_INTENTS = 1_000;
 /** Intents that the oracle carries out at the same time; each is a call to a node that may last as long as a move. */
-export const MAX_RUNNING_INTENTS = 16;
+export const MAX_RUNNING_INTENTS = 64;
+/** Of these, moves from or to one node: it goes on serving, and one that hangs leaves the others their turn. */
+export const MAX_RUNNING_INTENTS_OF_NODE = 16;
+/** A policy's decision that has waited for so long is dropped: it rests on what was true then, and the policy looks again. */
+export const STALE_DECISION_MS = 10_000;
+/** Ticks in which nodes have time to say what they hold before a new oracle's policy decides: the least, when all have, and the most. */
+export const SETTLE_LEAST_TICKS = 2;
+export const SETTLE_MOST_TICKS = 5;
 /** A move that an intent asked for is given up by the oracle after this; the nodes end it by themselves. */
 export const INTENT_DEADLINE_MS = 60_000;
 /** Samples that a node keeps for its next report; older ones are dropped and counted. */

@@ -61,6 +61,8 @@ export interface SessionReport {
   functions: string[];
   /** Requests served since the report before. */
   requests: number;
+  /** Of these, such as came by way of another node; missing: none. */
+  redirected?: number;
   /** Time these kept a place of the node's capacity, milliseconds, together. */
   busyMs: number;
   lastAccessMs: number;

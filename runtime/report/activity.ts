@@ -7,6 +7,8 @@ import type { Sample } from '../model/report.js';
 
 export interface SessionActivity {
   requests: number;
+  /** Of these, such as another node had sent here: it counts them as having arrived there. */
+  redirected: number;
   busyMs: number;
 }
 
@@ -18,12 +20,13 @@ export class Activity {
   dropped = 0;
 
   /** A request was served here; `tookMs` from its arrival to its answer. */
-  serve(session: string, tookMs: number): void {
+  serve(session: string, tookMs: number, isRedirected = false): void {
     const known = this.served.get(session);
     if (known !== undefined) {
       known.requests += 1;
       known.busyMs += tookMs;
-    } else if (this.served.size < MAX_SESSIONS_PER_REPORT) this.served.set(session, { requests: 1, busyMs: tookMs });
+      if (isRedirected) known.redirected += 1;
+    } else if (this.served.size < MAX_SESSIONS_PER_REPORT) this.served.set(session, { requests: 1, redirected: isRedirected ? 1 : 0, busyMs: tookMs });
   }
 
   /** A request came here whose session lives elsewhere. */

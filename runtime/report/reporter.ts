@@ -48,7 +48,7 @@ export interface ReporterParts {
 }
 
 const COOLING_REPORTS = 6;
-const NOTHING: SessionActivity = { requests: 0, busyMs: 0 };
+const NOTHING: SessionActivity = { requests: 0, redirected: 0, busyMs: 0 };
 
 export class Reporter {
   private readonly dirty = new Set<string>();
@@ -106,12 +106,15 @@ export class Reporter {
     const { served, astray, samples, outputs } = parts.activity.take();
     const changed = isFull ? undefined : this.takeDirty(served);
     const slots = changed ? await this.slotsOf(changed) : await this.everySlot();
-    const { sessions, gone } = this.sessionsOf(slots, served, isFull);
+    const { load, keptShare } = this.load();
+    for (const [id, slot] of slots) noteForwarded(astray, id, slot, served.get(id));
+    const { sessions, gone } = this.sessionsOf(slots, served, isFull, keptShare);
+    load.memoryUsedBytes = this.bytesTold();
     const isNews = this.capabilities === undefined;
     this.capabilities ??= await capabilitiesOf({ machine: parts.machine, labels: parts.labels, ...(parts.capabilities && { overrides: parts.capabilities }) });
     this.number += 1;
     return {
-      boot: parts.boot, number: this.number, isFull, accepting: parts.accepting(), health: await this.health.read(), load: this.load(),
+      boot: parts.boot, number: this.number, isFull, accepting: parts.accepting(), health: await this.health.read(), load,
       ...((isNews || isFull) && { capabilities: this.capabilities }), sessions, gone,
       astray: [...astray].map(([id, requests]) => ({ id, requests })), samples, dependencies: outputs.map(([id, each]) => ({ id, outputs: each })),
     };
@@ -146,14 +149,14 @@ export class Reporter {
     return slots;
   }
 
-  private sessionsOf(slots: [string, Slot | undefined][], served: Map<string, SessionActivity>, isFull: boolean): Pick<NodeReport, 'sessions' | 'gone'> {
+  private sessionsOf(slots: [string, Slot | undefined][], served: Map<string, SessionActivity>, isFull: boolean, keptShare: number): Pick<NodeReport, 'sessions' | 'gone'> {
     const sessions: SessionReport[] = [];
     const gone: NodeReport['gone'] = [];
     for (const [id, slot] of slots) {
       const told = this.told.get(id);
       if (slot && isHere(slot)) {
         this.told.set(id, { epoch: slot.epoch, bytes: slot.bytes });
-        sessions.push(reportOf(slot, served.get(id) ?? NOTHING));
+        sessions.push(reportOf(slot, served.get(id) ?? NOTHING, keptShare));
         continue;
       }
       this.told.delete(id);
@@ -162,7 +165,11 @@ export class Reporter {
     return { sessions, gone };
   }
 
-  private load(): NodeLoad {
+  /**
+   * The node's load without its memory, and the share of their time that requests kept a place in it: of a hundred in hand where four
+   * can be worked on, each waited for most of its time, and asks the node's next holder for no more than the rest.
+   */
+  private load(): { load: NodeLoad; keptShare: number } {
     const { workDone, monotonic, capacity, memoryLimitBytes } = this.parts;
     const [now, work] = [monotonic(), workDone()];
     const passedMs = Math.max(1, now - this.atMs);
@@ -170,13 +177,18 @@ export class Reporter {
     const requests = work.requests - this.work.requests;
     const tookMs = work.tookMs - this.work.tookMs;
     Object.assign(this, { atMs: now, work });
-    let memoryUsedBytes = 0;
-    for (const { bytes } of this.told.values()) memoryUsedBytes += bytes;
-    return {
-      capacity, busy: Math.min(capacity, tookMs / passedMs), waiting: Math.max(0, Math.round(work.inHand - capacity)),
-      latencyMs: requests === 0 ? 0 : tookMs / requests, memoryUsedBytes, memoryLimitBytes,
-      requests, latencyCounts: work.latencyCounts.map((count, bucket) => count - (last[bucket] ?? 0)),
+    const busy = Math.min(capacity, tookMs / passedMs);
+    const load = {
+      capacity, busy, waiting: Math.max(0, Math.round(work.inHand - capacity)), latencyMs: requests === 0 ? 0 : tookMs / requests,
+      memoryUsedBytes: 0, memoryLimitBytes, requests, latencyCounts: work.latencyCounts.map((count, bucket) => count - (last[bucket] ?? 0)),
     };
+    return { load, keptShare: tookMs > 0 ? busy * passedMs / tookMs : 1 };
+  }
+
+  private bytesTold(): number {
+    let sum = 0;
+    for (const { bytes } of this.told.values()) sum += bytes;
+    return sum;
   }
 }
 
@@ -184,7 +196,12 @@ function isHere(slot: Slot): boolean {
   return slot.state === 'resident' || slot.state === 'leaving';
 }
 
-function reportOf(slot: Slot, { requests, busyMs }: SessionActivity): SessionReport {
+/** What this node had another one serve for its clients arrived here all the same. */
+function noteForwarded(astray: Map<string, number>, id: string, slot: Slot | undefined, { requests, redirected }: SessionActivity = NOTHING): void {
+  if (requests > redirected && !(slot && isHere(slot))) astray.set(id, (astray.get(id) ?? 0) + requests - redirected);
+}
+
+function reportOf(slot: Slot, { requests, redirected, busyMs }: SessionActivity, keptShare: number): SessionReport {
   const { session: id, home, epoch, bytes, functions, lastAccessAtMs: lastAccessMs } = slot;
-  return { id, home, epoch, bytes, functions, requests, busyMs, lastAccessMs, moving: slot.state === 'leaving' };
+  return { id, home, epoch, bytes, functions, requests, ...(redirected > 0 && { redirected }), busyMs: busyMs * keptShare, lastAccessMs, moving: slot.state === 'leaving' };
 }

@@ -66,6 +66,44 @@ describe('the oracle\'s books', () => {
     expect([...view.roaming()].map(({ id }) => id)).to.deep.equal(['anna']);
   });
 
+  it('count a request where it came first, and not again where it was sent on to', () => {
+    domain.report('edge', reportOf(1, [told('anna', { requests: 10, redirected: 10, busyMs: 20 })]));
+    domain.report('other', reportOf(1, [], { astray: [{ id: 'anna', requests: 10 }] }));
+    expect([...domain.session('anna')!.arrivals.keys()]).to.deep.equal(['other']);
+    expect(domain.session('anna')!.requestsPerSecond).to.be.above(0);
+  });
+
+  it('forget little by little what a node said that says no more of a session', () => {
+    domain.report('edge', reportOf(1, [told('anna')]));
+    domain.report('other', reportOf(1, [], { astray: [{ id: 'anna', requests: 10 }] }));
+    const before = domain.session('anna')!.arrivals.get('other')!;
+    nowMs += 3_000;
+    domain.forget([]);
+    expect(domain.session('anna')!.arrivals.get('other')).to.equal(before / 2);
+    for (let time = 0; time < 20; time += 1) {
+      nowMs += 3_000;
+      domain.forget([]);
+    }
+    expect([...domain.view([]).roaming()]).to.deep.equal([]);
+  });
+
+  it('show what was decided as on its way until the figures of both nodes do', () => {
+    domain.report('edge', reportOf(1, [told('anna')]));
+    domain.report('cloud', reportOf(1));
+    domain.shifts.ask('anna', { from: 'edge', to: 'cloud', demand: 2, bytes: 10 });
+    const shifts = () => [...domain.view([]).shifts!()];
+    expect(shifts()).to.deep.equal([{ from: 'edge', to: 'cloud', demand: 2, bytes: 10, isOpen: true }]);
+    domain.shifts.end('anna', nowMs);
+    nowMs += 3_000;
+    domain.report('edge', reportOf(2));
+    expect(shifts()).to.deep.equal([{ to: 'cloud', demand: 2, bytes: 10, isOpen: false }]);
+    domain.report('cloud', reportOf(2));
+    expect(shifts()).to.deep.equal([]);
+    domain.shifts.ask('bob', { from: 'edge', to: 'cloud', demand: 1, bytes: 1 });
+    domain.shifts.end('bob', undefined);
+    expect(shifts()).to.deep.equal([]);
+  });
+
   it('leave a session where an operator put it, but not where the policy did', () => {
     domain.report('edge', reportOf(1, [told('anna'), told('bob')]));
     domain.startMove('bob', true);

@@ -33,6 +33,14 @@ describe('the queue of intents', () => {
     expect(intents.next()!.wish).to.deep.equal(move('a', 'milan'));
   });
 
+  it('lets one that may not begin yet wait, and begins with the next', () => {
+    const intents = make();
+    for (const session of ['a', 'b']) intents.submit(move(session, 'cloud'), 'policy', '');
+    expect(intents.isAsked('a')).to.equal(true);
+    expect(intents.next(({ wish }) => wish.kind === 'migrate' && wish.session !== 'a')!.id).to.equal('i2');
+    expect(intents.next()!.id).to.equal('i1');
+  });
+
   it('takes the same wish twice as one', () => {
     const intents = make();
     expect(intents.submit(move('a', 'cloud'), 'operator', '')).to.equal(intents.submit(move('a', 'cloud'), 'mirror', ''));

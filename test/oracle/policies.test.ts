@@ -25,6 +25,21 @@ describe('policies', () => {
     for (const name of POLICY_NAMES) expect(moves(policyNamed(name).decide(view)), name).to.deep.equal([]);
   });
 
+  it('give nothing away twice: what is on its way counts as gone, and what is asked for is left alone', () => {
+    const sessions = [1, 2, 3, 4].map((number) => session(`s${number}`, { home: 'edge', requestsPerSecond: 50, serviceMs: 10 }));
+    const shifted = { ...viewOf(tree({ busy: 2 }), sessions), shifts: () => [{ from: 'edge', to: 'city', demand: 1, bytes: 0, isOpen: true }], isAsked: (id: string) => id === 's1' };
+    expect(moves(policyNamed('load-aware').decide(shifted))).to.deep.equal([]);
+    const asked = { ...viewOf(tree({ busy: 2 }), sessions), isAsked: (id: string) => id === 's1' };
+    expect(moves(policyNamed('load-aware').decide(asked))).to.deep.equal(['s2: edge → city', 's3: edge → city']);
+  });
+
+  it('fill a warm node that they have closed for new sessions, but none that an operator closed', () => {
+    const sessions = [session('s', { home: 'edge', requestsPerSecond: 200, serviceMs: 10 })];
+    const with_ = (city: object) => viewOf([node('cloud', null, { capacity: 16 }), node('city', 'cloud', { capacity: 4, accepting: false, ...city }), node('edge', 'city', { capacity: 2, busy: 2 })], sessions);
+    expect(moves(policyNamed('load-aware').decide(with_({})))).to.deep.equal(['s: edge → city']);
+    expect(moves(policyNamed('load-aware').decide(with_({ cordonedByOperator: true })))).to.deep.equal(['s: edge → cloud']);
+  });
+
   it('pass a full parent by', () => {
     const nodes = [node('cloud', null, { capacity: 16 }), node('city', 'cloud', { capacity: 4, busy: 3.9 }), node('edge', 'city', { capacity: 2, busy: 2 })];
     const view = viewOf(nodes, [session('s', { home: 'edge', requestsPerSecond: 100, serviceMs: 10 }), session('t', { home: 'edge', requestsPerSecond: 100, serviceMs: 10 })]);

@@ -102,6 +102,27 @@ describe('a node\'s reports to the oracle', () => {
     expect(last().sessions).to.deep.equal([]);
   });
 
+  it('tell how long requests kept a place of the node, and not how long they waited for one', async () => {
+    await tick();
+    nowMs += 2_000;
+    // A hundred in hand where four can be worked on.
+    activity.serve('anna', 2_000);
+    work = { requests: 100, tookMs: 200_000, inHand: 100 };
+    await tick();
+    expect(last().sessions[0]).to.include({ requests: 1, busyMs: 80 });
+    expect(last().load).to.include({ busy: 4, waiting: 96 });
+  });
+
+  it('tell which requests had come by way of another node, and which another node served for this one', async () => {
+    await tick();
+    activity.serve('anna', 2);
+    activity.serve('anna', 2, true);
+    activity.serve('passed on', 2);
+    await tick();
+    expect(last().sessions[0]).to.include({ id: 'anna', requests: 2, redirected: 1 });
+    expect(last().astray).to.deep.equal([{ id: 'passed on', requests: 1 }]);
+  });
+
   it('say who left, and who was asked for although elsewhere', async () => {
     await tick();
     slots.set('anna', slotOf('anna', { state: 'remote', epoch: 1 }));

@@ -1,0 +1,56 @@
+/** What the oracle keeps on its disk about intents: written again after every change, but never twice at a time, however many changes there are. */
+import { readFile } from 'node:fs/promises';
+import { writeAtomically } from '../runtime/base/atomic-file.js';
+import type { Log } from '../runtime/base/log.js';
+import type { Intent } from './intents.js';
+
+/** What survives a restart: open intents, and who closed which nodes. */
+export interface Kept {
+  intents: Intent[];
+  cordonedByPolicy: string[];
+  cordonedByOperator: string[];
+}
+
+export class Keeping {
+  private text = '';
+  private isDue = false;
+  private writing: Promise<void> | undefined;
+
+  constructor(private readonly parts: { file: string; snapshot(): Kept; log: Log }) {}
+
+  /** Nothing of the first start, or of a torn file: whoever still wants something asks again. */
+  async read(): Promise<Kept> {
+    try {
+      const { intents = [], cordonedByPolicy = [], cordonedByOperator = [] } = JSON.parse(await readFile(this.parts.file, 'utf8')) as Partial<Kept>;
+      return { intents, cordonedByPolicy, cordonedByOperator };
+    } catch {
+      return { intents: [], cordonedByPolicy: [], cordonedByOperator: [] };
+    }
+  }
+
+  /** Changes of one turn, and those during a write, are written together. */
+  soon(): void {
+    this.isDue = true;
+    this.writing ??= this.write().finally(() => { this.writing = undefined; });
+  }
+
+  /** Resolves when everything so far is on the disk. */
+  async done(): Promise<void> {
+    while (this.writing) await this.writing;
+  }
+
+  private async write(): Promise<void> {
+    await Promise.resolve();
+    while (this.isDue) {
+      this.isDue = false;
+      const text = JSON.stringify(this.parts.snapshot());
+      if (text === this.text) continue;
+      try {
+        await writeAtomically(this.parts.file, text);
+        this.text = text;
+      } catch (error) {
+        this.parts.log.warn({ reason: (error as Error).message }, 'the intents could not be kept');
+      }
+    }
+  }
+}
