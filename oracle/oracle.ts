@@ -117,11 +117,13 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
     async close() {
       clock.clearTimeout(timer);
       await server.close();
-      await inventory.close();
+      // Its last snapshot may take longer than the supervisor waits. Its journal has everything, so that this may be cut off; the others may not wait for it.
+      const kept = inventory.close();
       await orchestration.close();
       await movement.close();
       await peers.close();
       await mirror?.server?.close();
+      await kept;
     },
   };
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -49,6 +49,29 @@ describe('the inventory after a crash', () => {
       const found = Array.from({ length: batch }, (_, index) => names.has(nodeAt(start + index)['hostname'])).filter(Boolean).length;
       expect(found, `batch at ${start}`).to.be.oneOf([0, batch]);
     }
+    await inventory.close();
+  });
+
+  it('in the middle of a snapshot has everything all the same, and nothing is left of that snapshot', async () => {
+    child = fork(SERVER, [folder]);
+    const [{ url }] = await once(child, 'message') as [{ url: string }];
+    const headers = { authorization: basicHeader(ADMIN), 'content-type': 'application/json' };
+    const post = (path: string, body: unknown) => fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    const snapshots = join(folder, 'snapshots');
+    const drafts = async () => (await readdir(snapshots).catch(() => [])).filter((name) => name.startsWith('.'));
+    expect((await post('/inventory/ComputeNode', Array.from({ length: 2_000 }, (_, index) => nodeAt(index)))).status).to.equal(201);
+    let isOver = false;
+    const making = post('/inventory/snapshots', {}).catch(() => undefined).finally(() => {
+      isOver = true;
+    });
+    while (!isOver && (await drafts()).length === 0) await new Promise((resolve) => setImmediate(resolve));
+    child.kill('SIGKILL');
+    await making;
+    const inventory = await startInventory({ folder });
+    expect((await inventory.call('GET', '/inventory')).body.objects.ComputeNode).to.equal(2_000);
+    expect((await inventory.call('GET', '/ComputeNode?hostname=nid001999')).body).to.have.length(1);
+    expect(await drafts()).to.deep.equal([]);
+    expect((await inventory.call('POST', '/inventory/snapshots', {})).body.tables.ComputeNode.rows).to.equal(2_000);
     await inventory.close();
   });
 
