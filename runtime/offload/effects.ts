@@ -34,6 +34,8 @@ export interface EffectsOptions {
 }
 
 const MAX_HOPS = 8;
+/** An outbox that changes while it is read is read again so often; then it is about right, until it is read next. */
+const READ_TRIES = 3;
 /** With more, a node would carry the request on itself, and answer a fault met on the way as if the function had said it. */
 const MOST_HOPS_TOLD = MAX_REDIRECTS - 2;
 /** What a function's own trouble looks like to whoever calls it. */
@@ -63,6 +65,8 @@ interface Lane {
 interface Delivery {
   /** More may have been committed since the outbox was read. */
   again: boolean;
+  /** Counts commits and what was struck out. */
+  changes: number;
   wake(): void;
   /** Receivers that still have to take a row, by its id. */
   left: Map<string, { count: number; jobs: Job[] }>;
@@ -98,6 +102,7 @@ export class Effects {
     const under = this.#under.get(session);
     if (under) {
       under.again = true;
+      under.changes += 1;
       under.wake();
       return;
     }
@@ -128,7 +133,7 @@ export class Effects {
   }
 
   #start(session: string): void {
-    const delivery: Delivery = { again: true, wake: () => undefined, left: new Map(), lanes: new Map(), running: new Set(), isGone: false };
+    const delivery: Delivery = { again: true, changes: 0, wake: () => undefined, left: new Map(), lanes: new Map(), running: new Set(), isGone: false };
     this.#under.set(session, delivery);
     void this.#deliverAll(session, delivery)
       .catch((error: unknown) => this.options.log.error({ err: error }, 'delivering the effects of a session failed'))
@@ -147,7 +152,6 @@ export class Effects {
         waitMs = DELIVER_FIRST_MS;
       } catch (error) {
         this.options.log.debug({ reason: reasonOf(error) }, 'the effects of a session could not be read yet');
-        await this.#count(session);
         await pause(this.options.clock, waitMs);
         waitMs = Math.min(waitMs * 2, DELIVER_MOST_MS);
         continue;
@@ -169,7 +173,7 @@ export class Effects {
       delivery.isGone = true;
       return;
     }
-    for (const { id, row } of inOrder(await store.effects(session, MAX_UNDELIVERED_EFFECTS))) {
+    for (const { id, row } of inOrder(await this.#read(session, delivery))) {
       if (delivery.left.has(id)) continue;
       const targets = await this.#targetsOf(row);
       if (targets.length === 0) await store.effectDone(session, id);
@@ -211,7 +215,6 @@ export class Effects {
         [lane.thrown, waitMs] = [0, DELIVER_FIRST_MS];
       } catch (error) {
         this.options.log.debug({ reason: reasonOf(error) }, 'an effect could not be delivered yet');
-        await this.#count(session);
         await pause(this.options.clock, waitMs);
         waitMs = Math.min(waitMs * 2, DELIVER_MOST_MS);
       }
@@ -231,11 +234,13 @@ export class Effects {
     job.isOver = true;
   }
 
-  async #strikeOut(session: string, { left }: Delivery, { effect }: Job): Promise<void> {
+  async #strikeOut(session: string, delivery: Delivery, { effect }: Job): Promise<void> {
+    const { left } = delivery;
     const { count, jobs } = left.get(effect)!;
     const others = count - 1;
     if (others === 0) {
       await this.options.store.effectDone(session, effect);
+      delivery.changes += 1;
       this.#waiting.set(session, Math.max(0, (this.#waiting.get(session) ?? 0) - 1));
       left.delete(effect);
       // Struck out for all: nobody will send it again.
@@ -249,10 +254,16 @@ export class Effects {
     return turns;
   }
 
-  /** Once a receiver is down, what waits is counted: after a restart or a move nobody has. */
-  async #count(session: string): Promise<void> {
-    const rows = await this.options.store.effects(session, MAX_UNDELIVERED_EFFECTS).catch(() => []);
-    if (this.#under.has(session)) this.#waiting.set(session, Math.max(rows.length, this.#waiting.get(session) ?? 0));
+  /** The outbox as it is, and with it how much waits: after a restart or a move nobody has counted that. */
+  async #read(session: string, delivery: Delivery): Promise<Effect[]> {
+    for (let tries = 1; ; tries += 1) {
+      const before = delivery.changes;
+      const rows = await this.options.store.effects(session, MAX_UNDELIVERED_EFFECTS);
+      // What was struck out or committed meanwhile may be among them, or not.
+      if (before !== delivery.changes && tries < READ_TRIES) continue;
+      this.#waiting.set(session, rows.length);
+      return rows;
+    }
   }
 
   async #targetsOf(row: EffectRow): Promise<string[]> {

@@ -115,7 +115,7 @@ export class Offload {
       conflicts: this.conflicts, deadLetters: this.deadLetters, migrate: (session, to, rehome) => this.migrate(session, to, rehome),
     });
     this.trigger = new Trigger({
-      ...options, offload: (choice, resting) => this.offload(undefined, choice, resting),
+      ...options, offload: (choice, resting) => this.#offloadChosen(choice, resting),
       onload: (choice, maxBytes, resting) => this.onload(undefined, choice, { maxBytes, except: resting }),
     });
   }
@@ -134,12 +134,25 @@ export class Offload {
   // ── Up ───────────────────────────────────────────────────────────────────────────────────────
 
   /** Moves one session of this node to the nearest accepting ancestor. @returns the record as committed there */
-  async offload(session: string | undefined, choice: Choice, except?: ReadonlySet<string>): Promise<SessionToken> {
+  async offload(session: string | undefined, choice: Choice): Promise<SessionToken> {
+    const parent = this.#parent();
+    const slot = session === undefined ? await this.#choose(choice, () => true) : await this.#resident(session);
+    return this.#offer(parent, slot);
+  }
+
+  /** The same with one of this node's choice. @returns which, and how large it was here */
+  async #offloadChosen(choice: Choice, except: ReadonlySet<string>): Promise<{ session: string; bytes: number }> {
+    const parent = this.#parent();
+    const slot = await this.#choose(choice, (each) => !except.has(each.session));
+    await this.#offer(parent, slot);
+    return slot;
+  }
+
+  #parent(): NodeInfo {
     const { directory, node } = this.options;
     const parent = directory.parent();
     if (!parent) throw new Fault('NO_PARENT', { node });
-    const slot = session === undefined ? await this.#choose(choice, (each) => !except?.has(each.session)) : await this.#resident(session);
-    return this.#offer(parent, slot);
+    return parent;
   }
 
   async #offer(parent: NodeInfo, slot: Slot): Promise<SessionToken> {

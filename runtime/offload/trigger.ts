@@ -20,8 +20,8 @@ export interface TriggerOptions {
   clock: Clock;
   log: Log;
   marks?: Partial<Watermarks>;
-  /** Offloads one session of its choice, none of `resting`. Throws NOTHING_TO_MOVE. */
-  offload(choice: Choice, resting: ReadonlySet<string>): Promise<SessionToken>;
+  /** Offloads one session of its choice, none of `resting`, and says how large it was. Throws NOTHING_TO_MOVE. */
+  offload(choice: Choice, resting: ReadonlySet<string>): Promise<{ session: string; bytes: number }>;
   /** Brings back one session of at most so many bytes. Throws NOTHING_TO_MOVE. */
   onload(choice: Choice, maxBytes: number, resting: ReadonlySet<string>): Promise<SessionToken[]>;
 }
@@ -39,12 +39,16 @@ export interface Triggered {
 }
 
 const MB = 1024 * 1024;
+/** Of twenty parts of its time a node spends at most one on counting what it holds. */
+const RESTS_PER_COUNT = 19;
 
 export class Trigger {
   /** Sessions that this policy has moved, by when. */
   readonly #moved = new Map<string, number>();
   #running: Promise<Triggered> | undefined;
   #dueMs = 0;
+  /** Not before: looking at every session may take no more than a small part of the time. */
+  #restUntilMs = 0;
 
   constructor(private readonly options: TriggerOptions) {}
 
@@ -59,7 +63,7 @@ export class Trigger {
   /** To be called from time to time: runs a round when the configuration asks for one and it is time. */
   tick(): void {
     const { marks, clock, log } = this.options;
-    if (!marks?.everySeconds || clock.now() < this.#dueMs) return;
+    if (!marks?.everySeconds || clock.now() < Math.max(this.#dueMs, this.#restUntilMs)) return;
     this.#dueMs = clock.now() + marks.everySeconds * 1_000;
     this.run().then(
       ({ offloaded, onloaded, stopped }) => {
@@ -73,7 +77,7 @@ export class Trigger {
     const { node, directory } = this.options;
     const { capacityMb, highPercent, lowPercent, batch = TRIGGER_BATCH, choose = 'largest' } = checked({ ...this.options.marks, ...given });
     const capacityBytes = capacityMb * MB;
-    const report: Triggered = { node, usedBytes: await this.usedBytes(), capacityBytes, highPercent, lowPercent, offloaded: [], onloaded: [] };
+    const report: Triggered = { node, usedBytes: await this.#usedBytes(), capacityBytes, highPercent, lowPercent, offloaded: [], onloaded: [] };
     if (directory.isRoot()) return { ...report, stopped: 'the root has no parent to offload to' };
     const resting = this.#resting();
     const high = capacityBytes * highPercent / 100;
@@ -81,10 +85,10 @@ export class Trigger {
     try {
       if (report.usedBytes > high) {
         for (let left = batch; report.usedBytes > high && left > 0; left -= 1) {
-          const { session } = await this.options.offload(choose, resting);
+          const { session, bytes } = await this.options.offload(choose, resting);
           this.#note(session, resting);
           report.offloaded.push(session);
-          report.usedBytes = await this.usedBytes();
+          report.usedBytes -= bytes;
         }
       } else if (report.usedBytes < low) {
         for (let left = batch; report.usedBytes < low && left > 0; left -= 1) {
@@ -92,8 +96,8 @@ export class Trigger {
           for (const { session } of tokens) {
             this.#note(session, resting);
             report.onloaded.push(session);
+            report.usedBytes += (await this.options.store.slot(session))?.bytes ?? 0;
           }
-          report.usedBytes = await this.usedBytes();
         }
       }
     } catch (error) {
@@ -102,15 +106,19 @@ export class Trigger {
     return report;
   }
 
-  /** Keys and values of all sessions held here. */
-  async usedBytes(): Promise<number> {
+  /** Keys and values of all sessions held here: counted once a round, and then by what the round itself moves. */
+  async #usedBytes(): Promise<number> {
+    const { store, clock } = this.options;
+    const startMs = clock.now();
     let bytes = 0;
     for (let after: string | undefined; ;) {
-      const { slots, next } = await this.options.store.page(after, MAX_PAGE);
+      const { slots, next } = await store.page(after, MAX_PAGE);
       for (const slot of slots) bytes += slot.bytes;
-      if (next === undefined) return bytes;
+      if (next === undefined) break;
       after = next;
     }
+    this.#restUntilMs = clock.now() + (clock.now() - startMs) * RESTS_PER_COUNT;
+    return bytes;
   }
 
   #note(session: string, resting: Set<string>): void {

@@ -174,6 +174,24 @@ describe('an effect on other sessions', () => {
     expect(await add('milan-001', 'b', () => undefined)).to.include({ kind: 'answer' });
   });
 
+  it('is counted exactly after a restart and after a move: the next one is refused when a thousand wait', async () => {
+    world.weather = ({ path }) => (path.includes('receive-propagate') ? 'lost' : 'fine');
+    const many: AskFor = (outbox, item) => {
+      for (let count = 0; count < 100; count += 1) outbox.propagate(item, 'cloud', 'ledger');
+    };
+    for (let count = 0; count < MAX_UNDELIVERED_EFFECTS / 100 - 1; count += 1) await add('milan-001', `a${count}`, many);
+    await world.restart('milan-001');
+    await world.settle(() => world.clock.nowMs > 1_700_000_000_000 + DELIVER_MOST_MS);
+    const one: AskFor = (outbox, item) => outbox.propagate(item, 'cloud', 'ledger');
+    for (let count = 0; count < 50; count += 1) expect(await add('milan-001', `b${count}`, one)).to.include({ kind: 'answer' });
+    await up('milan-001');
+    await world.settle(() => world.clock.nowMs > 1_700_000_000_000 + 3 * DELIVER_MOST_MS);
+    expect(await add('milan', 'too many', many).catch(codeOf)).to.equal('EFFECTS_WAITING');
+    for (let count = 0; count < 50; count += 1) expect(await add('milan', `c${count}`, one)).to.include({ kind: 'answer' });
+    expect(await add('milan', 'one too many', one).catch(codeOf)).to.equal('EFFECTS_WAITING');
+    expect(await world.node('milan').store.effects('s', 2 * MAX_UNDELIVERED_EFFECTS)).to.have.length(MAX_UNDELIVERED_EFFECTS);
+  });
+
   it('arrives by hand under an id once', async () => {
     const body = { function: 'ledger', value: 'by hand', id: world.uuid() };
     for (let tries = 0; tries < 2; tries += 1) {

@@ -140,6 +140,19 @@ describe('the offload trigger', () => {
     expect((await run('capacity=10&high=80&low=60')).onloaded).to.deep.equal([]);
   });
 
+  it('counts what the node holds once a round, however much it moves', async () => {
+    let pages = 0;
+    world.storeWeather = ({ node, method }) => {
+      if (node === 'milan-001' && method === 'page') pages += 1;
+      return 'fine';
+    };
+    const { offloaded, usedBytes } = await run('capacity=1&high=40&low=10');
+    expect(offloaded.length).to.be.greaterThan(3);
+    expect(pages, 'one count, and a look for each that was chosen').to.equal(1 + offloaded.length);
+    const { slots } = await world.node('milan-001').store.page(undefined, 99);
+    expect(usedBytes).to.equal(slots.reduce((sum, { bytes }) => sum + bytes, 0));
+  });
+
   it('never brings back so much that the low mark would be exceeded', async () => {
     await run('capacity=1&high=40&low=10');
     world.clock.nowMs += 10 * 60_000;
