@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { describeError } from '../runtime/base/domain-file.js';
 import { hasEnded, signal } from '../runtime/base/process.js';
 import { allNodes, describeNodes } from './describe-nodes.js';
+import { domainInfoCommands } from './domain-info.js';
 import { CliFailure, EXIT } from './failure.js';
 import { wholeNumber } from './options.js';
 import { print, table } from './print.js';
@@ -38,6 +39,8 @@ export function domainCommands(noun: Command): void {
     .option('--state <folder>', `its state folder (default: ${DEFAULT_STATE})`)
     .addHelpText('after', examples('domain reset'))
     .action(reset);
+
+  domainInfoCommands(noun);
 
   withTarget(noun.command('status').description('is every node up, and how much does it hold?'))
     .addHelpText('after', examples('domain status', 'domain status --json'))

@@ -8,6 +8,7 @@ import { bundleOf, deploy, type FunctionStatus, imageOf } from './deploy.js';
 import { allNodes, describeNodes, type NodeStatus } from './describe-nodes.js';
 import { CliFailure, EXIT, wrongUsage } from './failure.js';
 import { keyValue, several } from './options.js';
+import { askOracle } from './oracle-target.js';
 import { constraintsOf, type Placement, PLACEMENT_OPTIONS, subtreeOf } from './placement.js';
 import { facts, print, table } from './print.js';
 import { examples } from './product.js';
@@ -24,6 +25,15 @@ type InvokeOptions = TargetOptions & {
 
 const AT = ['--node <name>', 'at this node and below it (default: the root)'] as const;
 
+/** A function in the oracle's books. */
+interface FunctionUse {
+  name: string;
+  nodes: string[];
+  sessions: number;
+  bytes: number;
+  requestsPerSecond: number;
+}
+
 export function functionCommands(noun: Command): void {
   withTarget(noun.command('list').description('functions that run on a node'))
     .option('--node <name>', 'the node (default: the root)')
@@ -34,6 +44,17 @@ export function functionCommands(noun: Command): void {
       print(functions, options.json, () => table(
         ['FUNCTION', 'KIND', 'CALLS', 'CONSTRAINTS', 'DEPLOYED'],
         functions.map(({ name, kind, invocationCount, constraints, createdAt }) => [name, kind, invocationCount, constraints?.join(' '), createdAt]),
+      ));
+    });
+
+  withTarget(noun.command('instances').description('where each function runs, and what its sessions are, by the oracle\'s books'))
+    .option('--function <name>', 'of this one only')
+    .addHelpText('after', examples('function instances'))
+    .action(async (options: TargetOptions & { function?: string }) => {
+      const { functions } = await askOracle<{ functions: FunctionUse[] }>(await findTarget(options), '/api/v1/functions');
+      const rows = functions.filter(({ name }) => options.function === undefined || name === options.function);
+      print({ functions: rows }, options.json, () => table(
+        ['FUNCTION', 'NODES', 'SESSIONS', 'BYTES', 'REQUESTS/S'], rows.map((each) => [each.name, each.nodes.join(' '), each.sessions, each.bytes, each.requestsPerSecond.toFixed(1)]),
       ));
     });
 

@@ -13,7 +13,7 @@ interface Noun {
 const NOUNS: Record<string, Noun> = {
   domain: {
     about: 'check, start, show and stop a whole domain on this machine', load: async () => (await import('./domain.js')).domainCommands,
-    examples: ['domain up', 'domain check infrastructure.json', 'domain show', 'domain down'],
+    examples: ['domain up', 'domain info', 'domain check infrastructure.json', 'domain show', 'domain down'],
   },
   node: {
     about: 'look at single nodes, take them out of service, add one', load: async () => (await import('./node.js')).nodeCommands,
@@ -34,6 +34,10 @@ const NOUNS: Record<string, Noun> = {
   function: {
     about: 'write, test, deploy, invoke and remove functions', load: async () => (await import('./function.js')).functionCommands,
     examples: ['function new ./my-function', 'function test ./my-function', 'function deploy ./my-function', 'function invoke my-function --node milan-001 --session anna'],
+  },
+  telemetry: {
+    about: 'what functions took, by the samples of their nodes', load: async () => (await import('./telemetry.js')).telemetryCommands,
+    examples: ['telemetry performance'],
   },
   inventory: {
     about: 'what every node is: objects, schemas, snapshots', load: async () => (await import('./inventory.js')).inventoryCommands,

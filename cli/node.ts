@@ -5,7 +5,7 @@ import { keyValue, wholeNumber } from './options.js';
 import { askOracle } from './oracle-target.js';
 import { facts, print, table } from './print.js';
 import { examples } from './product.js';
-import { findTarget, nodeNamed, type TargetOptions, withTarget } from './target.js';
+import { findTarget, nodeNamed, type Target, type TargetOptions, withTarget } from './target.js';
 
 export function nodeCommands(noun: Command): void {
   withTarget(noun.command('list').description('the nodes of the domain'))
@@ -29,10 +29,12 @@ export function nodeCommands(noun: Command): void {
     });
 
   for (const [what, about] of [['capabilities', 'what the machine of a node is'], ['health', 'how it is: memory, load, network, disks'], ['load', 'how busy it is, as policies see it']] as const) {
-    withTarget(noun.command(what).argument('<node>').description(`${about}, as it told the oracle`))
-      .addHelpText('after', examples(`node ${what} milan`))
-      .action(async (name: string, options: TargetOptions) => {
-        const told = await askOracle<Record<string, object | null>>(await findTarget(options), `/api/v1/nodes/${encodeURIComponent(name)}/${what}`);
+    withTarget(noun.command(what).argument('[node]', 'without one all of them').description(`${about}, as it told the oracle`))
+      .addHelpText('after', examples(`node ${what}`, `node ${what} milan`))
+      .action(async (name: string | undefined, options: TargetOptions) => {
+        const target = await findTarget(options);
+        if (name === undefined) return showAll(target, what, options.json);
+        const told = await askOracle<Record<string, object | null>>(target, `/api/v1/nodes/${encodeURIComponent(name)}/${what}`);
         print(told, options.json, (each) => facts(each[what] ?? { [what]: 'not told yet' }));
       });
   }
@@ -65,6 +67,30 @@ export function nodeCommands(noun: Command): void {
     .option('--state <folder>', 'its state folder (default: .state/<name>)')
     .addHelpText('after', examples('node start --parent http://10.0.0.5:8081 --peer-key ./peer-key --name milan-003 \\\n    --host 0.0.0.0 --port 8080 --url http://10.0.0.9:8080'))
     .action(async (options: NodeStartOptions) => (await import('./up/one-node.js')).runNode(options));
+}
+
+/** Of all that a node tells, what fits beside each other; the JSON has the rest. */
+const COLUMNS = {
+  capabilities: ['num_cpus', 'num_cores', 'mem_size', 'disk_tot_space', 'num_gpus', 'model_name_cpu'],
+  health: ['mem_available', 'mem_used', 'proc_cpu_usage', 'proc_memory', 'load_avg_1', 'disk_free_space'],
+  load: ['capacity', 'busy', 'waiting', 'latencyMs', 'memoryUsedBytes', 'memoryLimitBytes'],
+};
+
+async function showAll(target: Target, what: keyof typeof COLUMNS, asJson: boolean | undefined): Promise<void> {
+  const nodes = await askOracle<OracleNode[]>(target, '/api/v1/nodes');
+  const told: { node: string; told: Record<string, unknown> | null }[] = [];
+  for (const { name } of nodes) {
+    const answer = await askOracle<Record<string, Record<string, unknown> | null>>(target, `/api/v1/nodes/${encodeURIComponent(name)}/${what}`);
+    told.push({ node: name, told: answer[what] ?? null });
+  }
+  print({ nodes: told.map((each) => ({ node: each.node, [what]: each.told })) }, asJson, () => table(
+    ['NODE', ...COLUMNS[what].map((column) => column.toUpperCase())],
+    told.map((each) => [each.node, ...COLUMNS[what].map((column) => each.told === null ? undefined : valueOf(each.told[column]))]),
+  ));
+}
+
+function valueOf(value: unknown): string {
+  return typeof value === 'number' ? String(Math.round(value * 100) / 100) : String(value);
 }
 
 interface OracleNode {

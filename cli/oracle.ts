@@ -2,24 +2,13 @@
 import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import { fileURLToPath } from 'node:url';
+import type { Instance } from './oracle-books.js';
 import { askOracle } from './oracle-target.js';
 import { ago, facts, print, table } from './print.js';
 import { examples } from './product.js';
 import { findTarget, type TargetOptions, withTarget } from './target.js';
 
 const SIMULATOR = fileURLToPath(new URL('../oracle/simulate/main.js', import.meta.url));
-
-interface Instance {
-  id: string;
-  lid: string;
-  home: string;
-  current: string;
-  epoch: number;
-  bytes: number;
-  functions: string[];
-  requestsPerSecond: number;
-  lastAccessMs: number;
-}
 
 export function oracleCommands(noun: Command): void {
   withTarget(noun.command('sessions').description('where every session is, in the oracle\'s books'))

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { askAll } from './ask-all.js';
 import { CliFailure, EXIT, wrongUsage } from './failure.js';
+import { allInstances, physicalIds } from './oracle-books.js';
 import { ago, clean, facts, print, table } from './print.js';
 import { examples } from './product.js';
 import type { KnownNode } from './state.js';
@@ -67,6 +68,12 @@ export function sessionCommands(noun: Command): void {
       print({ ...view, node: node.name }, options.json, described);
     });
 
+  withTarget(noun.command('instances').description('every session as an instance of its functions: logical id, physical id of its residency, node; by the oracle\'s books'))
+    .option('--node <name>', 'only those on this node')
+    .option('--function <name>', 'only those of this function')
+    .addHelpText('after', examples('session instances', 'session instances --function shopping-cart --json'))
+    .action(async (options: Options) => instances(await findTarget(options), options));
+
   for (const verb of ['offload', 'onload'] as const) {
     const about = verb === 'offload' ? 'move a session to the nearest ancestor that takes it' : 'bring a session back down to a node';
     withTarget(noun.command(verb).argument('[session]', 'without one the node chooses').description(about))
@@ -107,6 +114,12 @@ async function list(target: Target, options: Options): Promise<void> {
     console.error(`error: ${(failure as Error).message}`);
     process.exitCode = EXIT.unreachable;
   }
+}
+
+async function instances(target: Target, { node, function: functionName, json }: Options): Promise<void> {
+  const [found, pidOf] = await Promise.all([allInstances(target, { node, functionName }), physicalIds(target)]);
+  const rows = found.map((each) => ({ session: each.id, lid: each.lid, pid: pidOf(each), node: each.current, home: each.home, state: each.state, epoch: each.epoch, functions: each.functions }));
+  print({ instances: rows }, json, () => table(['LID', 'PID', 'NODE', 'STATE', 'SESSION', 'FUNCTIONS'], rows.map((each) => [each.lid, each.pid, each.node, each.state, each.session, each.functions.join(', ')])));
 }
 
 async function sessionsOf({ client }: Target, node: KnownNode, functionName: string | undefined): Promise<Found[]> {

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { domainNamespace, lidOf, nodeId, pidOf } from '../../runtime/base/ids.js';
 import { Shell } from './support.js';
 
 const TREE = 'levels: [cloud, edge]\nroot:\n  name: top\n  children:\n    - name: leaf\n';
+const DOMAIN = `performanceSamples: true\n${TREE}`;
 const STACK = 'functions:\n  list:\n    handler: ./list\n    annotations: {worker: inline}\n';
 const LIST = `import { Offloadable } from 'xylem';
 export default class List extends Offloadable {
@@ -20,7 +22,7 @@ describe('the oracle on the command line', function suite() {
 
   before(async () => {
     shell = await Shell.open();
-    await writeFile(join(shell.folder, 'domain.yml'), TREE);
+    await writeFile(join(shell.folder, 'domain.yml'), DOMAIN);
     await writeFile(join(shell.folder, 'stack.yml'), STACK);
     await writeFile(join(shell.folder, 'oracle.yml'), 'policy: none\nproxy:\n  dataset_path: dataset\n');
     await mkdir(join(shell.folder, 'list'));
@@ -45,6 +47,46 @@ describe('the oracle on the command line', function suite() {
     expect(await done('node', 'capabilities', 'leaf')).to.match(/num_cpus: \d/);
     expect(await done('node', 'health', 'leaf')).to.include('mem_free');
     expect(await done('oracle', 'policy')).to.include('none');
+  });
+
+  it('shows the same for all nodes side by side', async () => {
+    const lines = (await done('node', 'capabilities')).split('\n');
+    expect(lines[0]).to.match(/^NODE +NUM_CPUS +NUM_CORES/);
+    expect(lines.slice(1, 3).map((line) => line.split(' ')[0])).to.deep.equal(['top', 'leaf']);
+    const { nodes } = JSON.parse(await done('node', 'health', '--json')) as { nodes: { node: string; health: Record<string, number> }[] };
+    expect(nodes.map(({ node, health }) => [node, Object.keys(health).length])).to.deep.equal([['top', 21], ['leaf', 21]]);
+  });
+
+  it('says what the domain is, and dumps all of it', async () => {
+    const info = JSON.parse(await done('domain', 'info', '--json')) as Record<string, unknown>;
+    expect(info).to.include({ domain: 'local', nodes: 2, policy: 'none' });
+    expect(await done('domain', 'info')).to.match(/^domain: local\n/);
+    const dump = JSON.parse(await done('domain', 'dump')) as { nodes: { name: string; health: object }[]; sessions: { id: string }[]; functions: { name: string }[] };
+    expect(dump.nodes.map(({ name }) => name)).to.deep.equal(['top', 'leaf']);
+    expect(dump.sessions.map(({ id }) => id)).to.include('anna');
+    expect(dump.functions.map(({ name }) => name)).to.include('list');
+    const files = (await done('domain', 'dump', '--dir', 'dumped')).trim().split('\n');
+    expect(files).to.include(join('dumped', 'sessions.json'));
+    expect(JSON.parse(await readFile(join(shell.folder, 'dumped/nodes.json'), 'utf8'))).to.have.length(2);
+  });
+
+  it('shows sessions as instances with the ids that the mirror has, and functions with their sessions', async () => {
+    const { instances } = JSON.parse(await done('session', 'instances', '--json')) as { instances: { session: string; lid: string; pid: string; node: string; epoch: number }[] };
+    const anna = instances.find(({ session }) => session === 'anna')!;
+    const namespace = domainNamespace('local');
+    expect([anna.lid, anna.pid]).to.deep.equal([lidOf('anna', namespace), pidOf(lidOf('anna', namespace), nodeId('leaf', namespace), anna.epoch, namespace)]);
+    expect(await done('session', 'instances', '--node', 'top', '--function', 'list')).to.match(/^LID +PID/);
+    expect(await done('function', 'instances')).to.match(/\nlist +top leaf +\d+ /);
+  });
+
+  it('shows what functions took', async () => {
+    let told = '';
+    while (!told.includes('function_execution_time')) told = await done('telemetry', 'performance');
+    expect(told).to.match(/^METRIC +SESSION +NODE +EPOCH +SAMPLES +MEAN/);
+    const { samples } = JSON.parse(await done('telemetry', 'performance', '--metric', 'function_execution_time', '--session', 'anna', '--samples', '--json')) as { samples: { value: number }[] };
+    expect(samples[0]!.value).to.be.a('number');
+    const [file] = (await done('telemetry', 'performance', '--metric', 'function_execution_time', '--dir', 'times')).split('\n');
+    expect(await readFile(join(shell.folder, file!), 'utf8')).to.match(/^[\d.]+,[\d.e-]+\n/);
   });
 
   it('carries out intents, and remembers what became of them', async () => {

@@ -56,7 +56,7 @@ export class OverviewView implements View {
     if (!overview) return;
     const nodes = [...now.values()];
     const failed = nodes.filter(({ alive }) => !alive).length;
-    const closed = nodes.filter(({ alive, accepting }) => alive && !accepting).length;
+    const closed = nodes.filter(({ alive, accepting, reportedMs }) => alive && !accepting && reportedMs > 0).length;
     const away = nodes.reduce((sum, node) => sum + node.away, 0);
     const waiting = nodes.reduce((sum, node) => sum + node.waiting, 0);
     const last = <K extends keyof History>(key: K) => this.history?.[key].at(-1) ?? null;
