@@ -22,12 +22,13 @@ export function domainCommands(noun: Command): void {
     .option('--file <file>', 'the domain\'s tree: domain.yml, or an infrastructure file in JSON (default: domain.yml)')
     .option('--state <folder>', `where everything is kept (default: ${DEFAULT_STATE})`)
     .option('--no-functions', 'start it bare, without the functions of stack.yml')
+    .option('--watch', 'a function whose files are saved runs anew, and no other; sessions go on')
     .option('--host <address>', 'address of this machine to listen on, for nodes on others', '127.0.0.1')
     .option('--base-port <number>', 'first port of the nodes; 0 takes free ones', wholeNumber)
     .option('--oracle-port <number>', 'port of the oracle; 0 takes a free one', wholeNumber)
     .option('--alias-port <number>', 'first port of the listeners for RAINBOW\'s clients; 0 takes free ones', wholeNumber)
     .option('--store <store>', 'store of every node: auto, redis, embedded, memory, or an address')
-    .addHelpText('after', examples('domain up', 'domain up --no-functions --store embedded', 'domain up --base-port 9080 --oracle-port 9000 --state /tmp/second'))
+    .addHelpText('after', examples('domain up', 'domain up --watch', 'domain up --no-functions --store embedded', 'domain up --base-port 9080 --oracle-port 9000 --state /tmp/second'))
     .action(async (options: UpOptions) => (await import('./up/up.js')).up(options));
 
   noun.command('down').description('stop the domain that runs in a state folder')
@@ -114,7 +115,7 @@ async function reset(options: { state?: string }): Promise<void> {
   // Only what a domain has made is removed: the folder might be any.
   if (!record) throw new CliFailure(`${state.path} is no state folder of a domain: nothing was removed`);
   await endStores(record.nodes.map(({ name }) => state.nodeDir(name)), 1_000);
-  const made = [state.nodeDir('.'), state.oracleDir, state.bundlesDir, state.passwordFile, state.peerKeyFile, state.lockFile, state.domainFile];
+  const made = [state.nodeDir('.'), state.oracleDir, state.bundlesDir, state.passwordFile, state.peerKeyFile, state.payloadSecretFile, state.lockFile, state.domainFile];
   for (const path of made) await rm(path, { recursive: true, force: true });
   console.log(`${state.path} is as new`);
 }

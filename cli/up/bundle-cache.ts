@@ -49,7 +49,7 @@ export class BundleCache {
       const now = await Promise.all(Object.keys(outside).map(digestOfFile));
       if (Object.values(outside).some((was, index) => was !== now[index])) return undefined;
       const code = await readFile(this.codeOf(name));
-      return digest(code) === sha256 ? { sha256, code, inputs: [] } : undefined;
+      return digest(code) === sha256 ? { sha256, code, inputs: Object.keys(outside) } : undefined;
     } catch {
       return undefined;
     }

@@ -18,11 +18,14 @@ import { makeSecrets, type PasswordSource } from './secrets.js';
 import { untilStopped } from './signals.js';
 import { readStack, type StackFunction } from './stack.js';
 import { findStoreServer } from './store-server.js';
+import { watchFunctions } from './watch.js';
 
 export interface UpOptions {
   file?: string;
   state?: string;
   functions: boolean;
+  /** Functions whose files change run anew. */
+  watch?: boolean;
   host: string;
   basePort?: number;
   oraclePort?: number;
@@ -57,7 +60,7 @@ export async function up(options: UpOptions, say: Say = (line) => console.log(li
       ...domain.nodes.map(({ name }, index) => ({ port: aliasPortOf(domain, index, options.aliasPort), what: `the telemetry of ${name}` })).filter(({ port }) => port !== 0),
     ]);
     const source = await makeSecrets(state, process.env.ADMIN_PASSWORD);
-    await runUntilStopped({ domain, file, host, state, aliasPort: options.aliasPort, functions: stack ?? [], hasStack: stack !== undefined, source, startedMs, say });
+    await runUntilStopped({ domain, file, host, state, aliasPort: options.aliasPort, functions: stack ?? [], hasStack: stack !== undefined, watch: options.watch === true, source, startedMs, say });
   } finally {
     await release();
   }
@@ -72,6 +75,7 @@ interface Circumstances {
   state: StateFolder;
   functions: StackFunction[];
   hasStack: boolean;
+  watch: boolean;
   source: PasswordSource;
   startedMs: number;
   say: Say;
@@ -81,6 +85,7 @@ interface Circumstances {
 async function runUntilStopped(given: Circumstances): Promise<void> {
   const { domain, file, host, aliasPort, state, functions, say } = given;
   let running: DomainProcess | undefined;
+  let watching: { close(): void } | undefined;
   const searching = new AbortController();
   const stopped = untilStopped(async () => running?.kill(), say);
   const start = async () => {
@@ -91,19 +96,27 @@ async function runUntilStopped(given: Circumstances): Promise<void> {
     const storeServer = await findStoreServer({ stores: domain.nodes.map(({ store }) => store), say, signal: searching.signal });
     if (searching.signal.aborted) return;
     running = new DomainProcess({ domain, file, host, aliasPort, state, awaitFunctions: functions.map(({ name }) => name), ...(storeServer && { storeServer }), say });
-    await bringUp(running, bundling, given);
+    const client = await bringUp(running, bundling, given);
+    if (given.watch) {
+      watching = watchFunctions({
+        functions, bundles: await bundling, say, bundle: (each) => cache.bundle(each),
+        deploy: async (each, bundle) => void await deploy(client, running!.configs[0]!.url!, each, bundle, { wait: true }),
+      });
+      say('watching the functions; saving one of their files lets it run anew');
+    }
   };
   try {
     await Promise.race([start(), stopped.asked]);
     await stopped.asked;
   } finally {
     searching.abort();
+    watching?.close();
     await running?.stop();
     stopped.forget();
   }
 }
 
-async function bringUp(running: DomainProcess, bundling: Promise<Bundle[]>, { state, functions, say, source, startedMs, hasStack }: Circumstances) {
+async function bringUp(running: DomainProcess, bundling: Promise<Bundle[]>, { state, functions, say, source, startedMs, hasStack }: Circumstances): Promise<Client> {
   const nodes = await running.start();
   const client = new Client({ user: ADMIN_USER, password: await readSecret(state.passwordFile) });
   await deployAll(client, nodes[0]!.ready.url, functions, await bundling);
@@ -114,6 +127,7 @@ async function bringUp(running: DomainProcess, bundling: Promise<Bundle[]>, { st
   if (functions.length > 0) say(`functions: ${functions.map(({ name }) => name).join(', ')}`);
   else if (!hasStack) say('functions: none, there is no stack.yml beside the domain file');
   say(`ready in ${((Date.now() - startedMs) / 1000).toFixed(1)} s; Ctrl-C stops it`);
+  return client;
 }
 
 async function withFreePorts(domain: DomainFile, host: string): Promise<DomainFile> {

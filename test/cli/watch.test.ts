@@ -1,0 +1,72 @@
+import { expect } from 'chai';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DomainRecord } from '../../cli/state.js';
+import { Shell } from './support.js';
+
+const TREE = 'levels: [cloud, edge]\nstore: memory\nroot:\n  name: top\n  children:\n    - name: leaf\n';
+const STACK = `provider: {name: openfaas}
+functions:
+  counter: {lang: node-offload-js, handler: ./counter}
+  other: {lang: node-offload-js, handler: ./other}
+`;
+const COUNTER = (word: string) => `
+import { Offloadable } from 'xylem';
+import { suffix } from '../shared/suffix.js';
+export default class extends Offloadable {
+  async handleOffload(request, { edgeDB }) {
+    const count = Number(await edgeDB.get('count') ?? 0) + 1;
+    await edgeDB.set('count', String(count));
+    return '${word} ' + count + suffix;
+  }
+}`;
+const OTHER = 'const born = Math.random(); export default () => String(born);';
+
+describe('a domain that watches its functions', function suite() {
+  this.timeout(180_000);
+  let shell: Shell;
+
+  beforeEach(async () => { shell = await Shell.open(); });
+  afterEach(() => shell.close());
+
+  it('lets a function that is saved run anew on every node, with its sessions, and no other', async () => {
+    const at = (...path: string[]) => join(shell.folder, ...path);
+    for (const folder of ['counter', 'other', 'shared']) await mkdir(at(folder));
+    await writeFile(at('domain.yml'), TREE);
+    await writeFile(at('stack.yml'), STACK);
+    await writeFile(at('shared', 'suffix.js'), 'export const suffix = "!";');
+    await writeFile(at('counter', 'handler.js'), COUNTER('one'));
+    await writeFile(at('other', 'handler.js'), OTHER);
+    const { lines, line } = await shell.start(/^watching/, 'domain', 'up', '--watch', '--base-port', '0', '--oracle-port', '0');
+    const { nodes } = JSON.parse(await readFile(at('.state/domain.json'), 'utf8')) as DomainRecord;
+    const ask = async (name: string, node = 'leaf') => (await fetch(`${nodes.find((one) => one.name === node)!.url}/function/${name}`, { headers: { 'x-session': 'anna' } })).text();
+    const said = async (pattern: RegExp) => {
+      const found = await line(pattern);
+      lines.splice(lines.indexOf(found), 1);
+      return found;
+    };
+    const born = await ask('other');
+    expect(await ask('counter')).to.equal('one 1!');
+
+    await writeFile(at('counter', 'handler.js'), COUNTER('two'));
+    await said(/^function counter runs anew/);
+    expect(await ask('counter')).to.equal('two 2!');
+
+    // As editors do: written beside it, and put in its place.
+    await writeFile(at('counter', 'handler.js.new'), COUNTER('three'));
+    await rename(at('counter', 'handler.js.new'), at('counter', 'handler.js'));
+    await said(/^function counter runs anew/);
+    expect(await ask('counter')).to.equal('three 3!');
+
+    await writeFile(at('counter', 'handler.js'), 'export default class {');
+    expect(await said(/^function counter runs on as it was/)).to.include('handler.js');
+    expect(await ask('counter')).to.equal('three 4!');
+
+    await writeFile(at('counter', 'handler.js'), COUNTER('four'));
+    await said(/^function counter runs anew/);
+    await writeFile(at('shared', 'suffix.js'), 'export const suffix = "?";');
+    await said(/^function counter runs anew/);
+    expect(await ask('counter')).to.equal('four 5?');
+    expect(await ask('other')).to.equal(born);
+  });
+});
