@@ -7,6 +7,7 @@ import { Client } from './client.js';
 import { bundleOf, deploy, type FunctionStatus, imageOf } from './deploy.js';
 import { allNodes, describeNodes, type NodeStatus } from './describe-nodes.js';
 import { CliFailure, EXIT, wrongUsage } from './failure.js';
+import { callCommand } from './function-calls.js';
 import { keyValue, several } from './options.js';
 import { askOracle } from './oracle-target.js';
 import { constraintsOf, type Placement, PLACEMENT_OPTIONS, subtreeOf } from './placement.js';
@@ -102,6 +103,8 @@ export function functionCommands(noun: Command): void {
       const query = new URLSearchParams({ wait: 'subtree', ...(options.scope && { scope: options.scope }) });
       print(await target.client.json<object>(nodeNamed(target, options.node).url, 'DELETE', `/system/functions?${query}`, { body: { functionName: name } }), options.json, facts);
     });
+
+  callCommand(noun);
 
   withTarget(noun.command('invoke').argument('<function>').description('call a function and print its answer'))
     .option('--node <name>', 'node to call (default: the root)')
