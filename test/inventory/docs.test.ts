@@ -6,7 +6,6 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { Command } from 'commander';
 import { inventoryCommands } from '../../cli/inventory.js';
-import { writeSchemas } from '../../cli/inventory-history.js';
 import { FILTERS } from '../../oracle/inventory/state/query.js';
 import { OBJECT_NAMES } from '../../runtime/model/inventory/objects.js';
 import { startInventory, type TestInventory } from './support.js';
@@ -122,7 +121,7 @@ describe('the inventory on the command line', () => {
   });
 
   it('writes schema files that say what they are', async () => {
-    await writeSchemas({ dir: join(folder, 'strict'), strict: true });
+    await cli('schemas', '--dir', join(folder, 'strict'), '--strict');
     const [usual, strict] = await Promise.all(['schemas', 'strict'].map(async (name) => JSON.parse(await readFile(join(folder, name, 'ComputeNode.json'), 'utf8'))));
     expect([usual.$schema, usual.title]).to.deep.equal(['https://json-schema.org/draft/2020-12/schema', 'ComputeNode']);
     expect(strict.properties.xname.pattern).to.not.equal(usual.properties.xname.pattern);

@@ -1,15 +1,14 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { basicHeader } from '../../runtime/base/credentials.js';
 import { createCompiler } from '../../runtime/base/validation.js';
 import { OBJECT_NAMES } from '../../runtime/model/inventory/objects.js';
-import { nodeAt, startInventory, type TestInventory } from './support.js';
-
-interface Operation {
-  operationId: string;
-  parameters: { name: string; in: string; required: boolean; schema: { type: string } }[];
-  requestBody?: { content: Record<string, { schema: object }> };
-  responses: Record<string, { $ref?: string; content?: Record<string, { schema: object }> }>;
-}
+import { generateClient, type GeneratedCall, type Operation, type Send } from './generated-client.js';
+import { ADMIN, nodeAt, startInventory, type TestInventory } from './support.js';
 
 /** What an OpenAPI 3.1 document must have, as its specification says. */
 const META = {
@@ -35,36 +34,36 @@ const META = {
   },
 };
 
-/** A client that knows nothing but the document: it finds paths, checks bodies and answers by it. */
+/** The generated client, with every body and every answer checked by the document. */
 class Client {
-  readonly operations = new Map<string, Operation & { method: string; path: string }>();
+  readonly called = new Set<string>();
   readonly #ajv = new Ajv2020({ strict: false, validateFormats: false });
+  readonly #operations = new Map<string, Operation>();
 
-  constructor(private readonly inventory: TestInventory, document: any) {
+  constructor(private readonly inventory: TestInventory, document: any, private readonly generated: Record<string, GeneratedCall>) {
     this.#ajv.addSchema({ $id: 'openapi', ...document });
-    for (const [path, item] of Object.entries<Record<string, Operation>>(document.paths)) {
-      for (const [method, operation] of Object.entries(item)) this.operations.set(operation.operationId, { ...operation, method: method.toUpperCase(), path });
-    }
+    for (const item of Object.values<Record<string, Operation>>(document.paths)) for (const operation of Object.values(item)) this.#operations.set(operation.operationId, operation);
   }
 
-  async call(id: string, values: Record<string, string> = {}, body?: unknown): Promise<{ status: number; body: any }> {
-    const { method, path, parameters, requestBody, responses } = this.operations.get(id)!;
-    const query = new URLSearchParams();
-    let filled = path;
-    for (const { name, in: place } of parameters) {
-      if (values[name] === undefined) continue;
-      if (place === 'path') filled = filled.replace(`{${name}}`, encodeURIComponent(values[name]));
-      if (place === 'query') query.set(name, values[name]);
-    }
-    expect(filled).to.not.include('{');
+  async call(id: string, values: Record<string, unknown> = {}, body?: unknown): Promise<{ status: number; body: any; text: string; headers: Headers }> {
+    const { requestBody, responses } = this.#operations.get(id)!;
+    this.called.add(id);
     if (body !== undefined) this.#fits(requestBody!.content['application/json']!.schema, body, `body of ${id}`);
-    const answer = await this.inventory.call(method, `${filled}${query.size > 0 ? `?${query}` : ''}`, body);
+    const send: Send = (method, path, sent, headers) => this.inventory.call(method, path, sent, { authorization: basicHeader(ADMIN), ...headers });
+    const answer = await this.generated[id]!(send, values, body) as { status: number; body: any; text: string; headers: Headers };
     const response = responses[answer.status];
     if (!response) {
       expect(answer.status, `${id}: ${answer.text}`).to.be.at.least(400);
       this.#fits({ $ref: '#/components/schemas/Problem' }, answer.body, `problem of ${id}`);
     } else if (response.content?.['application/json']) this.#fits(response.content['application/json'].schema, answer.body, `answer of ${id}`);
     return answer;
+  }
+
+  /** Throws what it answers when that is not the status. */
+  async done(status: number, id: string, values: Record<string, unknown> = {}, body?: unknown): Promise<any> {
+    const answer = await this.call(id, values, body);
+    expect(answer.status, `${id}: ${answer.text}`).to.equal(status);
+    return answer.body ?? answer.text;
   }
 
   #fits(schema: object, value: unknown, what: string): void {
@@ -78,14 +77,20 @@ describe('the OpenAPI document of the inventory', () => {
   let inventory: TestInventory;
   let document: any;
   let client: Client;
+  let folder: string;
 
   before(async () => {
     inventory = await startInventory();
     document = (await inventory.call('GET', '/inventory/openapi.json')).body;
-    client = new Client(inventory, document);
+    folder = await mkdtemp(join(tmpdir(), 'generated-'));
+    await writeFile(join(folder, 'client.mjs'), generateClient(document));
+    client = new Client(inventory, document, await import(pathToFileURL(join(folder, 'client.mjs')).href) as Record<string, GeneratedCall>);
   });
 
-  after(() => inventory.close());
+  after(async () => {
+    await inventory.close();
+    await rm(folder, { recursive: true });
+  });
 
   it('is a valid one: every reference leads somewhere, every operation has a name of its own, every path its parameters', () => {
     expect(createCompiler()(META)(document)).to.deep.equal([]);
@@ -104,31 +109,74 @@ describe('the OpenAPI document of the inventory', () => {
     expect(named).to.have.members(served);
   });
 
-  it('is enough for a client that knows nothing else', async () => {
+  it('is enough for a generated client, with every operation', async () => {
+    await useObjects();
+    await useComponents();
+    await useTheRest();
+    const all = Object.values<Record<string, Operation>>(document.paths).flatMap((item) => Object.values(item).map(({ operationId }) => operationId));
+    expect([...client.called]).to.have.members(all);
+  });
+
+  async function useObjects(): Promise<void> {
     const bodies: Record<string, any> = {
-      ComputeNode: { ...nodeAt(0), network_interfaces: [{ interface_name: 'eth0', mac_address: '02:00:00:00:01:00' }] },
+      ComputeNode: { ...nodeAt(0), network_interfaces: [{ interface_name: 'eth0', mac_address: '02:00:00:00:01:00' }], domain_node: { name: 'cloud', level: 'cloud' } },
       NetworkInterface: { interface_name: 'eth1', mac_address: '02:00:00:00:01:01' },
       BMC: { xname: 'x1000c0s9b0', mac_address: '02:aa:00:00:00:01', username: 'root', password: 'initial0' },
-      Component: { ID: 'x1000c0s0b0n0' }, NodeCollection: { name: 'blue', type: 'tenant', nodes: ['x1000c0s0b0n0'] },
+      Component: { ID: 'x1000c0s0b0n0', NID: 7 }, NodeCollection: { name: 'blue', type: 'tenant', nodes: ['x1000c0s0b0n0'] },
     };
     for (const object of OBJECT_NAMES) {
-      const created = await client.call(`create${object}`, {}, bodies[object]);
-      expect(created.status).to.equal(201);
-      const id = created.body.id ?? created.body.UID;
-      expect((await client.call(`get${object}`, { id })).body).to.deep.equal(created.body);
-      expect((await client.call(`list${object}`, { limit: '10' })).body).to.deep.include(created.body);
-      expect((await client.call(`replace${object}`, { id }, created.body)).status).to.equal(200);
+      const created = await client.done(201, `create${object}`, {}, bodies[object]);
+      const id = created.id ?? created.UID;
+      const { body, headers } = await client.call(`get${object}`, { id });
+      expect(body).to.deep.equal(created);
+      expect(await client.done(200, `list${object}`, { limit: 10 })).to.deep.include(created);
+      await client.done(200, `replace${object}`, { 'id': id, 'If-Match': headers.get('etag') }, created);
+      await client.done(412, `replace${object}`, { 'id': id, 'If-Match': headers.get('etag') }, created);
+      await client.done(200, `update${object}`, { id }, created);
     }
-    expect((await client.call('getMemberships', { xname: 'x1000c0s0b0n0' })).body.tenant).to.equal('blue');
-    expect((await client.call('createComputeNode', {}, [nodeAt(1), nodeAt(2)])).body).to.have.length(2);
-    expect((await client.call('createComputeNode', {}, nodeAt(1))).status).to.equal(409);
-    const { body: { name } } = await client.call('createSnapshot', {}, {}).catch(() => client.call('createSnapshot'));
-    await client.call('getSnapshot', { name });
-    expect((await client.call('query', {}, { query: 'SELECT count(*)::INT AS n FROM ComputeNode' })).body.rows).to.deep.equal([{ n: 3 }]);
+    expect((await client.done(200, 'getMemberships', { xname: 'x1000c0s0b0n0' })).tenant).to.equal('blue');
+    expect(await client.done(201, 'createComputeNode', {}, [nodeAt(1), nodeAt(2)])).to.have.length(2);
+    await client.done(409, 'createComputeNode', {}, nodeAt(1));
+    expect((await client.done(207, 'createComputeNode', { partial: true }, [nodeAt(1), nodeAt(3)])).created).to.have.length(1);
+  }
+
+  async function useComponents(): Promise<void> {
+    const [xname, ComponentIDs] = ['x1000c0s0b0n0', ['x1000c0s0b0n0']];
+    await client.done(204, 'smdPutComponents', {}, { Components: [{ ID: 'x1000c0s0b0n1' }, { ID: 'x1000c0s0b0' }] });
+    expect((await client.done(200, 'smdListComponents', { type: ['Node', 'NodeBMC'] })).Components).to.have.length(3);
+    expect((await client.done(200, 'smdQueryComponents', {}, { ComponentIDs })).Components).to.have.length(1);
+    expect((await client.done(200, 'smdQueryBelow', { xname: 'x1000c0s0b0' })).Components).to.have.length(3);
+    expect((await client.done(200, 'smdGetByNid', { nid: '7' })).ID).to.equal(xname);
+    const changes: Record<string, object> = { StateData: { State: 'On' }, FlagOnly: { Flag: 'Warning' }, Enabled: { Enabled: false }, SoftwareStatus: { SoftwareStatus: 'up' }, Role: { Role: 'Compute' }, NID: { NID: 8 } };
+    for (const [change, body] of Object.entries(changes)) {
+      await client.done(204, `smdPatch${change}`, { xname }, body);
+      await client.done(204, `smdBulk${change}`, {}, change === 'NID' ? { Components: [{ ID: xname, NID: 9 }] } : { ComponentIDs, ...body });
+    }
+    expect(await client.done(200, 'smdGetComponent', { xname })).to.include({ State: 'On', Flag: 'Warning', Enabled: false, SoftwareStatus: 'up', Role: 'Compute', NID: 9 });
+    await client.done(204, 'smdPutComponent', { xname: 'x1000c0s0b0n2' }, { State: 'Off' });
+    await client.done(200, 'smdDeleteComponent', { xname: 'x1000c0s0b0n2' });
+  }
+
+  async function useTheRest(): Promise<void> {
+    const { name } = await client.done(201, 'createSnapshot');
+    expect((await client.done(200, 'listSnapshots')).map((each: { name: string }) => each.name)).to.deep.equal([name]);
+    await client.done(200, 'getSnapshot', { name });
+    expect((await client.done(200, 'query', {}, { query: 'SELECT count(*)::INT AS n FROM ComputeNode' })).rows).to.deep.equal([{ n: 4 }]);
+    expect(await client.done(200, 'listViews')).to.be.an('array').that.is.not.empty;
+    await client.done(200, 'diffSnapshots', { from: name, to: 'current' });
+    await client.done(200, 'restoreSnapshot', { name });
+    expect((await client.done(200, 'getInventory')).objects.ComputeNode).to.equal(4);
+    expect(await client.done(200, 'getDomainFile')).to.include('name: cloud');
+    expect((await client.done(200, 'listSchemas')).schemas).to.have.length(OBJECT_NAMES.length);
+    await client.done(200, 'getSchema', { name: 'BMC' });
+    expect(await client.done(200, 'getOpenApi')).to.deep.equal(document);
+    await client.done(200, 'smdDeleteComponents');
     for (const object of OBJECT_NAMES) {
-      for (const each of (await client.call(`list${object}`)).body) expect((await client.call(`delete${object}`, { id: each.id ?? each.UID })).status).to.be.oneOf([204, 404]);
+      for (const each of await client.done(200, `list${object}`)) expect((await client.call(`delete${object}`, { id: each.id ?? each.UID })).status).to.be.oneOf([204, 404]);
     }
-  });
+    const { UID: id } = await client.done(201, 'createComponent', {}, { ID: 'x1c0s0b0n0' });
+    await client.done(204, 'deleteComponent', { id });
+  }
 
   it('publishes a schema for every object, which says its draft', async () => {
     const { body } = await inventory.call('GET', '/inventory/schemas');
