@@ -29,7 +29,7 @@ const { values } = parseArgs({
 });
 const { quick } = values;
 if (values.pause) {
-  await runPauses({ quick, store: values.store, only: values.only, json: values.json });
+  await runPauses({ quick, store: values.store, only: values.only, json: values.json, prof: values.prof });
   process.exit();
 }
 const rounds = Number(values.rounds ?? (quick ? 3 : 7));

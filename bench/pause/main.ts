@@ -19,6 +19,8 @@ export interface PauseRunOptions {
   /** Only sizes whose name begins so. */
   only?: string;
   json?: string;
+  /** Folder for a CPU profile of each node. */
+  prof?: string;
 }
 
 const KB = 1024;
@@ -41,8 +43,8 @@ function plansOf(quick: boolean): Plan[] {
   ];
 }
 
-export async function runPauses({ quick, store, only, json }: PauseRunOptions): Promise<void> {
-  const tree = new Tree({ plans: SIX_NODES.slice(0, 2), store, functions: FUNCTIONS, execArgv: ['--import', PROBE] });
+export async function runPauses({ quick, store, only, json, prof }: PauseRunOptions): Promise<void> {
+  const tree = new Tree({ plans: SIX_NODES.slice(0, 2), store, functions: FUNCTIONS, execArgv: ['--import', PROBE, ...(prof === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${prof}`])] });
   await tree.start();
   const stores: RedisClientType[] = [];
   const figures: Record<string, number> = {};

@@ -4,10 +4,13 @@
  * a stream that stops without it is an abort, whatever the connection says.
  */
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { COPY_BATCH_BYTES, MAX_VALUE_BYTES } from '../model/limits.js';
 import type { Item } from '../store/store.js';
 
 const TYPES = { head: 1, value: 2, list: 3, more: 4, deleted: 5, reply: 6, effect: 7, effectDone: 8, end: 9, mark: 10, markGone: 11 } as const;
+/** Longer pieces go out from where they are; shorter ones are cheaper to copy together. */
+const COPY_BYTES = 16 * 1024;
 /** A value at its limit, its key and room for framing. */
 const MAX_FRAME_BYTES = MAX_VALUE_BYTES + 64 * 1024;
 
@@ -21,8 +24,7 @@ export async function* encodeStream(head: unknown, items: AsyncIterable<Item[]> 
   const body = new Body();
   yield headOf(head);
   for await (const batch of items) {
-    const frames = body.framesOf(batch);
-    if (frames.length > 0) yield Buffer.concat(frames);
+    yield* joined(body.framesOf(batch));
   }
   yield body.end();
 }
@@ -30,36 +32,71 @@ export async function* encodeStream(head: unknown, items: AsyncIterable<Item[]> 
 /** The same in one piece, for few items that are wanted at once. */
 export function encodeWhole(head: unknown, items: Item[]): Buffer {
   const body = new Body();
-  return Buffer.concat([headOf(head), ...body.framesOf(items), body.end()]);
+  return Buffer.concat([headOf(head), ...body.framesOf(items).flat(), body.end()]);
 }
 
 function headOf(head: unknown): Buffer {
-  return frame(TYPES.head, [Buffer.from(JSON.stringify(head))]);
+  return Buffer.concat(frame(TYPES.head, [Buffer.from(JSON.stringify(head))]));
 }
 
-/** Frames of items, counted and hashed for the end mark. */
-class Body {
+/**
+ * The hash of the end mark: SHA-256 over each frame's CRC-32 and length. That no frame is missing, twice or from another stream
+ * is what it is for; a hash over every byte would be most of what a copy costs, twice, on the threads that serve.
+ */
+class StreamHash {
   readonly #hash = createHash('sha256');
-  #count = 0;
+  count = 0;
 
-  framesOf(items: Item[]): Buffer[] {
-    const frames: Buffer[] = [];
+  /** @param pieces of one frame, however it is cut */
+  add(pieces: readonly Buffer[]): void {
+    const sum = Buffer.allocUnsafe(8);
+    sum.writeUInt32BE(pieces.reduce((crc, piece) => crc32(piece, crc), 0));
+    sum.writeUInt32BE(pieces.reduce((bytes, piece) => bytes + piece.length, 0), 4);
+    this.#hash.update(sum);
+    this.count += 1;
+  }
+
+  digest(): string {
+    return this.#hash.digest('hex');
+  }
+}
+
+/** Frames of items, each in pieces, counted and hashed for the end mark. */
+class Body {
+  readonly #hash = new StreamHash();
+
+  framesOf(items: Item[]): Buffer[][] {
+    const frames: Buffer[][] = [];
     for (const item of items) {
-      for (const piece of piecesOf(item)) {
-        frames.push(piece);
-        this.#hash.update(piece);
-        this.#count += 1;
+      for (const pieces of piecesOf(item)) {
+        frames.push(pieces);
+        this.#hash.add(pieces);
       }
     }
     return frames;
   }
 
   end(): Buffer {
-    return frame(TYPES.end, [Buffer.from(JSON.stringify({ count: this.#count, sha256: this.#hash.digest('hex') }))]);
+    return Buffer.concat(frame(TYPES.end, [Buffer.from(JSON.stringify({ count: this.#hash.count, hash: this.#hash.digest() }))]));
   }
 }
 
-function* piecesOf(item: Item): Generator<Buffer> {
+/** Short pieces in a row as one. */
+function* joined(frames: Buffer[][]): Generator<Buffer> {
+  let short: Buffer[] = [];
+  for (const piece of frames.flat()) {
+    if (piece.length <= COPY_BYTES) {
+      short.push(piece);
+      continue;
+    }
+    if (short.length > 0) yield Buffer.concat(short);
+    yield piece;
+    short = [];
+  }
+  if (short.length > 0) yield Buffer.concat(short);
+}
+
+function* piecesOf(item: Item): Generator<Buffer[]> {
   switch (item.kind) {
     case 'value': yield frame(TYPES.value, [sized(item.key), item.value]); return;
     case 'deleted': yield frame(TYPES.deleted, [Buffer.from(item.key)]); return;
@@ -77,7 +114,7 @@ function* piecesOf(item: Item): Generator<Buffer> {
 }
 
 /** A long list goes in parts, so that no frame is larger than a value may be. */
-function* listPieces(key: string, values: Buffer[], more: boolean): Generator<Buffer> {
+function* listPieces(key: string, values: Buffer[], more: boolean): Generator<Buffer[]> {
   let part: Buffer[] = [];
   let bytes = 0;
   let type: number = more ? TYPES.more : TYPES.list;
@@ -86,24 +123,28 @@ function* listPieces(key: string, values: Buffer[], more: boolean): Generator<Bu
       yield frame(type, [sized(key), ...part]);
       [part, bytes, type] = [[], 0, TYPES.more];
     }
-    part.push(sized(value));
+    part.push(lengthOf(value), value);
     bytes += value.length;
   }
   yield frame(type, [sized(key), ...part]);
 }
 
-function frame(type: number, payload: Buffer[]): Buffer {
+function frame(type: number, payload: Buffer[]): Buffer[] {
   const head = Buffer.allocUnsafe(5);
   head.writeUInt32BE(payload.reduce((sum, part) => sum + part.length, 1));
   head.writeUInt8(type, 4);
-  return Buffer.concat([head, ...payload]);
+  return [head, ...payload];
 }
 
-function sized(content: string | Buffer): Buffer {
-  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+function sized(content: string): Buffer {
+  const bytes = Buffer.from(content);
+  return Buffer.concat([lengthOf(bytes), bytes]);
+}
+
+function lengthOf(bytes: Buffer): Buffer {
   const length = Buffer.allocUnsafe(4);
   length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
+  return length;
 }
 
 // ── Reading ────────────────────────────────────────────────────────────────────────────────────
@@ -138,19 +179,17 @@ async function* itemsOf(rest: Frame[], reader: AsyncGenerator<Frame[]>): AsyncGe
 }
 
 async function* checkedItems(rest: Frame[], reader: AsyncGenerator<Frame[]>): AsyncGenerator<Item[]> {
-  const hash = createHash('sha256');
-  let count = 0;
+  const hash = new StreamHash();
   for (let frames: Frame[] | undefined = rest; frames; ) {
     const items: Item[] = [];
     for (const each of frames) {
       if (each.type === TYPES.end) {
-        const end = JSON.parse(each.payload.toString()) as { count: number; sha256: string };
-        if (end.count !== count || end.sha256 !== hash.digest('hex')) throw new StreamBroken('the stream does not match its end mark');
+        const end = JSON.parse(each.payload.toString()) as { count: number; hash: string };
+        if (end.count !== hash.count || end.hash !== hash.digest()) throw new StreamBroken('the stream does not match its end mark');
         if (items.length > 0) yield items;
         return;
       }
-      hash.update(each.whole);
-      count += 1;
+      hash.add([each.whole]);
       items.push(itemOf(each));
     }
     if (items.length > 0) yield items;

@@ -44,6 +44,21 @@ describe('answers on the wire', () => {
     }
   });
 
+  it('are the same with long values, alone and in lists, and hold on to what they are after the next ones have come', () => {
+    const [long, longer] = [Buffer.alloc(20_000, 'l'), Buffer.alloc(300_000, 'm')];
+    const bulk = (value: Buffer) => Buffer.concat([Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n')]);
+    const answers = Buffer.concat([bulk(longer), Buffer.from(':1\r\n*3\r\n'), bulk(long), bulk(longer), bulk(long), bulk(long), Buffer.from(':2\r\n')]);
+    for (const size of [1_000, 65_536, 200_000, answers.length]) {
+      const found = answersTo(Buffer.concat([answers, answers]), size).flat();
+      const wanted = [longer, 1, long, longer, long, long, 2];
+      expect(found).to.have.length(2 * wanted.length);
+      for (const [at, one] of [...wanted, ...wanted].entries()) {
+        const isSame = Buffer.isBuffer(one) ? one.equals(found[at] as Buffer) : one === found[at];
+        expect(isSame, `answer ${at} in chunks of ${size}`).to.equal(true);
+      }
+    }
+  });
+
   it('are refused when they are none', () => {
     expect(() => answersTo(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 64)).to.throw(RangeError);
   });

@@ -27,12 +27,20 @@ export function encodeCommand(args: readonly Argument[]): (string | Buffer)[] {
 const MORE = Symbol('the answer is not complete yet');
 const [STATUS, ERROR, INTEGER, BULK, LIST, CR, MINUS, ZERO] = [...'+-:$*\r-0'].map((char) => char.charCodeAt(0));
 
+/** Longer values are handed out where they were put together; shorter ones would hold on to more than they are. */
+const LARGE_BYTES = 16 * 1024;
+/** Beyond what is needed a read may bring so much more. */
+const READ_BYTES = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
+
 /** Cuts what comes into answers: text (status), ErrorReply, number, Buffer, list of these, or null. */
 export class ReplyReader {
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = NOTHING;
   #at = 0;
-  /** What has come of an answer that is not complete, and how much there must be before another look is worth while. */
-  #parts: Buffer[] = [];
+  /** Whether the memory of `#bytes` is nobody else's. */
+  #isOwn = false;
+  /** What has come of an answer that is not complete, with room for more; and how much there must be before another look is worth while. */
+  #kept: Buffer = NOTHING;
   #have = 0;
   #need = 0;
 
@@ -42,26 +50,36 @@ export class ReplyReader {
    */
   take(chunk: Buffer, give: (answer: unknown) => void): void {
     let bytes = chunk;
-    if (this.#have > 0) {
-      this.#parts.push(Buffer.from(chunk));
-      this.#have += chunk.length;
+    this.#isOwn = this.#have > 0;
+    if (this.#isOwn) {
+      this.#keep(chunk);
       if (this.#have < this.#need) return;
-      bytes = Buffer.concat(this.#parts, this.#have);
+      bytes = this.#kept.subarray(0, this.#have);
     }
     this.#bytes = bytes;
-    this.#parts = [];
+    this.#kept = NOTHING;
     this.#have = this.#need = this.#at = 0;
     while (this.#at < bytes.length) {
       const start = this.#at;
       const answer = this.#answer();
       if (answer === MORE) {
-        this.#parts = [Buffer.from(bytes.subarray(start))];
-        this.#have = bytes.length - start;
         this.#need -= start;
+        this.#keep(bytes.subarray(start));
         return;
       }
       give(answer);
     }
+  }
+
+  #keep(more: Buffer): void {
+    const have = this.#have + more.length;
+    if (have > this.#kept.length) {
+      const room = Buffer.allocUnsafeSlow(this.#need > LARGE_BYTES ? Math.max(have, this.#need) + READ_BYTES : have * 2);
+      this.#kept.copy(room, 0, 0, this.#have);
+      this.#kept = room;
+    }
+    more.copy(this.#kept, this.#have);
+    this.#have = have;
   }
 
   #answer(): unknown {
@@ -101,7 +119,10 @@ export class ReplyReader {
     const start = this.#at;
     const end = start + length;
     this.#at = end + 2;
-    if (this.#at <= this.#bytes.length) return Buffer.from(this.#bytes.subarray(start, end));
+    if (this.#at <= this.#bytes.length) {
+      const value = this.#bytes.subarray(start, end);
+      return this.#isOwn && length > LARGE_BYTES && length * 2 > this.#bytes.length ? value : Buffer.from(value);
+    }
     this.#need = this.#at;
     return MORE;
   }

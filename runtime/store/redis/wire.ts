@@ -98,14 +98,15 @@ export class Changes {
 /** A cell: 'v' and a value, 'i' (count 4 bytes) and a short list, or 'c' (count, length) with the list in chunks. */
 function decodeCell(head: Buffer, chunks: () => Buffer[]): Buffer | Buffer[] {
   switch (head[0]) {
-    // The answer's own memory is a block of many answers: a copy lets go of it.
-    case 0x76: return Buffer.from(head.subarray(1));
+    // A short answer's memory is a block of many: a copy lets go of it. A long one has its own.
+    case 0x76: return head.length > LARGE_BYTES ? head.subarray(1) : Buffer.from(head.subarray(1));
     case 0x69: return decodeList(Buffer.from(head.subarray(5)));
     default: return decodeList(Buffer.concat(chunks()));
   }
 }
 
 const CHUNK_BYTES = 16_384;
+const LARGE_BYTES = 16_384;
 
 /** The flat lists of both hashes of a generation. */
 export function decodeData(cells: Buffer[], chunks: Buffer[] = []): SessionData {
