@@ -40,6 +40,7 @@ import { HttpMetrics } from './gateway/faas/http-metrics.js';
 import { logRoutes } from './gateway/faas/log-routes.js';
 import { createMetricsListener } from './gateway/faas/metrics-listener.js';
 import { Namespaces } from './gateway/faas/namespaces.js';
+import { createPassedSettings } from './gateway/faas/passed-settings.js';
 import { scaleRoutes } from './gateway/faas/scale-routes.js';
 import { Secrets } from './gateway/faas/secrets.js';
 import { createGateway } from './gateway/gateway.js';
@@ -142,6 +143,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   const place = { name, level, labels: config.labels, collections: [] as string[] };
   const secrets = new Secrets({ stateDir, clock });
   const namespaces = new Namespaces({ stateDir, clock });
+  const settings = createPassedSettings({ secrets, namespaces, key: peerKey });
   const deployments = new Deployments({ place, stateDir, bundles, workers, secrets, clock, log });
 
   const self = { name, url: config.url ?? `http://${config.host}:${config.port}`, level, accepting: true, sinceMs: clock.now() };
@@ -155,7 +157,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
     onChildren: () => passingOn.start(),
   });
   const { directory } = agent;
-  const passingOn = new PassingOn({ node: name, deployments, bundles, children: () => directory.children(), parentUrl, peers: peerClient, clock, log });
+  const passingOn = new PassingOn({ node: name, deployments, bundles, settings, children: () => directory.children(), parentUrl, peers: peerClient, clock, log });
 
   const line = new WaitingLine({ clock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS });
   const changes = new Changes(clock);
@@ -188,7 +190,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   const metricsListener = config.metricsPort === undefined ? undefined
     : createMetricsListener({ host: config.host, port: config.metricsPort, text: () => metricsText(counters) });
   const routes = [
-    ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn, secrets, namespaces, images }),
+    ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn, secrets, namespaces, settings, images }),
     ...logRoutes({ node: name, logs: functionLogs, deployments }), ...scaleRoutes({ node: name, deployments, log }), ...callRoutes(callQueue),
     ...nodeRoutes({
       facts: { name, level, labels: config.labels, parentUrl }, url: () => gateway.url, store,

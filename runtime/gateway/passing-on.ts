@@ -8,6 +8,7 @@ import type { Bundles } from './bundles.js';
 import { bundleOf, type Entry, entryOf, isRemoval } from './deployment-rules.js';
 import type { Deployments } from './deployments.js';
 import { keyOf } from './faas/names.js';
+import type { PassedSettings } from './faas/passed-settings.js';
 
 export interface Child {
   name: string;
@@ -33,6 +34,8 @@ export interface PassingOnParts {
   node: string;
   deployments: Deployments;
   bundles: Bundles;
+  /** Secrets and namespaces, which go before the deployments that need them. */
+  settings?: PassedSettings;
   children(): Child[];
   parentUrl?: string;
   peers: PeerClient;
@@ -41,18 +44,22 @@ export interface PassingOnParts {
 }
 
 const PATH = '/peer/deployments';
+const SETTINGS_PATH = '/peer/settings';
 /** Time a child is given beyond what it may itself wait for its own children. */
 const MARGIN_MS = 2_000;
 
 export class PassingOn {
   /** Per child: the time of the entry that it has of each function. */
   private readonly acknowledged = new Map<string, Map<string, number>>();
+  /** The same of secrets and namespaces. */
+  private readonly settled = new Map<string, Map<string, number>>();
   private readonly busy = new Set<string>();
   private readonly timers = new Map<string, Timer>();
   private closed = false;
 
   constructor(private readonly parts: PassingOnParts) {
     parts.deployments.onChange(() => this.start());
+    parts.settings?.onChange(() => this.start());
   }
 
   /** Passes on whatever children lack; call it also when a child has appeared. */
@@ -95,6 +102,10 @@ export class PassingOn {
     if (parentUrl === undefined) return;
     for (let waitMs = PASS_ON_FIRST_MS; !this.closed; waitMs = Math.min(waitMs * 2, PASS_ON_MOST_MS)) {
       try {
+        if (this.parts.settings) {
+          const { body } = await peers.call(parentUrl, 'GET', SETTINGS_PATH);
+          await this.parts.settings.receive((body as { settings: unknown[] }).settings);
+        }
         const { body } = await peers.call(parentUrl, 'GET', PATH);
         for (const given of (body as { entries: unknown[] }).entries) await this.fetch(parentUrl, entryOf(given, 0));
         return;
@@ -143,7 +154,7 @@ export class PassingOn {
     if (failed) {
       const next = Math.min(pauseMs * 2, PASS_ON_MOST_MS);
       this.timers.set(child.url, clock.setTimeout(() => void this.attend(child, next), pauseMs));
-    } else if (this.lackedBy(child).length > 0) {
+    } else if (this.lackedBy(child).length > 0 || this.settingsLackedBy(child).length > 0) {
       await this.attend(child, PASS_ON_FIRST_MS);
     }
   }
@@ -174,11 +185,29 @@ export class PassingOn {
   }
 
   private async give(child: Child, entries: Entry[], waitMs: number): Promise<Acceptance> {
+    await this.giveSettings(child);
     if (entries.length === 0 && waitMs === 0) return { accepted: [], missing: [], failed: [], nodes: [], pending: [] };
     const first = await this.put(child, entries, waitMs);
     if (first.missing.length === 0) return first;
     for (const sha256 of new Set(first.missing)) await this.putBundle(child, sha256);
     return this.put(child, entries, waitMs);
+  }
+
+  private settingsLackedBy(child: Child): string[] {
+    const has = this.settled.get(child.url);
+    return [...this.parts.settings?.times() ?? []].filter(([key, atMs]) => (has?.get(key) ?? 0) < atMs).map(([key]) => key);
+  }
+
+  private async giveSettings(child: Child): Promise<void> {
+    const keys = this.settingsLackedBy(child);
+    if (keys.length === 0) return;
+    const times = this.parts.settings!.times();
+    const has = this.settled.get(child.url) ?? new Map<string, number>();
+    this.settled.set(child.url, has);
+    for await (const batch of this.parts.settings!.batches(keys)) {
+      await this.parts.peers.call(child.url, 'PUT', SETTINGS_PATH, { settings: batch.settings });
+      for (const key of batch.keys) has.set(key, times.get(key)!);
+    }
   }
 
   private async put(child: Child, entries: Entry[], waitMs: number): Promise<Acceptance> {

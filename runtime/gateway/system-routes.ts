@@ -10,6 +10,7 @@ import { type Entry, entryOf, isRemoval, nameOf } from './deployment-rules.js';
 import type { Deployments } from './deployments.js';
 import { DEFAULT_NAMESPACE, keyOf, keyOfAsked, namespaceOf, serviceOf } from './faas/names.js';
 import type { Namespaces } from './faas/namespaces.js';
+import type { PassedSetting, PassedSettings } from './faas/passed-settings.js';
 import type { Secrets } from './faas/secrets.js';
 import { namespaceRoutes, secretRoutes } from './faas/setting-routes.js';
 import type { PassingOn } from './passing-on.js';
@@ -22,6 +23,7 @@ export interface SystemParts {
   passingOn: PassingOn;
   secrets: Secrets;
   namespaces: Namespaces;
+  settings?: PassedSettings;
   /** What the builder has made. */
   images?: BuiltImages;
 }
@@ -161,9 +163,10 @@ function hashOf(params: Record<string, string>): string {
 
 // ── Between nodes ──────────────────────────────────────────────────────────────────────────────
 
-function peerRoutes({ deployments, passingOn }: SystemParts): Route[] {
+function peerRoutes({ deployments, passingOn, settings }: SystemParts): Route[] {
   const at = { path: '/peer/deployments', access: 'peer' } as const;
   return [
+    ...(settings ? settingRoutes(settings) : []),
     {
       ...at, method: 'GET',
       run: async () => ({ status: 200, json: { entries: deployments.entries().filter(({ scope }) => scope !== 'node') } }),
@@ -175,6 +178,29 @@ function peerRoutes({ deployments, passingOn }: SystemParts): Route[] {
         if (!Array.isArray(entries)) throw new Fault('PARAMETER_INVALID', { name: 'entries', reason: 'it is a list of deployments' });
         const waitMs = Math.min(Number(query.get('wait')) || 0, SUBTREE_WAIT_MS);
         return { status: 200, json: await passingOn.receive(entries, waitMs) };
+      },
+    },
+  ];
+}
+
+function settingRoutes(settings: PassedSettings): Route[] {
+  const at = { path: '/peer/settings', access: 'peer' } as const;
+  return [
+    {
+      ...at, method: 'GET',
+      run: async () => {
+        const all: PassedSetting[] = [];
+        for await (const batch of settings.batches([...settings.times().keys()])) all.push(...batch.settings);
+        return { status: 200, json: { settings: all } };
+      },
+    },
+    {
+      ...at, method: 'PUT',
+      run: async ({ body }) => {
+        const { settings: given } = (body ?? {}) as { settings?: unknown };
+        if (!Array.isArray(given)) throw new Fault('PARAMETER_INVALID', { name: 'settings', reason: 'it is a list of secrets and namespaces' });
+        await settings.receive(given);
+        return { status: 200, json: {} };
       },
     },
   ];

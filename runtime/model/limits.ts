@@ -429,3 +429,5 @@ export const CALLBACK_DEADLINE_MS = 30_000;
 /** X-Callback-Url and X-Call-Id of an asynchronous call. */
 export const MAX_CALLBACK_URL_CHARS = 2_048;
 export const MAX_CALL_ID_CHARS = 256;
+/** Secrets and namespaces go down the tree in bodies of about this size. */
+export const SETTINGS_BATCH_BYTES = 4 * 1024 * 1024;

@@ -24,6 +24,7 @@ import { FunctionLogs } from '../../runtime/gateway/faas/function-logs.js';
 import { HttpMetrics } from '../../runtime/gateway/faas/http-metrics.js';
 import { logRoutes } from '../../runtime/gateway/faas/log-routes.js';
 import { Namespaces } from '../../runtime/gateway/faas/namespaces.js';
+import { createPassedSettings } from '../../runtime/gateway/faas/passed-settings.js';
 import { scaleRoutes } from '../../runtime/gateway/faas/scale-routes.js';
 import { Secrets } from '../../runtime/gateway/faas/secrets.js';
 import { createGateway, type Gateway } from '../../runtime/gateway/gateway.js';
@@ -139,11 +140,12 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
   const place = { name, level: options.level ?? 'city', labels: {} };
   const secrets = new Secrets({ stateDir, clock: systemClock });
   const namespaces = new Namespaces({ stateDir, clock: systemClock });
+  const settings = createPassedSettings({ secrets, namespaces, key: KEY });
   const logs = new FunctionLogs({ node: name, clock: systemClock });
   const deployments = new Deployments({ ...base, place, stateDir, bundles, workers: { load }, secrets });
   const peers = createPeerClient({ signer: createPeerSigner({ ...base, node: name, key: KEY }) });
   const children = options.children ?? (() => []);
-  const passingOn = new PassingOn({ ...base, node: name, deployments, bundles, children, parentUrl: options.parentUrl, peers });
+  const passingOn = new PassingOn({ ...base, node: name, deployments, bundles, settings, children, parentUrl: options.parentUrl, peers });
   const access = createAccess(CREDENTIALS, createPeerVerifier({ key: KEY, clock: systemClock }));
   const store = createMemoryStore({ node: name, clock: systemClock });
   const commands: Commands = { names: ['force-offload', 'migrate-session'], run: options.command ?? (async () => ({ status: 200, json: {} })) };
@@ -157,7 +159,7 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
   });
   const httpMetrics = new HttpMetrics();
   const routes = () => [
-    ...systemRoutes({ node: name, version: '0', deployments, bundles, passingOn, secrets, namespaces }),
+    ...systemRoutes({ node: name, version: '0', deployments, bundles, passingOn, settings, secrets, namespaces }),
     ...logRoutes({ node: name, logs, deployments }), ...scaleRoutes({ node: name, deployments, log: silentLog }), ...callRoutes(queue),
     ...nodeRoutes({
       facts: place, url: () => gateway.url, store, deployments, offloadStatus: () => 'accept', children, clock: systemClock, startedAtMs: 0,
