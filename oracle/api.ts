@@ -78,6 +78,8 @@ async function submit({ orchestration, registry }: ApiParts, request: ApiRequest
   if (!names.includes(node)) throw new Fault('NODE_UNKNOWN', { name: node, known: names });
   const reason = fields.maybeText('reason') ?? (caller === 'admin' ? 'asked for by an operator' : `asked for by ${caller.peer}`);
   const intent = orchestration.submit(wish, 'operator', reason);
+  // Whoever has an answer finds the intent again, whatever happens to the oracle.
+  await orchestration.keep();
   const seconds = Number(request.query.get('wait') ?? 0);
   return seconds > 0 ? orchestration.settled(intent, Math.min(seconds * 1000, WAIT_MOST_MS)) : intent;
 }

@@ -4,7 +4,7 @@
  * a reason that can be read back. What has not ended survives a restart of the oracle.
  */
 import type { Ids } from '../runtime/base/ids.js';
-import { MAX_ENDED_INTENTS, MAX_OPEN_INTENTS } from '../runtime/model/limits.js';
+import { MAX_ENDED_INTENTS, MAX_KEPT_ENDED_INTENTS, MAX_OPEN_INTENTS } from '../runtime/model/limits.js';
 
 export type IntentOrigin = 'policy' | 'operator' | 'mirror';
 
@@ -128,8 +128,14 @@ export class Intents {
     return [...this.open];
   }
 
+  /** The newest last. */
+  lastEnded(): Intent[] {
+    return this.ended.slice(-MAX_KEPT_ENDED_INTENTS);
+  }
+
   /** Whatever was running is asked for again: a move to where the session is already changes nothing. */
-  restore(intents: readonly Intent[]): void {
+  restore(intents: readonly Intent[], ended: readonly Intent[] = []): void {
+    this.ended.unshift(...ended);
     for (const intent of intents) this.add({ ...intent, state: 'waiting' });
   }
 

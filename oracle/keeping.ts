@@ -4,9 +4,10 @@ import { writeAtomically } from '../runtime/base/atomic-file.js';
 import type { Log } from '../runtime/base/log.js';
 import type { Intent } from './intents.js';
 
-/** What survives a restart: open intents, and who closed which nodes. */
+/** What survives a restart: open intents, what became of the last ones, and who closed which nodes. */
 export interface Kept {
   intents: Intent[];
+  ended: Intent[];
   cordonedByPolicy: string[];
   cordonedByOperator: string[];
 }
@@ -21,10 +22,10 @@ export class Keeping {
   /** Nothing of the first start, or of a torn file: whoever still wants something asks again. */
   async read(): Promise<Kept> {
     try {
-      const { intents = [], cordonedByPolicy = [], cordonedByOperator = [] } = JSON.parse(await readFile(this.parts.file, 'utf8')) as Partial<Kept>;
-      return { intents, cordonedByPolicy, cordonedByOperator };
+      const { intents = [], ended = [], cordonedByPolicy = [], cordonedByOperator = [] } = JSON.parse(await readFile(this.parts.file, 'utf8')) as Partial<Kept>;
+      return { intents, ended, cordonedByPolicy, cordonedByOperator };
     } catch {
-      return { intents: [], cordonedByPolicy: [], cordonedByOperator: [] };
+      return { intents: [], ended: [], cordonedByPolicy: [], cordonedByOperator: [] };
     }
   }
 

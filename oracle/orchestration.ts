@@ -54,7 +54,7 @@ export class Orchestration {
   readonly samples = new Samples();
   private readonly recorder: Dataset | undefined;
   private readonly namespace: string;
-  private kept: Kept = { intents: [], cordonedByPolicy: [], cordonedByOperator: [] };
+  private kept: Kept = { intents: [], ended: [], cordonedByPolicy: [], cordonedByOperator: [] };
   private readonly keeping: Keeping;
   private timer: Timer;
   readonly startedMs: number;
@@ -78,7 +78,7 @@ export class Orchestration {
       this.mirror = new Mirror({
         settings: proxy, domainId, namespace: this.namespace, domain: this.domain, nodes: () => registry.list(), clock, log,
         mayTakeIntents: () => this.isDeciding,
-        onIntent: (intent) => this.takeIncoming(intent),
+        onIntent: (intent) => this.takeIncoming(intent), kept: () => this.keeping.done(),
         onBadIntent: (key, reason) => log.warn({ intent: key.slice(0, 200), reason }, 'an intent in the mirror was removed'),
       });
     }
@@ -94,7 +94,7 @@ export class Orchestration {
 
   async start(): Promise<void> {
     this.kept = await this.keeping.read();
-    this.intents.restore(this.kept.intents);
+    this.intents.restore(this.kept.intents, this.kept.ended);
     await this.recorder?.open();
     // The mirror may come later: who serves and who decides does not wait for it.
     void this.mirror?.start().catch((error: unknown) => this.parts.log.warn({ reason: (error as Error).message }, 'the mirror could not be opened'));
@@ -138,6 +138,11 @@ export class Orchestration {
   /** Folder of the dataset, when one is recorded. */
   get dataset(): string | undefined {
     return this.recorder && this.parts.proxy?.dataset_settings?.dataset_path;
+  }
+
+  /** Resolves when all that was asked for so far would survive a crash. */
+  keep(): Promise<void> {
+    return this.keeping.done();
   }
 
   /** Resolves when the intent has ended, or after `ms`. */
@@ -255,6 +260,6 @@ export class Orchestration {
     const closed = (by: 'cordonedByPolicy' | 'cordonedByOperator') => [
       ...[...nodes].filter(([, state]) => state[by]).map(([name]) => name), ...this.kept[by].filter((name) => !nodes.has(name)),
     ];
-    return { intents: this.intents.snapshot(), cordonedByPolicy: closed('cordonedByPolicy'), cordonedByOperator: closed('cordonedByOperator') };
+    return { intents: this.intents.snapshot(), ended: this.intents.lastEnded(), cordonedByPolicy: closed('cordonedByPolicy'), cordonedByOperator: closed('cordonedByOperator') };
   }
 }

@@ -28,6 +28,8 @@ export interface MirrorParts {
   mayTakeIntents?(): boolean;
   /** Called with what a tool pushed; throws nothing. */
   onIntent(intent: IncomingIntent): void;
+  /** Resolves when what was taken in would survive a crash. */
+  kept?(): Promise<void>;
   /** A pushed intent that says nothing sensible: reported and removed. */
   onBadIntent(key: string, reason: string): void;
   clock: Clock;
@@ -41,6 +43,9 @@ const REFRESH_MS = 2_000;
 const INTENTS_EVERY_MS = 500;
 const PIPELINE = 5_000;
 const MOST_INTENTS_AT_ONCE = 1_000;
+/** A tool may have pushed the same key again meanwhile: then its value is still wanted. */
+const TAKE_OUT = `redis.call('LREM', KEYS[1], 1, KEYS[2])
+if not redis.call('LPOS', KEYS[1], KEYS[2]) then redis.call('DEL', KEYS[2]) end`;
 
 export class Mirror {
   private readonly client: RedisClientType;
@@ -103,15 +108,19 @@ export class Mirror {
 
   async takeIntents(): Promise<void> {
     if (!this.client.isReady || this.parts.mayTakeIntents?.() === false) return;
-    for (const key of await this.popIntents()) {
+    const keys = await this.client.lRange(INTENTS, 0, MOST_INTENTS_AT_ONCE - 1);
+    for (const key of keys) {
       const value = await this.client.get(key).catch(() => null);
-      await this.client.del(key);
       try {
         this.parts.onIntent(parseIntent(key, value));
       } catch (error) {
         this.parts.onBadIntent(key, (error as Error).message);
       }
     }
+    if (keys.length === 0) return;
+    // What is taken out of the mirror is on the oracle's own disk by then: a crash in between finds it here or there.
+    await this.parts.kept?.();
+    for (const key of keys) await this.client.eval(TAKE_OUT, { keys: [INTENTS, key] });
   }
 
   async close(): Promise<void> {
@@ -143,10 +152,6 @@ export class Mirror {
     if (keys.length === 0) return [];
     const values = await this.client.mGet(keys);
     return [...keys.flatMap((key, at) => values[at] === null || values[at] === undefined ? [] : [['SET', key, values[at]!]]), ['RPUSH', INTENTS, ...keys]];
-  }
-
-  private async popIntents(): Promise<string[]> {
-    return (await this.client.lPopCount(INTENTS, MOST_INTENTS_AT_ONCE)) ?? [];
   }
 
   private nodeCommands(): Command[] {

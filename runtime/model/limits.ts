@@ -299,6 +299,8 @@ export const SESSION_FORGOTTEN_MS = 10 * 60_000;
 export const MAX_OPEN_INTENTS = 10_000;
 /** Intents that ended and can still be read back. */
 export const MAX_ENDED_INTENTS = 1_000;
+/** Of those, what a restart still knows: enough to read back what became of the last wishes, and little to write after each. */
+export const MAX_KEPT_ENDED_INTENTS = 200;
 /** Intents that the oracle carries out at the same time; each is a call to a node that may last as long as a move. */
 export const MAX_RUNNING_INTENTS = 64;
 /** Of these, moves from or to one node: it goes on serving, and one that hangs leaves the others their turn. */

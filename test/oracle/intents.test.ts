@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { type Intent, Intents } from '../../oracle/intents.js';
+import { systemIds } from '../../runtime/base/ids.js';
 import { MAX_ENDED_INTENTS, MAX_OPEN_INTENTS } from '../../runtime/model/limits.js';
 
 describe('the queue of intents', () => {
@@ -60,6 +61,16 @@ describe('the queue of intents', () => {
     expect(intents.submit(move('one more', 'cloud'), 'operator', '')).to.have.property('state', 'refused');
     drain(intents);
     expect(intents.list()).to.have.length(MAX_ENDED_INTENTS);
+  });
+
+  it('remembers after a restart what became of the last ones', () => {
+    const before = new Intents({ ids: systemIds, now: () => 1 });
+    const done = before.submit({ kind: 'cordon', node: 'a' }, 'operator', 'r');
+    before.next();
+    before.end(done, 'done', 'its status is reject');
+    const after = new Intents({ ids: systemIds, now: () => 2 });
+    after.restore([], JSON.parse(JSON.stringify(before.lastEnded())) as Intent[]);
+    expect(after.find(done.id)).to.include({ state: 'done', answer: 'its status is reject' });
   });
 
   it('goes on after a restart with what had not ended, running or not', () => {
