@@ -5,7 +5,7 @@ import type { Replicas, Worker } from '../session/call.js';
 import { keyOf } from './faas/names.js';
 import { type ScaleRules, scaleRulesOf } from './faas/scale-rules.js';
 import type { FunctionMetrics } from './function-metrics.js';
-import { timeoutsOf } from './timeouts.js';
+import { timeoutsOf } from '../base/timeouts.js';
 
 export class Deployed {
   readonly name: string;

@@ -4,7 +4,7 @@ import { settingsKey } from '../base/settings.js';
 import type { Deployment } from '../model/config.js';
 import { Fault } from '../model/faults.js';
 import { DEFAULT_NAMESPACE, namespaceOf } from './faas/names.js';
-import { checkTimeouts } from './timeouts.js';
+import { checkTimeouts } from '../base/timeouts.js';
 
 /** A removed function; remembered so that an older deployment does not come back with a node that was down. */
 export interface Removal {

@@ -1,6 +1,6 @@
 /** HTTP in front of a single function: `/_/health`, `/_/ready`, and everything else is the function's. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Clock } from '../base/clock.js';
+import type { Clock, Timer } from '../base/clock.js';
 import { FUNCTION_PREFIX, type FunctionPath, parseFunctionPath, redirectTo } from '../base/function-path.js';
 import { isUuid, type Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
@@ -16,6 +16,12 @@ export interface FunctionServerParts {
   worker: Worker;
   sessions: Sessions;
   timeoutMs: number;
+  /** How long a client may keep it waiting for a body, and leave an answer waiting; 0 for ever. */
+  readMs?: number;
+  writeMs?: number;
+  /** Requests at once; 0 or missing: as many as come. */
+  maxInflight?: number;
+  clock: Clock;
   ids: Ids;
   log: Log;
   /** Rejects while the function cannot serve. */
@@ -25,9 +31,30 @@ export interface FunctionServerParts {
 export interface FunctionServer {
   http: Server;
   listen(port: number, host: string): Promise<void>;
-  /** Answers `/_/ready` with 503, ends when the requests in hand have, or after the grace. */
-  drain(clock: Clock, graceMs: number): Promise<void>;
+  /**
+   * Answers `/_/health` and `/_/ready` with 503 and goes on serving for `lameMs`, so that whoever sends requests here notices; then
+   * takes no more connections, and ends when the requests in hand have, or after the grace (0 for ever).
+   */
+  drain(graceMs: number, lameMs?: number): Promise<void>;
 }
+
+/** A request until its answer is sent; times are of the monotonic clock, in ms. */
+interface InHand {
+  incoming: IncomingMessage;
+  response: ServerResponse;
+  callId: string;
+  startedMs: number;
+  /** Since when its whole body is awaited. */
+  readingSinceMs?: number;
+  /** Since when the client does not take the answer. */
+  stalledSinceMs?: number | undefined;
+  body: RequestStream;
+}
+
+const SWEEP_MS = 250;
+const CLOSE_LOOK_MS = 20;
+/** Ids come from gateways; what is none is not passed on. */
+const CALL_ID = /^[\w.:-]{1,128}$/;
 
 interface Answered {
   response: FunctionResponse;
@@ -35,23 +62,61 @@ interface Answered {
 }
 
 export function createFunctionServer(parts: FunctionServerParts): FunctionServer {
-  const { name, node, worker, sessions, timeoutMs, ids, log } = parts;
+  const { name, node, worker, sessions, timeoutMs, ids, log, clock, readMs = 0, writeMs = 0, maxInflight = 0 } = parts;
   let draining = false;
+  const inHand = new Set<InHand>();
+  let sweeping: Timer;
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const callId = ids.uuid();
+  async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const callId = callIdOf(incoming.headers['x-call-id']) ?? ids.uuid();
     try {
-      if (request.url === '/_/health') return send(response, { status: 200, headers: {}, body: Buffer.from('OK') }, {});
-      if (request.url === '/_/ready') return await ready(response);
+      if (incoming.url === '/_/health') return health(response);
+      if (incoming.url === '/_/ready') return await ready(response);
+    } catch (error) {
+      return refuse(response, asFault(error, callId), callId);
+    }
+    const call = begin(incoming, response, callId);
+    try {
+      if (maxInflight > 0 && inHand.size > maxInflight) throw new Fault('TOO_MANY_CALLS', { function: name, limit: maxInflight });
       const client = new AbortController();
       response.once('close', () => client.abort());
-      const { response: answer, headers } = await answerTo(await requestOf(request, name, worker.streams === true), callId, client.signal);
-      const own = { 'x-call-id': callId, ...headers, ...(draining ? { connection: 'close' } : {}) };
-      if (answer.stream) await sendStream(response, answer, answer.stream, own);
+      const request = await requestOf(call, name, worker.streams === true);
+      const { response: answer, headers } = await answerTo(request, callId, client.signal);
+      const own = { 'x-call-id': callId, 'x-duration-seconds': secondsSince(call), ...headers, ...(draining ? { connection: 'close' } : {}) };
+      if (answer.stream) await sendStream(call, answer, answer.stream, own);
       else send(response, answer, own);
     } catch (error) {
       refuse(response, asFault(error, callId), callId);
+    } finally {
+      call.body.stop();
+      inHand.delete(call);
+      log.info({ call: callId, method: incoming.method, path: pathOf(incoming), status: response.statusCode, bytes: bytesOf(response), seconds: Number(secondsSince(call)) }, 'served');
     }
+  }
+
+  function begin(incoming: IncomingMessage, response: ServerResponse, callId: string): InHand {
+    const call: InHand = { incoming, response, callId, startedMs: performance.now(), body: new RequestStream(incoming, { now: () => performance.now() }) };
+    inHand.add(call);
+    sweeping ??= clock.setTimeout(sweep, SWEEP_MS);
+    return call;
+  }
+
+  /** One look over all of them now and then, because a timer for each would cost more than many a request. */
+  function sweep(): void {
+    const nowMs = performance.now();
+    for (const { body, readingSinceMs, stalledSinceMs, response } of inHand) {
+      const waitingSinceMs = readingSinceMs ?? body.waitingSinceMs;
+      if (readMs > 0 && waitingSinceMs !== undefined && nowMs - waitingSinceMs >= readMs) {
+        body.stop(new Fault('REQUEST_TIMEOUT', { limit: readMs, setting: 'read_timeout', layer: 'function' }));
+      }
+      if (writeMs > 0 && stalledSinceMs !== undefined && nowMs - stalledSinceMs >= writeMs) response.destroy();
+    }
+    sweeping = inHand.size === 0 ? undefined : clock.setTimeout(sweep, SWEEP_MS);
+  }
+
+  function health(response: ServerResponse): void {
+    if (draining) return refuse(response, new Fault('DRAINING', { node }), '-');
+    send(response, { status: 200, headers: {}, body: Buffer.from('OK') }, {});
   }
 
   async function ready(response: ServerResponse): Promise<void> {
@@ -87,19 +152,30 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
     send(response, { status: fault.status, headers, body: Buffer.from(JSON.stringify(fault)) }, {});
   }
 
-  const http = createServer((request, response) => void serve(request, response));
+  const http = createServer({ requestTimeout: 0 }, (request, response) => void serve(request, response));
   return {
     http,
     listen: (port, host) => new Promise((resolve, reject) => http.once('error', reject).listen(port, host, resolve)),
-    drain: (clock, graceMs) => new Promise((resolve) => {
+    async drain(graceMs, lameMs = 0) {
       draining = true;
-      const timer = clock.setTimeout(() => http.closeAllConnections(), graceMs);
-      http.close(() => {
-        clock.clearTimeout(timer);
-        resolve();
+      if (lameMs > 0) await new Promise<void>((resolve) => clock.setTimeout(() => resolve(), lameMs));
+      await new Promise<void>((resolve) => {
+        const last = graceMs === 0 ? undefined : clock.setTimeout(() => http.closeAllConnections(), graceMs);
+        // A connection kept alive turns idle when its request ends, and nothing tells; hence the look every few moments.
+        let look: Timer;
+        const again = () => {
+          http.closeIdleConnections();
+          look = clock.setTimeout(again, CLOSE_LOOK_MS);
+        };
+        http.close(() => {
+          clock.clearTimeout(last);
+          clock.clearTimeout(look);
+          clock.clearTimeout(sweeping);
+          resolve();
+        });
+        again();
       });
-      http.closeIdleConnections();
-    }),
+    },
   };
 }
 
@@ -110,11 +186,12 @@ function send(response: ServerResponse, { status, headers, body }: FunctionRespo
 }
 
 async function sendStream(
-  response: ServerResponse, { status, headers }: FunctionResponse, stream: AsyncIterable<Buffer>, own: Record<string, string>,
+  call: InHand, { status, headers }: FunctionResponse, stream: AsyncIterable<Buffer>, own: Record<string, string>,
 ): Promise<void> {
+  const { response } = call;
   response.writeHead(status, { ...headers, ...own });
   response.flushHeaders();
-  if (mayHaveBody(response, status)) return pour(response, stream);
+  if (mayHaveBody(response, status)) return pour(response, stream, { stalled: (is) => { call.stalledSinceMs = is ? performance.now() : undefined; } });
   leave(stream);
   response.end();
 }
@@ -123,14 +200,13 @@ async function sendStream(
 type MarkedRequest = FunctionRequest & Pick<FunctionPath, 'redirectedHome' | 'hops'>;
 
 /** The gateway in front has taken the function's name off the path. */
-async function requestOf(incoming: IncomingMessage, name: string, streams: boolean): Promise<MarkedRequest> {
+async function requestOf(call: InHand, name: string, streams: boolean): Promise<MarkedRequest> {
+  const { incoming } = call;
   const { path, query, redirectedHome, hops } = parseFunctionPath(FUNCTION_PREFIX + encodeURIComponent(name) + (incoming.url ?? '/'));
   return {
     method: incoming.method ?? 'GET', path: path === '/' ? '' : path, query, headers: incoming.headers,
     ...(redirectedHome !== undefined && { redirectedHome }), ...(hops !== undefined && { hops }),
-    ...(streams
-      ? { body: Buffer.alloc(0), stream: new RequestStream(incoming, { now: () => performance.now() }) }
-      : { body: await bodyOf(incoming) }),
+    ...(streams ? { body: Buffer.alloc(0), stream: call.body } : { body: await bodyOf(call) }),
   };
 }
 
@@ -144,14 +220,32 @@ function redirectOf(name: string, { path, query }: MarkedRequest, { to, url, hom
   return { response: { status: 307, headers: {}, body: Buffer.alloc(0) }, headers: { location, 'x-session-location': to, 'x-session-epoch': String(epoch) } };
 }
 
-async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
+function callIdOf(given: string | string[] | undefined): string | undefined {
+  return typeof given === 'string' && CALL_ID.test(given) ? given : undefined;
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0]!;
+}
+
+function secondsSince({ startedMs }: InHand): string {
+  return ((performance.now() - startedMs) / 1000).toFixed(6);
+}
+
+function bytesOf(response: ServerResponse): number {
+  return Number(response.getHeader('content-length') ?? 0);
+}
+
+async function bodyOf(call: InHand): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+  call.readingSinceMs = performance.now();
+  for await (const chunk of call.body) {
     size += chunk.length;
     if (size > MAX_STATEFUL_BODY_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: MAX_STATEFUL_BODY_BYTES });
     chunks.push(chunk);
   }
+  delete call.readingSinceMs;
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
 }
 

@@ -12,6 +12,7 @@ import { readSecret } from '../base/credentials.js';
 import { systemIds } from '../base/ids.js';
 import { createLog, type Log } from '../base/log.js';
 import { managerUrl } from '../base/manager-url.js';
+import { checkTimeouts, durationMs, timeoutsOf } from '../base/timeouts.js';
 import { ANNOTATIONS, type NodeConfig } from '../model/config.js';
 import { Fault } from '../model/faults.js';
 import { CLOSE_GRACE_MS, HANDLER_TIMEOUT_MS, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, TOMBSTONE_KEEP_MS } from '../model/limits.js';
@@ -36,6 +37,7 @@ export interface StandaloneOptions {
   /** Name that answers give as X-session-location. */
   node?: string;
   stateDir?: string;
+  /** Goes before `exec_timeout` of the environment. */
   timeoutMs?: number;
   env?: Record<string, string>;
   /** Name of the function, by which clients are redirected; default the folder's. */
@@ -54,7 +56,10 @@ export interface Standalone {
 
 /** Rejects with DEPLOY_FAILED when the function cannot be built or loaded, STORE_UNAVAILABLE when the store cannot be opened. */
 export async function startFunction(options: StandaloneOptions): Promise<Standalone> {
-  const { log, node = hostname(), timeoutMs = HANDLER_TIMEOUT_MS, env = {} } = options;
+  const { log, node = hostname(), env = {} } = options;
+  checkTimeouts({ envVars: env });
+  const { execMs, readMs, writeMs } = timeoutsOf({ envVars: env });
+  const timeoutMs = options.timeoutMs ?? execMs;
   const folder = await mkdtemp(join(tmpdir(), 'function-'));
   const name = options.name ?? basename(resolve(options.source), '.mjs');
   const bundlePath = options.source.endsWith('.mjs') ? resolve(options.source) : await bundleInto(folder, options.source, name);
@@ -75,19 +80,25 @@ export async function startFunction(options: StandaloneOptions): Promise<Standal
     line: new WaitingLine({ clock: systemClock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS }),
     neighbourhood: beside?.neighbourhood ?? aloneWith(opened.store),
   });
-  const server = createFunctionServer({ name, node, worker, sessions, timeoutMs, ids: systemIds, log, ready: () => opened.store.ping() });
+  const server = createFunctionServer({ name, node, worker, sessions, timeoutMs: execMs === 0 && worker.kind !== 'stateless' ? HANDLER_TIMEOUT_MS : timeoutMs, readMs, writeMs,
+    maxInflight: wholeOf(env['max_inflight']), clock: systemClock, ids: systemIds, log, ready: () => opened.store.ping() });
   await server.listen(options.port, options.host ?? '0.0.0.0');
   await beside?.announce();
   return {
     port: (server.http.address() as AddressInfo).port,
     async close() {
-      await server.drain(systemClock, CLOSE_GRACE_MS);
+      // As long as a request may take; whoever wants it shorter kills the container.
+      await server.drain(timeoutMs === 0 ? 0 : Math.max(timeoutMs, CLOSE_GRACE_MS), durationMs(env['healthcheck_interval'] ?? '0') ?? 0);
       await beside?.close();
       await workers.close();
       await opened.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function wholeOf(text = ''): number {
+  return /^\d{1,6}$/.test(text) ? Number(text) : 0;
 }
 
 async function bundleInto(folder: string, source: string, name: string): Promise<string> {

@@ -3,9 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { silentLog } from '../../runtime/base/log.js';
+import { type Log, silentLog } from '../../runtime/base/log.js';
 import { startFunction, type Standalone } from '../../runtime/handler/standalone.js';
-import { faultOf, Functions } from './support.js';
+import { sendRaw } from '../gateway/support.js';
+import { faultOf, Functions, Lines } from './support.js';
 
 describe('A function by itself', () => {
   const functions = new Functions();
@@ -15,8 +16,8 @@ describe('A function by itself', () => {
   });
   after(() => functions.close());
 
-  async function start(source: string): Promise<string> {
-    const standalone = await startFunction({ source, port: 0, host: '127.0.0.1', store: 'memory', node: 'alone', log: silentLog });
+  async function start(source: string, options: { env?: Record<string, string>; log?: Log } = {}): Promise<string> {
+    const standalone = await startFunction({ source, port: 0, host: '127.0.0.1', store: 'memory', node: 'alone', log: silentLog, ...options });
     started.push(standalone);
     return `http://127.0.0.1:${standalone.port}`;
   }
@@ -71,6 +72,41 @@ describe('A function by itself', () => {
     expect((await fetch(`${url}/anything`)).status).to.equal(200);
   });
 
+  it('keeps the time that its environment gives a request, its body and its answer', async () => {
+    const source = await functions.folder('times', { 'handler.ts': `import { type HandlerRequest } from 'xylem';
+      export default async (request: HandlerRequest) => request.path === '/slow' ? new Promise(() => undefined) : request.text().length;` });
+    const url = await start(source, { env: { exec_timeout: '100ms', read_timeout: '200ms', write_timeout: '10s' } });
+    const slow = await fetch(`${url}/slow`);
+    expect([slow.status, (await slow.json() as { details: object }).details]).to.deep.equal([504, { limit: 100, setting: 'exec_timeout', layer: 'worker' }]);
+    const late = await sendRaw(url, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf', (answer) => answer.includes('read_timeout'));
+    expect(late).to.match(/^HTTP\/1\.1 408 /);
+    expect(await faultOf(startFunction({ source, port: 0, store: 'memory', log: silentLog, env: { exec_timeout: 'soon' } }))).to.include({ code: 'PARAMETER_INVALID' });
+  });
+
+  it('takes no more requests at once than max_inflight says', async () => {
+    const source = await functions.folder('busy', {
+      'handler.js': "export default async function* () { yield 'begun'; await new Promise(() => undefined); }",
+    });
+    const url = await start(source, { env: { max_inflight: '1' } });
+    const leave = new AbortController();
+    const first = await fetch(url, { signal: leave.signal });
+    await first.body!.getReader().read();
+    const second = await fetch(url);
+    expect([second.status, (await second.json() as { details: object }).details]).to.deep.equal([429, { function: 'busy', limit: 1 }]);
+    expect((await fetch(`${url}/_/health`)).status).to.equal(200);
+    leave.abort();
+  });
+
+  it('says the id of each call, the gateway\'s where it has given one, how long it took, and a line in its log', async () => {
+    const lines = new Lines();
+    const url = await start('functions/empty-function', { log: lines.log });
+    const { headers } = await fetch(`${url}/a?secret=1`, { headers: { 'x-call-id': 'from-the-gateway' } });
+    expect(headers.get('x-call-id')).to.equal('from-the-gateway');
+    expect(Number(headers.get('x-duration-seconds'))).to.be.within(0, 60);
+    expect(await lines.having('served')).to.deep.include({ call: 'from-the-gateway', method: 'GET', path: '/a' });
+    expect((await fetch(url, { headers: { 'x-call-id': 'no id at all' } })).headers.get('x-call-id')).to.match(/^[0-9a-f-]{36}$/);
+  });
+
   it('does not start without a function', async () => {
     const options = { port: 0, store: 'memory', log: silentLog };
     const folder = await functions.folder('none', { 'README.md': '' });
@@ -86,7 +122,7 @@ describe('A function by itself', () => {
       }`,
     });
     const program = fileURLToPath(new URL('../../runtime/handler/serve.js', import.meta.url));
-    const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PORT: '0' } });
+    const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PORT: '0', healthcheck_interval: '100ms' } });
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     const { url } = JSON.parse((await lines.next()).value as string) as { url: string };
     const answer = fetch(url);

@@ -1,7 +1,7 @@
 /** When an asynchronous call is tried again: the annotations of OpenFaaS's queue worker, and its defaults. */
 import type { Deployment } from '../../model/config.js';
 import { MAX_RETRY_ATTEMPTS } from '../../model/limits.js';
-import { durationMs } from '../timeouts.js';
+import { durationMs } from '../../base/timeouts.js';
 
 export interface RetryRules {
   /** Tries in all; the first is one of them. */

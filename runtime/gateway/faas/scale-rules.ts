@@ -1,7 +1,7 @@
 /** How many replicas of a function there should be: OpenFaaS's labels, and what follows from them. */
 import type { Deployment } from '../../model/config.js';
 import { MAX_REPLICAS, SCALE_DOWN_WINDOW_MS } from '../../model/limits.js';
-import { durationMs } from '../timeouts.js';
+import { durationMs } from '../../base/timeouts.js';
 
 export type ScaleType = 'rps' | 'capacity' | 'queue';
 
