@@ -52,7 +52,7 @@ describe('The manifests for Kubernetes', () => {
     const all = await manifests();
     const deployment = all.find(({ kind }) => kind === 'Deployment')!;
     expect(() => validate({ ...deployment, spec: { ...deployment.spec, replicas: 'many' } })).to.throw();
-    expect(() => validate({ ...deployment, spec: { ...deployment.spec, template: {} } })).to.throw();
+    expect(() => validate({ ...deployment, spec: { ...deployment.spec, selector: undefined } })).to.throw();
     expect(() => validate({ ...deployment, kind: 'Deploiement' })).to.throw();
   });
 
