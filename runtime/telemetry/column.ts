@@ -6,47 +6,73 @@
 import { CHUNK_POINTS } from '../model/limits.js';
 import type { Aggregate } from './aggregate.js';
 
-/** Time and value, one after the other: one array a chunk instead of two. */
-const PAIR = 2;
-const FIRST_POINTS = 8;
+/** So few that both arrays of a chunk lie in the heap itself, without a buffer of their own. */
+const FIRST_POINTS = 4;
 const GROWTH = 4;
-/** What a chunk costs beside its points: the object, its array's header. */
+/** What a chunk costs beside its points: the object, its arrays' headers. */
 const CHUNK_BYTES = 200;
-const POINT_BYTES = 16;
+const POINT_BYTES = 12;
+/** Times are kept as distances from the first: some 49 days fit in one chunk. */
+const MAX_SPAN_MS = 0xffff_ffff;
 
 export class Chunk {
-  /** Time and value of each point in turn. */
-  data: Float64Array;
   length = 0;
+  private baseMs = 0;
+  private offsets: Uint32Array;
+  private values: Float64Array;
   private sum = 0;
   private min = Infinity;
   private max = -Infinity;
   private stale = false;
 
   constructor(points: number) {
-    this.data = new Float64Array(points * PAIR);
+    this.offsets = new Uint32Array(points);
+    this.values = new Float64Array(points);
   }
 
   get firstMs(): number {
-    return this.data[0]!;
+    return this.timeAt(0);
   }
 
   get lastMs(): number {
-    return this.data[(this.length - 1) * PAIR]!;
+    return this.timeAt(this.length - 1);
   }
 
   get capacity(): number {
-    return this.data.length / PAIR;
+    return this.values.length;
   }
 
   get bytes(): number {
     return CHUNK_BYTES + this.capacity * POINT_BYTES;
   }
 
+  timeAt(index: number): number {
+    return this.baseMs + this.offsets[index]!;
+  }
+
+  valueAt(index: number): number {
+    return this.values[index]!;
+  }
+
+  /** Whether the time is near enough to the others. */
+  fits(atMs: number): boolean {
+    return this.length === 0 || (atMs >= this.baseMs ? atMs - this.baseMs : this.lastMs - atMs) <= MAX_SPAN_MS;
+  }
+
+  /** Time and value in turn, of the points with an index from `from` up to, not including, `to`. */
+  pairs(from: number, to: number): Float64Array {
+    const pairs = new Float64Array((to - from) * 2);
+    for (let at = from, into = 0; at < to; at += 1, into += 2) {
+      pairs[into] = this.timeAt(at);
+      pairs[into + 1] = this.values[at]!;
+    }
+    return pairs;
+  }
+
   push(atMs: number, value: number): void {
-    const at = this.length * PAIR;
-    this.data[at] = atMs;
-    this.data[at + 1] = value;
+    if (this.length === 0) this.baseMs = atMs;
+    this.offsets[this.length] = atMs - this.baseMs;
+    this.values[this.length] = value;
     this.length += 1;
     this.sum += value;
     if (value < this.min) this.min = value;
@@ -54,40 +80,52 @@ export class Chunk {
   }
 
   overwrite(index: number, value: number): void {
-    this.data[index * PAIR + 1] = value;
+    this.values[index] = value;
     this.stale = true;
   }
 
   insert(index: number, atMs: number, value: number): void {
-    this.data.copyWithin((index + 1) * PAIR, index * PAIR, this.length * PAIR);
-    this.data[index * PAIR] = atMs;
-    this.data[index * PAIR + 1] = value;
+    if (atMs < this.baseMs) {
+      const further = this.baseMs - atMs;
+      for (let at = 0; at < this.length; at += 1) this.offsets[at]! += further;
+      this.baseMs = atMs;
+    }
+    this.offsets.copyWithin(index + 1, index, this.length);
+    this.values.copyWithin(index + 1, index, this.length);
+    this.offsets[index] = atMs - this.baseMs;
+    this.values[index] = value;
     this.length += 1;
     this.stale = true;
   }
 
   /** Index of the first point at or after the time. */
   indexOf(atMs: number): number {
+    const offset = atMs - this.baseMs;
     let low = 0;
     let high = this.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.data[middle * PAIR]! < atMs) low = middle + 1;
+      if (this.offsets[middle]! < offset) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
   grow(): void {
-    const larger = new Float64Array(Math.min(this.capacity * GROWTH, CHUNK_POINTS) * PAIR);
-    larger.set(this.data);
-    this.data = larger;
+    const points = Math.min(this.capacity * GROWTH, CHUNK_POINTS);
+    const [offsets, values] = [new Uint32Array(points), new Float64Array(points)];
+    offsets.set(this.offsets);
+    values.set(this.values);
+    this.offsets = offsets;
+    this.values = values;
   }
 
   /** Takes the points from `from` on out. */
   cut(from: number): Chunk {
     const rest = new Chunk(CHUNK_POINTS);
-    rest.data.set(this.data.subarray(from * PAIR, this.length * PAIR));
+    rest.baseMs = this.baseMs;
+    rest.offsets.set(this.offsets.subarray(from, this.length));
+    rest.values.set(this.values.subarray(from, this.length));
     rest.length = this.length - from;
     rest.stale = true;
     this.length = from;
@@ -97,7 +135,8 @@ export class Chunk {
 
   /** Takes out the points with an index from `from` up to, not including, `to`. */
   remove(from: number, to: number): void {
-    this.data.copyWithin(from * PAIR, to * PAIR, this.length * PAIR);
+    this.offsets.copyWithin(from, to, this.length);
+    this.values.copyWithin(from, to, this.length);
     this.length -= to - from;
     this.stale = true;
   }
@@ -113,10 +152,10 @@ export class Chunk {
 
   /** The points with an index from `from` up to, not including, `to`. */
   addPartTo(aggregate: Aggregate, from: number, to: number): void {
-    const { data } = this;
+    const { values } = this;
     let { sum, min, max } = aggregate;
-    for (let at = from * PAIR + 1; at < to * PAIR; at += PAIR) {
-      const value = data[at]!;
+    for (let at = from; at < to; at += 1) {
+      const value = values[at]!;
       sum += value;
       if (value < min) min = value;
       if (value > max) max = value;
@@ -154,6 +193,7 @@ export class Column {
     const last = this.chunks[this.chunks.length - 1];
     if (last === undefined) return this.begin(0, atMs, value, FIRST_POINTS);
     if (atMs <= last.lastMs) return this.late(atMs, value);
+    if (!last.fits(atMs)) return this.begin(this.chunks.length, atMs, value, FIRST_POINTS);
     if (last.length < last.capacity) {
       last.push(atMs, value);
       return 0;
@@ -209,7 +249,7 @@ export class Column {
   /** The newest point up to the time; undefined when there is none. */
   latest(): { atMs: number; value: number } | undefined {
     const last = this.chunks[this.chunks.length - 1];
-    return last && { atMs: last.lastMs, value: last.data[last.length * PAIR - 1]! };
+    return last && { atMs: last.lastMs, value: last.valueAt(last.length - 1) };
   }
 
   private begin(at: number, atMs: number, value: number, points: number): number {
@@ -223,10 +263,11 @@ export class Column {
     const at = this.chunkAt(atMs);
     const chunk = this.chunks[at]!;
     const index = chunk.indexOf(atMs);
-    if (chunk.data[index * PAIR] === atMs) {
+    if (chunk.timeAt(index) === atMs) {
       chunk.overwrite(index, value);
       return 0;
     }
+    if (!chunk.fits(atMs)) return this.begin(at, atMs, value, FIRST_POINTS);
     const before = chunk.bytes;
     if (chunk.length === chunk.capacity && chunk.capacity < CHUNK_POINTS) chunk.grow();
     if (chunk.length < chunk.capacity) {

@@ -73,7 +73,7 @@ async function parquetOf({ history, node }: ExportParts, table: { told: ToldSeri
     if ('told' in table) {
       const { told } = table;
       await writeFile(points, told.map(({ pairs }, id) => Array.from({ length: pairs.length / 2 }, (_, at) => `${id},${pairs[at * 2]},${pairs[at * 2 + 1]}\n`).join('')), { mode: 0o600 });
-      await writeFile(names, told.map(({ pairs: _, ...series }, id) => `${JSON.stringify({ id, ...series })}\n`), { mode: 0o600 });
+      await writeFile(names, told.map(({ node: of, metricID, entityID }, id) => `${JSON.stringify({ id, node: of, metricID, entityID })}\n`), { mode: 0o600 });
       await history.client.call('export', { names, points, file });
     } else {
       await writeFile(names, table.groups.map((group) => `${JSON.stringify(group)}\n`), { mode: 0o600 });

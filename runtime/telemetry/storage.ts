@@ -165,7 +165,7 @@ export class Storage {
     series.column.eachPart(cold ? cold.toMs + 1 : range.fromMs, range.toMs, (chunk, from, to) => {
       const end = Math.min(to, from + most - count);
       if (end <= from) return;
-      younger.push(chunk.data.slice(from * 2, end * 2));
+      younger.push(chunk.pairs(from, end));
       count += end - from;
     });
     const older = cold && await this.parts.disk!.range([series.id], cold, most);
@@ -179,11 +179,11 @@ export class Storage {
     const found: SeriesValues[] = [];
     let count = 0;
     for (const each of series) {
-      const parts: ArrayLike<number>[] = [];
+      const parts: Float64Array[] = [];
       each.column.eachPart(fromMs, toMs, (chunk, from, to) => {
         count += to - from;
         if (count > MAX_POINTS_PER_ANSWER) throw new Fault('ANSWER_TOO_LARGE', { limit: MAX_POINTS_PER_ANSWER, what: 'points' });
-        parts.push(chunk.data.subarray(from * 2, to * 2));
+        parts.push(chunk.pairs(from, to));
       });
       if (parts.length > 0) found.push({ series: each, pairs: joined(parts) });
     }
@@ -252,7 +252,7 @@ export class Storage {
 }
 
 function joined(parts: ArrayLike<number>[]): Float64Array {
-  // A copy even of one part: the answer may be put together after the next write.
+  if (parts.length === 1 && parts[0] instanceof Float64Array) return parts[0];
   const pairs = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -285,7 +285,7 @@ function bucketsOf(groups: Groups, series: Series, { fromMs, toMs }: Range, buck
   const of = bySeries ? series : undefined;
   series.column.eachPart(fromMs, toMs, (chunk, from, to) => {
     for (let at = from; at < to;) {
-      const beginMs = Math.floor(chunk.data[at * 2]! / bucketMs) * bucketMs;
+      const beginMs = Math.floor(chunk.timeAt(at) / bucketMs) * bucketMs;
       const end = Math.min(chunk.indexOf(beginMs + bucketMs), to);
       chunk.addPartTo(groups.of(of, beginMs).aggregate, at, end);
       at = end;

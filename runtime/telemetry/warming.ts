@@ -17,9 +17,9 @@ export interface WarmingParts {
 }
 
 /** Of the region, so that there is room for what comes. */
-const WARM_SHARE = 0.6;
+const WARM_SHARE = 0.62;
 /** With half-filled chunks. */
-const BYTES_PER_POINT = 18;
+const BYTES_PER_POINT = 13;
 
 export class Warming {
   #attempt = 0;
@@ -67,8 +67,8 @@ export class Warming {
     for (const [id, column] of columns) {
       const series = points.byId.get(id);
       if (!series) continue;
-      for (const { data, length } of series.column.chunks) {
-        for (let at = 0; at < length * 2; at += 2) column.put(data[at]!, data[at + 1]!);
+      for (const chunk of series.column.chunks) {
+        for (let at = 0; at < chunk.length; at += 1) column.put(chunk.timeAt(at), chunk.valueAt(at));
       }
       points.pointBytesUsed += column.bytes - series.column.bytes;
       series.column.chunks = column.chunks;
