@@ -1,5 +1,5 @@
 /**
- * `node dist/bench/telemetry/main.js [--points N] [--rounds N]`: a node's telemetry, its HTTP door in a process of its
+ * `node dist/bench/telemetry/main.js [--points N] [--rounds N] [--only put|large|redis] [--redis URL]`: a node's telemetry, its HTTP door in a process of its
  * own, beside a Redis sorted set and beside one row per statement into the same database.
  */
 import { fork } from 'node:child_process';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
 
-const { values } = parseArgs({ options: { points: { type: 'string', default: '1000000' }, rounds: { type: 'string', default: '3' }, redis: { type: 'string' } } });
+const { values } = parseArgs({ options: { points: { type: 'string', default: '1000000' }, rounds: { type: 'string', default: '3' }, redis: { type: 'string' }, only: { type: 'string' } } });
 const rounds = Number(values.rounds);
 const total = Number(values.points);
 const BATCH = 1_000;
@@ -71,62 +71,100 @@ const note = (name: string, value: number) => {
   // One by one too, so that a run that is broken off has said something.
   process.stderr.write(`${name}: ${value.toFixed(2)}\n`);
 };
-try {
-  for (let round = 0; round < rounds; round += 1) {
-    for (const durability of ['buffer', 'flush']) {
-      const node = await start(join(folder, `${durability}-${round}`), durability);
-      const beganMs = performance.now();
-      await inParallel(8, bodies, (body) => post(node.url, '/put', body));
-      note(`put, acknowledged after ${durability}, points/s`, bodies.length * BATCH / (performance.now() - beganMs) * 1_000);
-      const seen = performance.now();
-      await post(node.url, '/put', JSON.stringify({ monitoring: [{ entityID: 'seen', metricID: 'm', val: 1, timestamp: 1 }] }));
-      if (!(await post(node.url, '/get', JSON.stringify({ entityID: ['seen'], from: 0 }))).includes('"val":1')) throw new Error('not in history');
-      note(`acknowledged and read from history (${durability}), ms`, performance.now() - seen);
-      if (durability === 'buffer') {
-        note('in process, points/s', (await node.ask<{ rate: number }>('in-process')).rate);
-        note('one statement a row into DuckDB, points/s', (await node.ask<{ rate: number }>('single-rows')).rate);
-      }
-      await node.stop();
+const isWanted = (part: string) => values.only === undefined || values.only === part;
+
+/** Also by the time of its processor that the node took: that says something on a machine that others use as well. */
+async function putAll(node: Awaited<ReturnType<typeof start>>, durability: string): Promise<void> {
+  const before = await node.ask<{ cpuMs: number }>('cpu');
+  const beganMs = performance.now();
+  await inParallel(8, bodies, (body) => post(node.url, '/put', body));
+  const points = bodies.length * BATCH;
+  note(`/put, acknowledged after ${durability}, points/s`, points / (performance.now() - beganMs) * 1_000);
+  note(`/put, acknowledged after ${durability}, points by second of processor`, points / ((await node.ask<{ cpuMs: number }>('cpu')).cpuMs - before.cpuMs) * 1_000);
+}
+
+async function puts(round: number): Promise<void> {
+  for (const durability of ['buffer', 'flush']) {
+    const node = await start(join(folder, `${durability}-${round}`), durability);
+    // The first points are those that the compiler learns from.
+    await inParallel(8, bodies.slice(0, 100), (body) => post(node.url, '/put', body));
+    await putAll(node, durability);
+    const seen = performance.now();
+    await post(node.url, '/put', JSON.stringify({ monitoring: [{ entityID: 'seen', metricID: 'm', val: 1, timestamp: 1 }] }));
+    if (!(await post(node.url, '/get', JSON.stringify({ entityID: ['seen'], from: 0 }))).includes('"val":1')) throw new Error('not in history');
+    note(`acknowledged after ${durability} and read from history, ms`, performance.now() - seen);
+    if (durability === 'buffer') {
+      const { rate, cpuRate } = await node.ask<{ rate: number; cpuRate: number }>('in-process');
+      note('in process, points/s', rate);
+      note('in process, points by second of processor', cpuRate);
+      note('one statement a row into DuckDB, points/s', (await node.ask<{ rate: number }>('single-rows')).rate);
     }
+    await node.stop();
   }
-  const large = await start(join(folder, 'large'), 'buffer');
-  await large.ask('fill');
+}
+
+async function large(): Promise<void> {
+  const node = await start(join(folder, 'large'), 'buffer');
+  note('resident memory, empty, MB', (await node.ask<{ rss: number }>('memory')).rss / 1e6);
+  await node.ask('fill');
   const writing = { isOver: false };
   const writer = (async () => {
     for (let batch = 0; !writing.isOver; batch += 1) {
-      await post(large.url, '/put', bodies[batch % bodies.length]!);
+      await post(node.url, '/put', bodies[batch % bodies.length]!);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   })();
   for (let round = 0; round < rounds; round += 1) {
     const gets = Array.from({ length: 3_000 }, (_, at) => JSON.stringify({ metricID: ['one'], entityID: [`wide-${(at * 7919) % 100_000}`] }));
-    note('/get latest of one of 100,000 series, 32 at once, p99 ms', p99(await inParallel(32, gets, (body) => post(large.url, '/get', body))));
+    note('/get latest of one of 100,000 series, 32 at once, p99 ms', p99(await inParallel(32, gets, (body) => post(node.url, '/get', body))));
     const queries = Array.from({ length: 500 }, (_, at) => JSON.stringify({ metricID: ['deep'], agg: 'avg', from: START_MS + (at % 90) * 100_000, to: START_MS + (at % 90) * 100_000 + 999_999 }));
-    note('/query of 10 % of 10 M points, 32 at once, p99 ms', p99(await inParallel(32, queries, (body) => post(large.url, '/query', body))));
+    note('/query of 10 % of 10 M points, 32 at once, p99 ms', p99(await inParallel(32, queries, (body) => post(node.url, '/query', body))));
   }
   writing.isOver = true;
   await writer;
-  note('resident memory with 10 M points, MB', (await large.ask<{ rss: number }>('memory')).rss / 1e6);
-  await large.stop();
+  note('resident memory with 10 M points, MB', (await node.ask<{ rss: number }>('memory')).rss / 1e6);
+  await node.stop();
   for (let round = 0; round < rounds; round += 1) {
     const again = await start(join(folder, 'large'), 'buffer');
     note('start with 10 M points, ready after ms', again.readyMs);
+    note('start with 10 M points, ms of processor', (await again.ask<{ cpuMs: number }>('cpu')).cpuMs);
     await again.stop();
   }
-  if (values.redis) {
-    const { createClient } = await import('redis');
-    const client = await createClient({ url: values.redis }).connect();
-    for (let round = 0; round < rounds; round += 1) {
-      const beganMs = performance.now();
-      for (let batch = 0; batch < 100; batch += 1) {
-        const many = client.multi();
-        for (const { entityID, metricID, val, timestamp } of JSON.parse(bodies[batch]!).monitoring) many.zAdd(`bench:${entityID}/${metricID}`, { score: timestamp, value: `${timestamp}:${val}` });
-        await many.execAsPipeline();
-      }
-      note('Redis, ZADD in pipelines of 1,000, points/s', 100 * BATCH / (performance.now() - beganMs) * 1_000);
+}
+
+/** A sorted set for each series: what one would write without a store for it. A tenth of the points, because all of them would take gigabytes. */
+async function redis(url: string): Promise<void> {
+  const { createClient } = await import('redis');
+  const client = await createClient({ url }).connect();
+  const key = (entityID: string) => `bench:${entityID}`;
+  const names = Array.from({ length: 1_000 }, (_, at) => `entity-${at}`);
+  for (let round = 0; round < rounds; round += 1) {
+    const beganMs = performance.now();
+    for (const body of bodies) {
+      const many = client.multi();
+      for (const { entityID, val, timestamp } of JSON.parse(body).monitoring) many.zAdd(key(entityID), { score: timestamp, value: `${timestamp}:${val}` });
+      await many.execAsPipeline();
     }
-    await client.close();
+    note('Redis, ZADD in pipelines of 1,000, points/s', bodies.length * BATCH / (performance.now() - beganMs) * 1_000);
+    const latest = Array.from({ length: 3_000 }, (_, at) => names[(at * 7919) % 1_000]!);
+    note('Redis, latest of one series, 32 at once, p99 ms', p99(await inParallel(32, latest, (name) => client.zRangeWithScores(key(name), 0, 0, { REV: true }))));
+    const span = bodies.length / 10;
+    const ranges = Array.from({ length: 20 }, (_, at) => String(START_MS + (at % 9) * span * 1_000));
+    note('Redis, mean of 10 % of all points, one at a time, p99 ms', p99(await inParallel(1, ranges, async (from) => {
+      const many = client.multi();
+      for (const name of names) many.zRangeByScore(key(name), Number(from), Number(from) + span * 1_000 - 1);
+      const values = (await many.execAsPipeline() as unknown as string[][]).flat().map((member) => Number(member.split(':')[1]));
+      return values.reduce((sum, value) => sum + value, 0) / values.length;
+    })));
+    await client.flushDb();
   }
+  await client.close();
+}
+
+try {
+  for (let round = 0; round < rounds && isWanted('put'); round += 1) await puts(round);
+  if (isWanted('large')) await large();
+  if (values.redis && isWanted('redis')) await redis(values.redis);
 } finally {
   for (const [name, list] of Object.entries(figures)) say(name, list, '');
   await agent.close();
