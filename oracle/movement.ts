@@ -30,6 +30,10 @@ export interface MovementConstants {
   maxRecentFalls: number;
   /** Owners that one node keeps replicas of. */
   maxReplicas: number;
+  /** Replicas of one owner, of those that are alive. */
+  maxReplicasOfOwner: number;
+  /** A node with a lower score is no problem. */
+  problemThreshold: number;
   /** Problems looked after at each look. */
   problemsAtOnce: number;
 }
@@ -38,7 +42,7 @@ const DAY_MS = 86_400_000;
 
 export const MOVEMENT_DEFAULTS: MovementConstants = {
   oldMs: 7 * DAY_MS, recentMs: 2 * DAY_MS, oldWeight: 0.5, middleWeight: 1, recentWeight: 2, failureWeight: 3,
-  maxRecentFalls: 1, maxReplicas: 3, problemsAtOnce: 1,
+  maxRecentFalls: 1, maxReplicas: 3, maxReplicasOfOwner: 2, problemThreshold: 0, problemsAtOnce: 1,
 };
 
 /** Each fall once: a failure, and a restart that no failure came before. */
@@ -69,18 +73,26 @@ export function problemScore(log: readonly FallEvent[], node: string, nowMs: num
 export function stableScore(log: readonly FallEvent[], node: string, kept: number, nowMs: number, constants = MOVEMENT_DEFAULTS): number | undefined {
   const falls = fallsOf(log, node);
   if (kept >= constants.maxReplicas) return undefined;
-  if (falls.filter(({ atMs }) => nowMs - atMs < constants.recentMs).length > constants.maxRecentFalls) return undefined;
+  if (recentFalls(log, node, nowMs, constants) > constants.maxRecentFalls) return undefined;
   const failures = falls.filter(({ isFailure }) => isFailure).length;
   const stoodMs = Math.min(knownForMs(log, node, nowMs), nowMs - (falls.at(-1)?.atMs ?? -Infinity));
   return (1 + stoodMs) / (1 + (falls.length - failures) + constants.failureWeight * failures) / (1 + kept);
 }
 
-/** Replicas to begin: each problem without one gets the most stable place there is. Equal scores go by name, so that the choice is always the same. */
+/**
+ * Replicas to begin: each problem that has none on a node that stands gets the most stable place there is. Equal scores go
+ * by name, so that the choice is always the same.
+ */
 export function chooseReplicas(
   log: readonly FallEvent[], alive: readonly string[], replicas: readonly ReplicaEntry[], nowMs: number, constants = MOVEMENT_DEFAULTS,
 ): { owner: string; replica: string }[] {
+  const placesOf = (node: string) => replicas.filter(({ owner, replica }) => owner === node && alive.includes(replica)).map(({ replica }) => replica);
+  const needsPlace = (node: string) => {
+    const places = placesOf(node);
+    return places.length < constants.maxReplicasOfOwner && !places.some((place) => recentFalls(log, place, nowMs, constants) <= constants.maxRecentFalls);
+  };
   const problems = alive.map((node) => ({ node, score: problemScore(log, node, nowMs, constants) }))
-    .filter(({ node, score }) => score > 0 && !replicas.some(({ owner, replica }) => owner === node && alive.includes(replica)))
+    .filter(({ node, score }) => score > constants.problemThreshold && needsPlace(node))
     .sort((left, right) => right.score - left.score || (left.node < right.node ? -1 : 1))
     .slice(0, constants.problemsAtOnce);
   const chosen: { owner: string; replica: string }[] = [];
@@ -92,6 +104,10 @@ export function chooseReplicas(
     if (best) chosen.push({ owner, replica: best.node });
   }
   return chosen;
+}
+
+function recentFalls(log: readonly FallEvent[], node: string, nowMs: number, { recentMs }: MovementConstants): number {
+  return fallsOf(log, node).filter(({ atMs }) => nowMs - atMs < recentMs).length;
 }
 
 function knownForMs(log: readonly FallEvent[], node: string, nowMs: number): number {

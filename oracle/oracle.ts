@@ -86,7 +86,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   const mirror = await ownMirror(config, settings, { clock, log });
   const proxy = mirror?.server ? { ...settings.proxy, proxy_type: 'Redis' as const, redis_url: mirror.server.url } : settings.proxy;
   assertOwnDatabase(proxy.redis_url, config.sessionStores ?? []);
-  const movement: Movement = new Movement({ stateDir, registry, clock, log, environment: process.env });
+  const movement: Movement = new Movement({ stateDir, registry, clock, log, environment: process.env, constants: settings.movement });
   const peers = createPeerClient({ signer: createPeerSigner({ node: ORACLE_NAME, key, clock, ids: systemIds }) });
   const board = new Board(() => clock.now());
   const orchestration = new Orchestration({

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { chooseReplicas, type FallEvent, fallsOf, MOVEMENT_DEFAULTS, problemScore, stableScore } from '../../oracle/movement.js';
+import { oracleSettings } from '../../oracle/settings.js';
 
 const DAY_MS = 86_400_000;
 const NOW = 30 * DAY_MS;
@@ -37,6 +38,23 @@ describe('movement', () => {
     expect(chooseReplicas(joined, alive, [], NOW)).to.deep.equal([]);
     expect(chooseReplicas(log, ['a', 'b', 'd'], first, NOW), 'its replica has failed').to.deep.equal([{ owner: 'a', replica: 'd' }]);
     expect(chooseReplicas(log, ['a'], [], NOW), 'nowhere to go').to.deep.equal([]);
+  });
+
+  it('gives a problem a second place when the first is no place for a replica any more, and no third', () => {
+    const log = [...joined, event('a', 'failed', 28.9), event('a', 'returned', 29), event('c', 'failed', 29), event('c', 'returned', 29), event('c', 'failed', 29.1), event('c', 'returned', 29.2)];
+    const alive = ['a', 'b', 'c', 'd'];
+    const at = (owner: string, replica: string) => ({ owner, replica, state: 'live' as const, sinceMs: 0 });
+    const others = [at('c', 'b')];
+    expect(chooseReplicas(log, alive, [...others, at('a', 'c')], NOW)).to.deep.equal([{ owner: 'a', replica: 'd' }]);
+    expect(chooseReplicas(log, alive, [...others, at('a', 'c')], NOW, { ...MOVEMENT_DEFAULTS, maxReplicasOfOwner: 1 })).to.deep.equal([]);
+    expect(chooseReplicas(log, alive, [...others, at('a', 'c')], NOW, { ...MOVEMENT_DEFAULTS, problemThreshold: 1 })).to.deep.equal([]);
+  });
+
+  it('has its constants from the oracle\'s settings, and refuses what is none of them', () => {
+    expect(oracleSettings({ movement: { recentMs: 1_000, maxReplicas: 5 } }).movement).to.deep.equal({ recentMs: 1_000, maxReplicas: 5 });
+    expect(oracleSettings({}).movement).to.deep.equal({});
+    expect(() => oracleSettings({ movement: { recent: 1 } })).to.throw('movement.recent is none of oldMs');
+    expect(() => oracleSettings({ movement: { recentMs: 'long' } })).to.throw('movement.recentMs is a number');
   });
 
   it('says the same however often it is asked, and leaves the log as it is', () => {
