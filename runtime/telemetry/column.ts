@@ -12,6 +12,10 @@ const GROWTH = 4;
 /** What a chunk costs beside its points: the object, its arrays' headers. */
 const CHUNK_BYTES = 200;
 const POINT_BYTES = 12;
+/** Points of a full chunk that have a sum and extremes of their own, so that a part of the chunk need not be added up one by one. */
+const BLOCK_POINTS = 32;
+const BLOCK_FIELDS = 3;
+const BLOCK_BYTES = CHUNK_POINTS / BLOCK_POINTS * BLOCK_FIELDS * 8 + 100;
 /** Times are kept as distances from the first: some 49 days fit in one chunk. */
 const MAX_SPAN_MS = 0xffff_ffff;
 
@@ -24,6 +28,8 @@ export class Chunk {
   private min = Infinity;
   private max = -Infinity;
   private stale = false;
+  /** Sum, least and most of each block; made when they are asked for, gone with the next change. */
+  private blocks: Float64Array | undefined;
 
   constructor(points: number) {
     this.offsets = new Uint32Array(points);
@@ -43,7 +49,7 @@ export class Chunk {
   }
 
   get bytes(): number {
-    return CHUNK_BYTES + this.capacity * POINT_BYTES;
+    return CHUNK_BYTES + this.capacity * POINT_BYTES + (this.capacity === CHUNK_POINTS ? BLOCK_BYTES : 0);
   }
 
   timeAt(index: number): number {
@@ -81,7 +87,7 @@ export class Chunk {
 
   overwrite(index: number, value: number): void {
     this.values[index] = value;
-    this.stale = true;
+    this.spoil();
   }
 
   insert(index: number, atMs: number, value: number): void {
@@ -95,17 +101,25 @@ export class Chunk {
     this.offsets[index] = atMs - this.baseMs;
     this.values[index] = value;
     this.length += 1;
-    this.stale = true;
+    this.spoil();
   }
 
-  /** Index of the first point at or after the time. */
+  /** Index of the first point at or after the time. Most series are regular: where it would be then is looked at first. */
   indexOf(atMs: number): number {
+    const { offsets, length } = this;
     const offset = atMs - this.baseMs;
-    let low = 0;
-    let high = this.length;
+    const first = offsets[0]!;
+    if (length === 0 || offset <= first) return 0;
+    const last = offsets[length - 1]!;
+    if (offset > last) return length;
+    const guess = Math.ceil((offset - first) / (last - first) * (length - 1));
+    let [low, high] = [1, length - 1];
+    if (offsets[guess]! < offset) low = guess + 1;
+    else if (offsets[guess - 1]! < offset) return guess;
+    else high = guess - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.offsets[middle]! < offset) low = middle + 1;
+      if (offsets[middle]! < offset) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -127,9 +141,9 @@ export class Chunk {
     rest.offsets.set(this.offsets.subarray(from, this.length));
     rest.values.set(this.values.subarray(from, this.length));
     rest.length = this.length - from;
-    rest.stale = true;
+    rest.spoil();
     this.length = from;
-    this.stale = true;
+    this.spoil();
     return rest;
   }
 
@@ -138,7 +152,7 @@ export class Chunk {
     this.offsets.copyWithin(from, to, this.length);
     this.values.copyWithin(from, to, this.length);
     this.length -= to - from;
-    this.stale = true;
+    this.spoil();
   }
 
   /** All of it, by its summary. */
@@ -152,6 +166,25 @@ export class Chunk {
 
   /** The points with an index from `from` up to, not including, `to`. */
   addPartTo(aggregate: Aggregate, from: number, to: number): void {
+    const firstBlock = Math.ceil(from / BLOCK_POINTS);
+    const lastBlock = Math.floor(to / BLOCK_POINTS);
+    if (lastBlock <= firstBlock || this.length < CHUNK_POINTS) return this.addEach(aggregate, from, to);
+    const blocks = this.blocks ??= this.summariseBlocks();
+    this.addEach(aggregate, from, firstBlock * BLOCK_POINTS);
+    let { sum, min, max } = aggregate;
+    for (let at = firstBlock * BLOCK_FIELDS; at < lastBlock * BLOCK_FIELDS; at += BLOCK_FIELDS) {
+      sum += blocks[at]!;
+      if (blocks[at + 1]! < min) min = blocks[at + 1]!;
+      if (blocks[at + 2]! > max) max = blocks[at + 2]!;
+    }
+    aggregate.count += (lastBlock - firstBlock) * BLOCK_POINTS;
+    aggregate.sum = sum;
+    aggregate.min = min;
+    aggregate.max = max;
+    this.addEach(aggregate, lastBlock * BLOCK_POINTS, to);
+  }
+
+  private addEach(aggregate: Aggregate, from: number, to: number): void {
     const { values } = this;
     let { sum, min, max } = aggregate;
     for (let at = from; at < to; at += 1) {
@@ -166,9 +199,24 @@ export class Chunk {
     aggregate.max = max;
   }
 
+  private summariseBlocks(): Float64Array {
+    const blocks = new Float64Array(this.length / BLOCK_POINTS * BLOCK_FIELDS);
+    for (let at = 0; at < this.length / BLOCK_POINTS; at += 1) {
+      const own = { count: 0, sum: 0, min: Infinity, max: -Infinity };
+      this.addEach(own, at * BLOCK_POINTS, (at + 1) * BLOCK_POINTS);
+      blocks.set([own.sum, own.min, own.max], at * BLOCK_FIELDS);
+    }
+    return blocks;
+  }
+
+  private spoil(): void {
+    this.stale = true;
+    this.blocks = undefined;
+  }
+
   private summarise(): void {
     const own = { count: 0, sum: 0, min: Infinity, max: -Infinity };
-    this.addPartTo(own, 0, this.length);
+    this.addEach(own, 0, this.length);
     this.sum = own.sum;
     this.min = own.min;
     this.max = own.max;
@@ -238,6 +286,18 @@ export class Column {
     }
     this.chunks = kept;
     return freed;
+  }
+
+  /** Puts the other's points before its own; those that it has itself up to the time win. @returns bytes by which the column grew */
+  putBefore(other: Column, untilMs: number): number {
+    const own: [number, number][] = [];
+    this.eachPart(0, untilMs, (chunk, from, to) => {
+      for (let at = from; at < to; at += 1) own.push([chunk.timeAt(at), chunk.valueAt(at)]);
+    });
+    let grown = other.bytes - this.delete(0, untilMs);
+    this.chunks = [...other.chunks, ...this.chunks];
+    for (const [atMs, value] of own) grown += this.put(atMs, value);
+    return grown;
   }
 
   /** Gives up the chunks that end before the time. @returns bytes given back */

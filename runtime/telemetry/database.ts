@@ -198,17 +198,15 @@ export class Database {
     }));
   }
 
-  async dimensions({ points }: HistoryCalls['dimensions']['ask']): Promise<Dimensions> {
+  async dimensions({ points, atOnce }: HistoryCalls['dimensions']['ask']): Promise<Dimensions> {
     const source = await this.source();
-    const [row] = await this.rows<{ n: number; least: number; most: number }>(
-      `SELECT count(*)::DOUBLE AS n, coalesce(min(ts), 0)::DOUBLE AS least, coalesce(max(ts), -1)::DOUBLE AS most FROM (${source})`);
-    const { n, least, most } = row!;
-    let fromMs = least;
-    if (n > points) {
-      const [cut] = await this.rows<{ at: number }>(`SELECT approx_quantile(ts, ${1 - points / n})::DOUBLE AS at FROM (${source})`);
-      fromMs = Math.ceil(cut!.at);
-    }
-    return { points: n, minMs: least, maxMs: most, fromMs, files: (await this.days()).length };
+    const [row] = await this.rows<{ n: number }>(`SELECT count(*)::DOUBLE AS n FROM (${source})`);
+    const { n } = row!;
+    const shares: number[] = [];
+    for (let count = atOnce; count < Math.min(n, points); count += atOnce) shares.push(1 - count / n);
+    const cuts = shares.length === 0 ? [] : await this.rows<{ at: number }>(`SELECT unnest(approx_quantile(ts, [${shares.join(', ')}]))::DOUBLE AS at FROM (${source})`);
+    // Everything has room: the last part goes down to the beginning of time.
+    return { points: n, cuts: [...cuts.map(({ at }) => Math.ceil(at)), ...(n > 0 && n <= points ? [0] : [])] };
   }
 
   /** Everything of the range in the order of writing, so that who puts it in one after the other gets the last written. */

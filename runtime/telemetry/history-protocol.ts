@@ -13,11 +13,8 @@ export interface Applied {
 
 export interface Dimensions {
   points: number;
-  minMs: number;
-  maxMs: number;
-  /** Time from which on there are about as many points as were asked for. */
-  fromMs: number;
-  files: number;
+  /** Times, the greatest first: from one to the next there are about as many points as are wanted at once, and from the last on about as many as were asked for in all. */
+  cuts: number[];
 }
 
 /** How far the database is: it is asked when the node's own note of it is gone. */
@@ -40,7 +37,7 @@ export interface HistoryCalls {
   analyticsLatest: { ask: { keys?: readonly string[]; owner: string }; answer: (ColdRow & { owner: string })[] };
   /** Ids of the series that have points. */
   series: { ask: undefined; answer: Uint32Array };
-  dimensions: { ask: { points: number }; answer: Dimensions };
+  dimensions: { ask: { points: number; atOnce: number }; answer: Dimensions };
   /** Answers in parts: each is a message of its own, the last has none. */
   load: { ask: { fromMs: number; toMs: number }; answer: undefined };
   compact: { ask: { minPoints: number }; answer: number };

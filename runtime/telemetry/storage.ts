@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.js';
 import { Fault } from '../model/faults.js';
 import { MAX_GROUPS_PER_ANSWER, MAX_POINTS_PER_ANSWER } from '../model/limits.js';
-import { combine, emptyAggregate } from './aggregate.js';
+import { type Aggregate, combine, emptyAggregate } from './aggregate.js';
 import type { Partial, SeriesValues } from './answers.js';
 import type { Disk } from './disk.js';
 import { Keyed, type KeyedValues } from './keyed.js';
@@ -220,9 +220,10 @@ export class Storage {
     const cold = this.coldPart(range);
     const hot: Range = cold ? { fromMs: cold.toMs + 1, toMs: range.toMs } : range;
     const groups = new Groups();
+    let all: Aggregate | undefined;
     for (const each of series) {
       if (by.bucketMs !== undefined) bucketsOf(groups, each, hot, by.bucketMs, by.series);
-      else each.column.addTo(groups.of(by.series ? each : undefined).aggregate, hot.fromMs, hot.toMs);
+      else each.column.addTo(by.series ? groups.of(each).aggregate : (all ??= groups.of(undefined).aggregate), hot.fromMs, hot.toMs);
     }
     if (cold) {
       for (const { series: id, bucketMs, aggregate } of await this.parts.disk!.aggregate(series.map((each) => each.id), cold, by)) {

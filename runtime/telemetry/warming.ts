@@ -19,7 +19,9 @@ export interface WarmingParts {
 /** Of the region, so that there is room for what comes. */
 const WARM_SHARE = 0.62;
 /** With half-filled chunks. */
-const BYTES_PER_POINT = 13;
+const BYTES_PER_POINT = 14;
+/** Points that are brought back together, about. */
+const WARM_POINTS = 500_000;
 
 export class Warming {
   #attempt = 0;
@@ -45,35 +47,34 @@ export class Warming {
     return this.parts.points.pointBytesUsed > this.parts.pointBytes * WARM_SHARE;
   }
 
+  /** The youngest first, part by part: questions get their turn in between, and each part serves as soon as it is there. */
   async #run(attempt: number): Promise<void> {
     const { points, client, pointBytes } = this.parts;
     const room = Math.floor((pointBytes * WARM_SHARE - points.pointBytesUsed) / BYTES_PER_POINT);
-    const { fromMs, points: all } = await client.call('dimensions', { points: room });
-    if (attempt !== this.#attempt || all === 0) return;
-    const floorMs = all <= room ? 0 : fromMs;
+    const { cuts } = await client.call('dimensions', { points: room, atOnce: WARM_POINTS });
+    for (const fromMs of cuts) {
+      if (attempt !== this.#attempt || this.#isFull()) return;
+      if (fromMs < points.floorMs) await this.#take(attempt, fromMs);
+    }
+  }
+
+  async #take(attempt: number, fromMs: number): Promise<void> {
+    const { points, client } = this.parts;
     const untilMs = points.floorMs - 1;
-    points.warmingMs = floorMs;
+    // What lies below the floor may have been overwritten on disk alone; what comes from now on is newer than what is loaded.
+    for (const { column } of points.byId.values()) points.pointBytesUsed -= column.delete(0, untilMs);
+    points.warmingMs = fromMs;
     const columns = new Map<number, Column>();
     // Whatever was stored until now is in the database: both go by this thread, one after the other.
-    await client.call('load', { fromMs: floorMs, toMs: untilMs }, (part) => {
+    await client.call('load', { fromMs, toMs: untilMs }, (part) => {
       if (attempt === this.#attempt) fill(columns, part);
     });
     if (attempt !== this.#attempt) return;
-    this.#takeUp(columns, floorMs);
-  }
-
-  #takeUp(columns: Map<number, Column>, floorMs: number): void {
-    const { points } = this.parts;
     for (const [id, column] of columns) {
       const series = points.byId.get(id);
-      if (!series) continue;
-      for (const chunk of series.column.chunks) {
-        for (let at = 0; at < chunk.length; at += 1) column.put(chunk.timeAt(at), chunk.valueAt(at));
-      }
-      points.pointBytesUsed += column.bytes - series.column.bytes;
-      series.column.chunks = column.chunks;
+      if (series) points.pointBytesUsed += series.column.putBefore(column, untilMs);
     }
-    points.floorMs = floorMs;
+    points.floorMs = fromMs;
     points.warmingMs = Infinity;
   }
 }
