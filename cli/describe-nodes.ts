@@ -10,6 +10,8 @@ export interface NodeStatus extends KnownNode {
   /** `no access`: it joined later and has another admin's password. */
   state: 'ready' | 'not ready' | 'unreachable' | 'no access';
   labels: Record<string, string>;
+  /** Of the inventory, that it is a member of. */
+  collections?: string[];
   /** Names; missing when it cannot be reached. */
   functions?: string[];
   store?: string;
@@ -21,6 +23,7 @@ export interface NodeStatus extends KnownNode {
 
 interface Described {
   labels: Record<string, string>;
+  collections?: string[];
   store: string;
   offloadStatus: string | null;
   functions: string[];
@@ -50,8 +53,8 @@ async function describeNode({ client }: Target, node: KnownNode): Promise<NodeSt
   const options = { timeoutMs: TIMEOUT_MS };
   try {
     const health = await client.send(node.url, 'GET', '/healthz', options);
-    const { labels, store, offloadStatus, functions, sessions } = await client.json<Described>(node.url, 'GET', '/api/v1/node', options);
-    return { ...node, state: health.status === 200 ? 'ready' : 'not ready', labels, store, offloadStatus, functions, sessions: sessions['resident'] };
+    const { labels, collections = [], store, offloadStatus, functions, sessions } = await client.json<Described>(node.url, 'GET', '/api/v1/node', options);
+    return { ...node, state: health.status === 200 ? 'ready' : 'not ready', labels, collections, store, offloadStatus, functions, sessions: sessions['resident'] };
   } catch (error) {
     if (error instanceof CliFailure && error.exitCode === EXIT.unreachable) return { ...node, state: 'unreachable', labels: {} };
     throw error;

@@ -89,7 +89,7 @@ export function functionCommands(noun: Command): void {
     .option('--constraint <rule>', 'such as level=edge, node=milan* or zone!=north; may be given again, and all must hold', several)
     .option('--dry-run', 'only say where it would run, and where it would be taken from')
     .addHelpText('after', examples(
-      'function deploy ./functions/shopping-cart', 'function deploy ./stack.yml', 'function deploy ./mine --in-every edge --in milan --except milan-002 --dry-run',
+      'function deploy ./functions/shopping-cart', 'function deploy ./stack.yml', 'function deploy ./mine --in-every edge --in milan --except milan-002 --dry-run', 'function deploy ./mine --in blue',
       'function deploy ./mine --name mine --constraint level=edge',
     ))
     .action(deployAll);
@@ -139,8 +139,8 @@ async function deployAll(source: string, options: Options): Promise<void> {
   const target = await findTarget(options);
   const start = nodeNamed(target, options.node);
   const area = scope === 'node' ? [start] : subtreeOf(start, await allNodes(target));
-  const chosen = placed ? constraintsOf(options, area) : [];
   const before = await describeNodes(target, area);
+  const chosen = placed ? constraintsOf(options, before) : [];
   const done: Deployed[] = [];
   for (const each of functions) {
     const constraints = [...each.constraints ?? [], ...chosen];

@@ -2,7 +2,7 @@
 import { wrongUsage } from './failure.js';
 import type { KnownNode } from './state.js';
 
-/** Each may be given several times. An area is a node and everything below it. */
+/** Each may be given several times. An area is a node and everything below it, or a collection of the inventory. */
 export interface Placement {
   inEvery?: string[];
   in?: string[];
@@ -12,16 +12,25 @@ export interface Placement {
 /** Adds the three options; values may also be separated by commas. */
 export const PLACEMENT_OPTIONS = [
   ['--in-every <level>', 'on every node of this level, such as edge; may be given again'],
-  ['--in <area>', 'only in this area: a node and all below it; may be given again'],
+  ['--in <area>', 'only in this area: a node and all below it, or a collection of the inventory; may be given again'],
   ['--except <area>', 'not in this area; may be given again'],
 ] as const;
 
+/** A node, and the collections of the inventory that it is in. */
+export interface PlacedNode extends KnownNode {
+  collections?: readonly string[];
+}
+
 /** A level, a node within the areas, and none of the excepted: all three have to hold. Throws, with what there is, when a name is unknown or nothing is left. */
-export function constraintsOf(placement: Placement, nodes: KnownNode[]): string[] {
+export function constraintsOf(placement: Placement, nodes: PlacedNode[]): string[] {
   const levels = checked('level', split(placement.inEvery), [...new Set(nodes.map(({ level }) => level))]);
-  const names = nodes.map(({ name }) => name);
+  const collections = [...new Set(nodes.flatMap((node) => node.collections ?? []))].filter((name) => !nodes.some((node) => node.name === name));
+  const names = [...nodes.map(({ name }) => name), ...collections];
   const inside = checked('area', split(placement.in), names);
   const outside = checked('area', split(placement.except), names);
+  if (inside.some((name) => collections.includes(name)) && !inside.every((name) => collections.includes(name))) {
+    throw wrongUsage(`--in names either nodes or collections; of ${inside.join(', ')}, collections are ${inside.filter((name) => collections.includes(name)).join(', ')}`);
+  }
   for (const area of inside) {
     const found = areaOf(area, nodes);
     if (levels.length > 0 && !found.some(({ level }) => levels.includes(level))) {
@@ -34,8 +43,15 @@ export function constraintsOf(placement: Placement, nodes: KnownNode[]): string[
   if (wanted.length === 0) throw wrongUsage('no node is left: what is asked for is excepted');
   return [
     ...(levels.length > 0 ? [`level=${levels.join(',')}`] : []),
-    ...(inside.length > 0 ? [`node=${patternsOf(inside, nodes)}`] : []),
-    ...(outside.length > 0 ? [`node!=${patternsOf(outside, nodes)}`] : []),
+    ...areaConstraints('=', inside, nodes, collections), ...areaConstraints('!=', outside, nodes, collections),
+  ];
+}
+
+/** Members of a collection follow the inventory; nodes of an area are named. */
+function areaConstraints(operator: '=' | '!=', areas: string[], nodes: PlacedNode[], collections: string[]): string[] {
+  const [named, ofTree] = [areas.filter((area) => collections.includes(area)), areas.filter((area) => !collections.includes(area))];
+  return [
+    ...(ofTree.length > 0 ? [`node${operator}${patternsOf(ofTree, nodes)}`] : []), ...(named.length > 0 ? [`collection${operator}${named.join(',')}`] : []),
   ];
 }
 
@@ -54,7 +70,8 @@ export function subtreeOf({ name }: KnownNode, nodes: KnownNode[]): KnownNode[] 
   return areaOf(name, nodes);
 }
 
-function areaOf(name: string, nodes: KnownNode[]): KnownNode[] {
+function areaOf(name: string, nodes: PlacedNode[]): PlacedNode[] {
+  if (!nodes.some((node) => node.name === name)) return nodes.filter(({ collections }) => collections?.includes(name));
   const inside = new Set([name]);
   for (const node of nodes) if (node.parent !== undefined && inside.has(node.parent)) inside.add(node.name);
   return nodes.filter((node) => inside.has(node.name));

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Clock, systemClock, type Timer } from '../runtime/base/clock.js';
 import { readSecret } from '../runtime/base/credentials.js';
+import type { DomainArea } from '../runtime/base/domain-file.js';
 import { systemIds } from '../runtime/base/ids.js';
 import { createLog, type Log, type LogLevel } from '../runtime/base/log.js';
 import { createPeerClient } from '../runtime/base/http-client.js';
@@ -42,6 +43,8 @@ export interface OracleConfig {
   adminUser?: string;
   /** Without one nobody administers with a password. */
   adminPasswordFile?: string;
+  /** Collections of the inventory that the domain file has. */
+  areas?: DomainArea[];
   /** Settings of the inventory; a file that is not there is an empty one. */
   inventoryFile?: string;
   /** `policy`, its `settings`, and the mirror's section `proxy`, in YAML or TOML; a file that is not there is an empty one. */
@@ -71,7 +74,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   const credentials = config.adminPasswordFile === undefined ? undefined
     : { user: config.adminUser ?? 'admin', password: await readSecret(config.adminPasswordFile) };
   const inventory: RunningInventory = await createInventory({
-    folder: join(stateDir, 'inventory'), settings: await readSettings(config.inventoryFile), domainId, clock, ids: systemIds, log, ...(credentials && { credentials }),
+    folder: join(stateDir, 'inventory'), settings: await readSettings(config.inventoryFile), areas: config.areas ?? [], domainId, clock, ids: systemIds, log, ...(credentials && { credentials }),
   });
   const registry = new Registry({
     domainId, clock, idOf: (name) => inventory.idOf(name),

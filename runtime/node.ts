@@ -193,7 +193,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
     ...systemRoutes({ node: name, version: VERSION, deployments, bundles, passingOn, secrets, namespaces, settings, images }),
     ...logRoutes({ node: name, logs: functionLogs, deployments }), ...scaleRoutes({ node: name, deployments, log }), ...callRoutes(callQueue),
     ...nodeRoutes({
-      facts: { name, level, labels: config.labels, parentUrl }, url: () => gateway.url, store,
+      facts: { name, level, labels: config.labels, get collections() { return place.collections; }, parentUrl }, url: () => gateway.url, store,
       offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), ...counters, oracleUrl: config.oracleUrl,
     }),
     ...buildRoutes({ bundles, images, secret: payloadSecret, folder: join(stateDir, 'builds'), log }), ...createPeerRoutes(offload), ...agent.routes(),

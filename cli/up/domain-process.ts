@@ -120,7 +120,7 @@ export class DomainProcess {
     await writeConfig(state.oracleDir, {
       host, port: domain.oraclePort, domainId: domain.domainId, peerKeyFile: state.peerKeyFile, stateDir: state.oracleDir,
       adminUser: ADMIN_USER, adminPasswordFile: state.passwordFile, inventoryFile: join(dirname(file), 'inventory.yml'),
-      sessionStores: domain.nodes.map(({ store }) => store), settingsFile: join(dirname(file), 'oracle.yml'),
+      ...(domain.areas && { areas: domain.areas }), sessionStores: domain.nodes.map(({ store }) => store), settingsFile: join(dirname(file), 'oracle.yml'),
       ...(domain.mirrorPort !== undefined && { mirrorServer: { port: domain.mirrorPort, ...mirrorServerOf(this.options.storeServer) } }),
     });
     await Promise.all(this.configs.map((config) => writeConfig(config.stateDir, config)));

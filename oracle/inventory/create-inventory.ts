@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../runtime/base/clock.js';
+import type { DomainArea } from '../../runtime/base/domain-file.js';
 import type { Credentials } from '../../runtime/base/credentials.js';
 import type { Ids } from '../../runtime/base/ids.js';
 import type { Log } from '../../runtime/base/log.js';
@@ -25,6 +26,8 @@ export interface CreateInventoryParts {
   /** Its own folder: journal, snapshots, key. */
   folder: string;
   settings: InventorySettings;
+  /** Collections that the domain file has. */
+  areas?: DomainArea[];
   /** Id of the domain whose nodes it notes. */
   domainId?: string;
   credentials?: Credentials;
@@ -51,7 +54,7 @@ export interface RunningInventory {
   close(): Promise<void>;
 }
 
-export async function createInventory({ folder, settings, domainId = 'local', credentials, clock, ids, log, openJournalFile }: CreateInventoryParts): Promise<RunningInventory> {
+export async function createInventory({ folder, settings, areas = [], domainId = 'local', credentials, clock, ids, log, openJournalFile }: CreateInventoryParts): Promise<RunningInventory> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const options: ObjectOptions = { strictXnames: settings.strictXnames ?? false };
   const inventory = new Inventory({
@@ -65,6 +68,7 @@ export async function createInventory({ folder, settings, domainId = 'local', cr
     ...historyRoutes(inventory, keeping, domainId), ...schemaRoutes(options, () => routes),
   ];
   const edge = new EdgeNodes({ inventory, clock, log });
+  edge.areas(areas);
   const door = createDoor({ routes, access, ids, log });
   return {
     inventory, keeping, routes, owns: (path) => door.owns(path), serve: (request, response) => door.serve(request, response),

@@ -45,10 +45,22 @@ export function domainFileOf(set: WorkingSet, domainId: string, collection?: str
   const root = build(roots[0]!, 0);
   const lost = placed.filter(({ name }) => !seen.has(name));
   if (lost.length > 0) throw wrong(`${lost.map(({ name, parent }) => `${name} stands below ${parent}, which is not above it`).join('; ')}`);
-  const text = `# Made from the inventory.\n${stringify({ domain: domainId, levels, root }, { lineWidth: 0 })}`;
+  const areas = areasOf(set, placed);
+  const text = `# Made from the inventory.\n${stringify({ domain: domainId, levels, ...(Object.keys(areas).length > 0 && { areas }), root }, { lineWidth: 0 })}`;
   const { errors } = parseDomainFile(text);
   if (errors.length > 0) throw wrong(errors.map(({ reason }) => reason).join('; '));
   return text;
+}
+
+/** Collections of such nodes alone that have all that is below their members: an area of the file is said by the nodes at its top. */
+function areasOf(set: WorkingSet, placed: Placed[]): Record<string, string[]> {
+  const parents = new Map(placed.map(({ name, parent }) => [name, parent]));
+  const areas = [...set.tables.NodeCollection.values()].flatMap(({ value }) => {
+    const members = new Set(value['nodes'] as string[]);
+    const isArea = members.size > 0 && [...members].every((name) => parents.has(name)) && placed.every(({ name, parent }) => parent === undefined || !members.has(parent) || members.has(name));
+    return isArea ? [[value['name'] as string, [...members].filter((name) => !members.has(parents.get(name) ?? '')).sort()] as const] : [];
+  });
+  return Object.fromEntries(areas);
 }
 
 function withAncestors(all: Placed[], names: Set<string | undefined>): Placed[] {

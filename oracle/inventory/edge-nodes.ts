@@ -3,6 +3,7 @@
  * a Component, whose state follows the registry. What people wrote of a node stays.
  */
 import type { Clock } from '../../runtime/base/clock.js';
+import type { DomainArea } from '../../runtime/base/domain-file.js';
 import type { Log } from '../../runtime/base/log.js';
 import { createCompiler, type Validator } from '../../runtime/base/validation.js';
 import { HARDWARE } from '../../runtime/model/inventory/objects.js';
@@ -47,6 +48,17 @@ export class EdgeNodes {
     this.#startedMs = parts.clock.now();
   }
 
+  /** An area of the domain file is a collection of its name. What people wrote of it stays, but its members are those of the file. */
+  areas(areas: DomainArea[]): void {
+    for (const { name, nodes } of areas) {
+      this.#later(name, () => this.parts.inventory.together(REGISTRY, (write) => {
+        const known = write.set.find('NodeCollection', 'name', name);
+        const value = { type: 'ad-hoc', ...known?.value, name: known?.value['name'] ?? name, nodes };
+        if (!known || !sameValue(known.value, value)) write.put('NodeCollection', known?.id ?? write.newId(), value);
+      }));
+    }
+  }
+
   registered(node: RegisteredNode, hardware: unknown): string[] {
     this.#alive.add(node.name);
     const told = JSON.stringify([node.id, node.url, node.level, node.parent, node.labels, node.store, hardware, true]);
@@ -86,7 +98,7 @@ export class EdgeNodes {
   #later(name: string, work: () => Promise<void>): void {
     this.#turn = this.#turn.then(work).catch((error: unknown) => {
       this.#written.delete(name);
-      this.parts.log.warn({ node: name, reason: (error as Error).message }, 'a node of the domain could not be noted in the inventory');
+      this.parts.log.warn({ node: name, reason: (error as Error).message }, 'a node or an area of the domain could not be noted in the inventory');
     });
   }
 

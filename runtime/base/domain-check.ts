@@ -2,7 +2,7 @@
 import { marksProblem, type Watermarks } from '../model/watermarks.js';
 import { MAX_CAPACITY } from '../model/limits.js';
 import { corsProblem, type CorsSettings, LOOPBACK_ORIGINS } from '../model/cors.js';
-import type { DomainFile, DomainFileError, DomainNode, PortOptions } from './domain-file.js';
+import type { DomainArea, DomainFile, DomainFileError, DomainNode, PortOptions } from './domain-file.js';
 import type { ReadDomain, ReadNode } from './domain-read.js';
 import type { At, ReadWork } from './domain-values.js';
 
@@ -11,6 +11,7 @@ const DEFAULT_ORACLE_PORT = 7000;
 const MAX_PORT = 65_535;
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const AREA_NAME = /^[^/]{1,253}$/;
 const STORE_KINDS = ['auto', 'redis', 'embedded', 'memory'];
 const DEFAULT_LEVELS = ['cloud', 'city', 'edge'];
 const NAME_RULE = '1 to 63 lower-case letters, digits and dashes, with no dash at either end';
@@ -49,9 +50,10 @@ class Checker {
     const oracle = this.ports.oraclePort ?? oraclePort?.value ?? DEFAULT_ORACLE_PORT;
     this.owners.set(oracle, 'the oracle');
     const nodes = root ? this.nodes(root, 0) : [];
+    const areas = this.areas(nodes.map(({ node }) => node));
     return {
       domainId: domain?.value ?? 'local', levels: this.levels, basePort: this.base, oraclePort: oracle,
-      nodes: this.withPorts(nodes),
+      nodes: this.withPorts(nodes), ...(areas.length > 0 && { areas }),
     };
   }
 
@@ -110,6 +112,17 @@ class Checker {
     const first = this.names.get(name.value);
     if (first) this.fail(name, `there is a node ${name.value} already, at ${first.line}:${first.column}`);
     else this.names.set(name.value, name);
+  }
+
+  /** Each with its nodes and everything below them, in the order of the tree. */
+  private areas(nodes: DomainNode[]): DomainArea[] {
+    return (this.read.areas ?? []).map(({ name, nodes: named }) => {
+      if (!AREA_NAME.test(name.value)) this.fail(name, `"${name.value}" is no good name of an area: 1 to 253 characters, and no slash`);
+      for (const each of named) if (!this.names.has(each.value)) this.fail(each, `the area ${name.value} names ${each.value}, and there is no such node`);
+      const inside = new Set(named.map(({ value }) => value));
+      for (const node of nodes) if (node.parent !== undefined && inside.has(node.parent)) inside.add(node.name);
+      return { name: name.value, nodes: nodes.filter((node) => inside.has(node.name)).map((node) => node.name) };
+    });
   }
 
   private checkMarks(offload: At<Partial<Watermarks>> | undefined): void {

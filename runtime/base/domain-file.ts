@@ -40,6 +40,14 @@ export interface DomainFile {
   mirrorPort?: number;
   /** Depth first: every node stands behind its parent. */
   nodes: DomainNode[];
+  /** Collections of the inventory. */
+  areas?: DomainArea[];
+}
+
+export interface DomainArea {
+  name: string;
+  /** Names of its nodes, those below others too. */
+  nodes: string[];
 }
 
 /** Line and column count from 1. */

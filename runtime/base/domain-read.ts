@@ -2,13 +2,13 @@
  * From the text of a domain file to its parts, each with its place; shape and types are checked here. There are two forms:
  * the tree of nodes below `root`, and the hierarchy of areas as the offloading thesis writes it. YAML and JSON are both read.
  */
-import { isMap, LineCounter, type Node, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { CorsSettings } from '../model/cors.js';
 import { MAX_TREE_DEPTH } from '../model/limits.js';
 import type { Watermarks } from '../model/watermarks.js';
 import type { DomainFileError } from './domain-file.js';
 import { HIERARCHY_KEYS, HierarchyReader } from './domain-hierarchy.js';
-import { type At, type ReadWork, ValueReader } from './domain-values.js';
+import { type At, type ReadWork, ValueReader, type Values } from './domain-values.js';
 
 export interface ReadNode {
   /** Where the node begins. */
@@ -24,6 +24,12 @@ export interface ReadNode {
   children: ReadNode[];
 }
 
+/** A collection of the inventory: some nodes, and everything below them. */
+export interface ReadArea {
+  name: At<string>;
+  nodes: At<string>[];
+}
+
 export interface ReadDomain {
   domain?: At<string>;
   levels?: At<At<string>[]>;
@@ -37,11 +43,13 @@ export interface ReadDomain {
   /** Of every node that says nothing else. */
   work?: ReadWork;
   root?: ReadNode;
+  /** Names of nodes by area. */
+  areas?: ReadArea[];
   /** What stands in the file and is not taken. */
   remarks: DomainFileError[];
 }
 
-const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'root'];
+const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'areas', 'root'];
 const NODE_KEYS = ['name', 'port', 'metricsPort', 'store', 'labels', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'children'];
 
 export function readTree(text: string): { read: ReadDomain; errors: DomainFileError[] } {
@@ -67,8 +75,25 @@ class TreeReader extends ValueReader {
       domain: this.text(values, 'domain'), levelsKey: 'levels',
       levels: this.texts(values, 'levels', 'a level', 'levels is a list of names, the root\'s first: [cloud, city, edge]'),
       store: this.text(values, 'store'), basePort: this.whole(values, 'basePort'), oraclePort: this.whole(values, 'oraclePort'),
-      cors: this.cors(values), offload: this.marks(values), work: this.work(values), root: values.has('root') ? this.node(values.get('root')!, 1) : undefined, remarks: [],
+      cors: this.cors(values), offload: this.marks(values), work: this.work(values), root: values.has('root') ? this.node(values.get('root')!, 1) : undefined, areas: this.areas(values),
+      remarks: [],
     };
+  }
+
+  private areas(values: Values): ReadArea[] {
+    const shape = 'areas is a map of lists of nodes: {north: [milan]}';
+    const node = values.get('areas');
+    if (!node || this.isAlias(node)) return [];
+    if (!isMap(node)) {
+      this.fail(node, shape);
+      return [];
+    }
+    return node.items.flatMap(({ key, value }) => {
+      const name = isScalar(key) ? String(key.value) : '';
+      if (!value) this.fail(key as Node, shape);
+      const nodes = this.texts(new Map([[name, value as Node | null]]), name, `a node of the area ${name}`, shape);
+      return nodes ? [{ name: this.at(key as Node, name), nodes: nodes.value }] : [];
+    });
   }
 
   private node(node: Node | null, depth: number): ReadNode | undefined {

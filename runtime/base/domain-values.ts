@@ -166,7 +166,7 @@ export class ValueReader {
   }
 
   /** An alias could put a node below itself, and two nodes can never be the same one. */
-  private isAlias(node: Node): boolean {
+  protected isAlias(node: Node): boolean {
     if (!isAlias(node)) return false;
     this.fail(node, `*${node.source} is an alias: write the node out, a tree has every node once`);
     return true;

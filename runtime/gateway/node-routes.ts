@@ -14,6 +14,8 @@ export interface NodeFacts {
   name: string;
   level: string;
   labels: Record<string, string>;
+  /** Of the inventory, that it is a member of. */
+  collections?: readonly string[];
   parentUrl?: string;
 }
 

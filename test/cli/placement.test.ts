@@ -39,6 +39,24 @@ describe('the place of a deploy', () => {
     expect(constraintsOf({ in: ['milan'] }, more)).to.deep.equal(['node=milan,milan-001,milan-002']);
   });
 
+  it('is a collection of the inventory, whose members it follows', () => {
+    const members = NODES.map((each) => ({ ...each, collections: each.name === 'depot' || each.name === 'milan-001' ? ['blue', 'b'] : each.name === 'turin' ? ['milan'] : [] }));
+    expect(constraintsOf({ in: ['blue'] }, members)).to.deep.equal(['collection=blue']);
+    expect(constraintsOf({ inEvery: ['edge'], in: ['blue'], except: ['turin'] }, members)).to.deep.equal(['level=edge', 'collection=blue', 'node!=turin,depot']);
+    expect(constraintsOf({ in: ['cloud'], except: ['blue', 'milan-002'] }, members)).to.deep.equal(['node=*', 'node!=milan-002', 'collection!=blue']);
+    const refused = (placement: Placement) => {
+      try {
+        return constraintsOf(placement, members).join();
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(constraintsOf({ in: ['milan'] }, members), 'a node is meant before a collection of its name').to.deep.equal(['node=milan*']);
+    expect(refused({ in: ['blue', 'turin'] })).to.equal('--in names either nodes or collections; of blue, turin, collections are blue');
+    expect(refused({ in: ['red'] })).to.match(/there is no area red; the areas: .*, blue, b$/);
+    expect(refused({ inEvery: ['city'], in: ['blue'] })).to.match(/there is no node of level city/);
+  });
+
   it('is refused with what there is when a name is unknown, or nothing is left', () => {
     expect(refusal({ inEvery: ['galaxy'] })).to.equal('there is no level galaxy; the levels: cloud, city, edge');
     expect(refusal({ except: ['spain'] })).to.equal('there is no area spain; the areas: cloud, milan, milan-001, milan-002, turin, depot');

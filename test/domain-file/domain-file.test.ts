@@ -22,7 +22,7 @@ describe('the domain file', () => {
   it('reports everything that is wrong at once, with line and column', () => {
     expect(errorsOf('levels: [a, b]\ncolour: red\nroot:\n  name: Cloud\n  port: 70000\n  children:\n    - name: x\n      store: mysql\n    - name: x\n'))
       .to.deep.equal([
-        'f:2:1: unknown key colour: a domain file has domain, levels, store, basePort, oraclePort, cors, offload, capacity, memoryLimitBytes, performanceSamples and root',
+        'f:2:1: unknown key colour: a domain file has domain, levels, store, basePort, oraclePort, cors, offload, capacity, memoryLimitBytes, performanceSamples, areas and root',
         'f:4:9: "Cloud" is no good name of a node: 1 to 63 lower-case letters, digits and dashes, with no dash at either end',
         'f:5:9: the port of Cloud is 70000; a port is 1 to 65535',
         'f:8:14: mysql is no store: use auto, redis, embedded, memory, redis://host:port or unix:///path',
@@ -38,6 +38,19 @@ describe('the domain file', () => {
     const told = nodeConfigs(domain, places).map(({ name, capacity, memoryLimitBytes, performanceSamples }) => [name, capacity, memoryLimitBytes, performanceSamples]);
     expect(told).to.deep.equal([['a', 8, 1000, true], ['b', 2, undefined, false]]);
     expect(nodeConfigs(domainOf('root: {name: a}'), places)[0]).to.not.have.any.keys('capacity', 'memoryLimitBytes', 'performanceSamples');
+  });
+
+  it('has areas: nodes and everything below them', () => {
+    const tree = 'root:\n  name: cloud\n  children:\n    - name: milan\n      children: [{name: milan-1}]\n    - name: turin\n';
+    expect(domainOf(`areas:\n  north: [milan]\n  far side: [turin, milan-1]\n${tree}`).areas).to.deep.equal([
+      { name: 'north', nodes: ['milan', 'milan-1'] }, { name: 'far side', nodes: ['milan-1', 'turin'] },
+    ]);
+    expect(domainOf(tree)).to.not.have.any.keys('areas');
+    expect(errorsOf(`areas:\n  a/b: [milan]\n  north: milan\n  none:\n  west: [rome, 7]\n${tree}`)).to.deep.equal([
+      'f:2:3: "a/b" is no good name of an area: 1 to 253 characters, and no slash', 'f:3:10: areas is a map of lists of nodes: {north: [milan]}',
+      'f:4:8: areas is a map of lists of nodes: {north: [milan]}', 'f:5:10: the area west names rome, and there is no such node', 'f:5:16: a node of the area west is a text and not 7; put it in quotes',
+    ]);
+    expect(errorsOf(`areas: [north]\n${tree}`)).to.deep.equal(['f:1:8: areas is a map of lists of nodes: {north: [milan]}']);
   });
 
   it('is refused where these are no sensible numbers', () => {

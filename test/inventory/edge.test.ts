@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type RunningOracle, startOracle } from '../../oracle/oracle.js';
+import { type OracleConfig, type RunningOracle, startOracle } from '../../oracle/oracle.js';
 import { appliesAt } from '../../runtime/base/constraints.js';
 import { basicHeader } from '../../runtime/base/credentials.js';
 import { systemClock } from '../../runtime/base/clock.js';
@@ -19,13 +19,15 @@ describe('the nodes of the domain in the inventory', () => {
   let oracle: RunningOracle;
   const clients: PeerClient[] = [];
 
+  const start = (more: Partial<OracleConfig> = {}) => startOracle({
+    host: '127.0.0.1', port: 0, domainId: 'd', peerKeyFile: join(folder, 'key'), adminPasswordFile: join(folder, 'password'), stateDir: folder, log: 'silent', ...more,
+  });
+
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'edge-'));
     await writeFile(join(folder, 'key'), 'key-of-this-domain');
     await writeFile(join(folder, 'password'), 'pass');
-    oracle = await startOracle({
-      host: '127.0.0.1', port: 0, domainId: 'd', peerKeyFile: join(folder, 'key'), adminPasswordFile: join(folder, 'password'), stateDir: folder, log: 'silent',
-    });
+    oracle = await start();
   });
 
   afterEach(async () => {
@@ -96,6 +98,21 @@ describe('the nodes of the domain in the inventory', () => {
     expect([appliesAt(place, ['collection=blue']), appliesAt(place, ['collection=red']), appliesAt(place, ['collection!=blue']), appliesAt({ ...place, collections: [] }, ['collection!=blue'])]).to.deep.equal([true, false, false, true]);
   });
 
+  it('are in the areas of the domain file, whose members follow the file at every start', async () => {
+    await post('/NodeCollection', { name: 'north', type: 'partition', description: 'ours', nodes: ['rome'] });
+    await oracle.close();
+    oracle = await start({ areas: [{ name: 'north', nodes: ['milan', 'milan-1'] }, { name: 'south', nodes: ['rome'] }] });
+    const north = await until('/NodeCollection/north', ({ nodes }) => nodes.length === 2);
+    expect(north).to.deep.include({ type: 'partition', description: 'ours', nodes: ['milan', 'milan-1'], creator_subject: 'admin' });
+    expect(await until('/NodeCollection/south', ({ name }) => name === 'south')).to.deep.include({ type: 'ad-hoc', nodes: ['rome'], creator_subject: 'registry' });
+    expect((await register('milan', null)).collections).to.deep.equal(['north']);
+    const { seq } = await until('/inventory', ({ objects }) => objects.Component === 1);
+    await oracle.close();
+    oracle = await start({ areas: [{ name: 'north', nodes: ['milan', 'milan-1'] }, { name: 'south', nodes: ['rome'] }] });
+    await register('milan', null);
+    expect((await get('/inventory')).seq).to.equal(seq);
+  });
+
   it('make a domain file, whole or of a collection', async () => {
     await register('cloud', null);
     await register('milan', 'cloud', { labels: { zone: 'north' } });
@@ -108,6 +125,8 @@ describe('the nodes of the domain in the inventory', () => {
       ['cloud', undefined, 'cloud', {}], ['milan', 'cloud', 'edge', { zone: 'north' }], ['turin-1', 'cloud', 'edge', {}],
     ]);
     await post('/NodeCollection', { name: 'area', type: 'ad-hoc', nodes: ['turin-1'] });
+    await post('/NodeCollection', { name: 'no area', type: 'ad-hoc', nodes: ['cloud'] });
     expect(parseDomainFile(await file('?collection=area')).domain!.nodes.map(({ name }) => name)).to.deep.equal(['cloud', 'turin-1']);
+    expect(parseDomainFile(await file()).domain!.areas).to.deep.equal([{ name: 'area', nodes: ['turin-1'] }]);
   });
 });
