@@ -55,7 +55,7 @@ import { createAliasListener, createTelemetryDoor } from './gateway/telemetry-do
 import { createWorkers } from './handler/workers.js';
 import { configFromEnvironment } from './model/environment.js';
 import { type NodeConfig, VERSION } from './model/config.js';
-import { AUTOSCALE_EVERY_MS, CLOSE_GRACE_MS, DEFAULT_CAPACITY_PER_CORE, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS } from './model/limits.js';
+import { AUTOSCALE_EVERY_MS, CLOSE_GRACE_MS, DEFAULT_CAPACITY_PER_CORE, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS, TIDY_IDLE_SHARE } from './model/limits.js';
 import { folderArchive } from './offload/archive.js';
 import { createCommands } from './offload/commands.js';
 import { createForward } from './offload/forward.js';
@@ -263,13 +263,20 @@ function engineSocket({ DOCKER_HOST: host = '' }: NodeJS.ProcessEnv): string {
   return host.startsWith('unix://') ? host.slice('unix://'.length) : '/var/run/docker.sock';
 }
 
-/** Once the start and each round of deployments are over, their leftovers are given back. */
+/**
+ * Once the start and each round of deployments are over, their leftovers are given back: when the node has been idle for a while,
+ * for whoever is being served would wait for it. A node that is always busy collects by itself.
+ */
 function tidyAfter(deployments: Deployments): void {
-  let timer: Timer = systemClock.setTimeout(releaseMemory, TIDY_AFTER_MS);
-  deployments.onChange(() => {
+  let timer: Timer;
+  let before = performance.eventLoopUtilization();
+  const later = () => {
     systemClock.clearTimeout(timer);
-    timer = systemClock.setTimeout(releaseMemory, TIDY_AFTER_MS);
-  });
+    before = performance.eventLoopUtilization();
+    timer = systemClock.setTimeout(() => (performance.eventLoopUtilization(before).utilization > TIDY_IDLE_SHARE ? later() : releaseMemory()), TIDY_AFTER_MS);
+  };
+  later();
+  deployments.onChange(later);
 }
 
 // ── As a process ───────────────────────────────────────────────────────────────────────────────

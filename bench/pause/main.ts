@@ -57,14 +57,17 @@ export async function runPauses({ quick, store, only, json, prof }: PauseRunOpti
     for (const plan of plansOf(quick).filter(({ name }) => !only || name.startsWith(only))) {
       const plain: number[] = [];
       const floor: number[] = [];
+      const busyFloor: number[] = [];
       const measured = await measure(tree, milestones, plan, async (session) => {
         if (!source || !target) return;
         floor.push(...await floorMs(source, target, FLOOR_TIMES));
         for (let time = 0; time < PLAIN_TIMES; time += 1) plain.push(await plainMs(source, target, session));
+      }, async () => {
+        if (source && target) busyFloor.push(...await floorMs(source, target, FLOOR_TIMES));
       });
-      console.log(lineOf(plan.name, measured.moves, measured, plain, floor));
+      console.log(lineOf(plan.name, measured.moves, measured, plain, floor, busyFloor));
       for (const error of measured.errors.slice(0, 3)) console.log(`  ERROR: ${error}`);
-      Object.assign(figures, figuresOf(plan.name, measured.moves, plain, floor, measured.errors.length));
+      Object.assign(figures, figuresOf(plan.name, measured.moves, plain, floor, busyFloor, measured.errors.length));
     }
   } finally {
     for (const client of stores) client.destroy();
@@ -81,26 +84,29 @@ async function clientOf(node: NodeProcess): Promise<RedisClientType> {
 }
 
 const HEAD = [
-  'session', 'moves', 'total p50', 'pause p50', 'pause p99', 'freeze', 'way', 'commit', 'floor p50', 'floor p99', 'plain p50',
+  'session', 'moves', 'total p50', 'pause p50', 'pause p99', 'freeze', 'way', 'commit', 'floor p50', 'floor p99', 'busy p50', 'busy p99', 'plain p50',
   'writer gap p50', 'p99', 'reader gap p99', '(no move: max)', 'errors',
 ].map((word) => word.padStart(10)).join(' ') + '   milliseconds';
 
-function lineOf(name: string, moves: Move[], seen: { errors: string[]; quietReaderGap: number }, plain: number[], floor: number[]): string {
+function lineOf(name: string, moves: Move[], seen: { errors: string[]; quietReaderGap: number }, plain: number[], floor: number[], busyFloor: number[]): string {
   const at = (values: number[], share: number) => (values.length === 0 ? '–' : quantile([...values].sort((a, b) => a - b), share).toFixed(2));
   const of = (pick: (move: Move) => number, share: number) => at(moves.map(pick), share);
   return [
     name, String(moves.length), of((m) => m.total, 0.5), of((m) => m.pause, 0.5), of((m) => m.pause, 0.99), of((m) => m.freeze, 0.5), of((m) => m.way, 0.5),
-    of((m) => m.commit, 0.5), at(floor, 0.5), at(floor, 0.99), at(plain, 0.5), of((m) => m.writerGap, 0.5), of((m) => m.writerGap, 0.99),
+    of((m) => m.commit, 0.5), at(floor, 0.5), at(floor, 0.99), at(busyFloor, 0.5), at(busyFloor, 0.99), at(plain, 0.5), of((m) => m.writerGap, 0.5), of((m) => m.writerGap, 0.99),
     of((m) => m.readerGap, 0.99), seen.quietReaderGap.toFixed(2), String(seen.errors.length),
   ].map((word) => word.padStart(10)).join(' ');
 }
 
-function figuresOf(name: string, moves: Move[], plain: number[], floor: number[], errors: number): Record<string, number> {
+function figuresOf(name: string, moves: Move[], plain: number[], floor: number[], busyFloor: number[], errors: number): Record<string, number> {
   const at = (values: number[], share: number) => Number(quantile([...values].sort((a, b) => a - b), share).toFixed(3));
   const pauses = moves.map(({ pause }) => pause);
   return {
     [`write_pause_${name}_p50_ms`]: at(pauses, 0.5), [`write_pause_${name}_p99_ms`]: at(pauses, 0.99),
     [`move_total_${name}_p50_ms`]: at(moves.map(({ total }) => total), 0.5), [`move_errors_${name}`]: errors,
-    ...(plain.length > 0 && { [`plain_copy_${name}_p50_ms`]: at(plain, 0.5), [`pause_floor_${name}_p50_ms`]: at(floor, 0.5), [`pause_floor_${name}_p99_ms`]: at(floor, 0.99) }),
+    ...(plain.length > 0 && {
+      [`plain_copy_${name}_p50_ms`]: at(plain, 0.5), [`pause_floor_${name}_p50_ms`]: at(floor, 0.5), [`pause_floor_${name}_p99_ms`]: at(floor, 0.99),
+      [`pause_busy_floor_${name}_p50_ms`]: at(busyFloor, 0.5), [`pause_busy_floor_${name}_p99_ms`]: at(busyFloor, 0.99),
+    }),
   };
 }

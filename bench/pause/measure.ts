@@ -71,7 +71,7 @@ function ms(from: bigint, to: bigint): number {
   return Number(to - from) / 1e6;
 }
 
-export async function measure(tree: Tree, milestones: Milestones, { name, values, moves, whole }: Plan, between: (holder: string) => Promise<void>): Promise<Measured> {
+export async function measure(tree: Tree, milestones: Milestones, { name, values, moves, whole }: Plan, between: (holder: string) => Promise<void>, beside: () => Promise<void>): Promise<Measured> {
   const session = `pause-${name}`;
   const home = tree.node('milan');
   const http = new Http();
@@ -82,6 +82,7 @@ export async function measure(tree: Tree, milestones: Milestones, { name, values
   await between(session);
   writer.start();
   reader.start();
+  await beside();
   const measured: Move[] = [];
   let quietReaderGap = 0;
   try {

@@ -200,6 +200,8 @@ export const STORE_CONNECT_MS = 5_000;
 export const STORE_ANSWER_MS = 10_000;
 /** Memory that a start or a deployment took is given back this long after it. */
 export const TIDY_AFTER_MS = 3_000;
+/** A node that was busy for more than this share of that time serves somebody, who would wait for it: it is tried again later. */
+export const TIDY_IDLE_SHARE = 0.1;
 /** Small sessions that a node remembers from its own commits, data and bookkeeping together. */
 export const MAX_REMEMBERED_BYTES = 16 * 1024 * 1024;
 /** Request ids remembered beside each; a retry is rarely later than a few requests, and what lives longer costs the garbage collector more. */
