@@ -21,6 +21,7 @@ import { DashboardFiles } from './dashboard/files.js';
 import { DashboardRoutes } from './dashboard/routes.js';
 import { createInventory, type RunningInventory } from './inventory/create-inventory.js';
 import { readSettings } from './inventory/settings.js';
+import { Machines } from './kubernetes/machines.js';
 import { Movement } from './movement-service.js';
 import { assertOwnDatabase } from './mirror/database.js';
 import { type MirrorServer, startMirrorServer } from './mirror/server.js';
@@ -91,9 +92,10 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   assertOwnDatabase(proxy.redis_url, config.sessionStores ?? []);
   const movement: Movement = new Movement({ stateDir, registry, clock, log, environment: process.env, constants: settings.movement });
   const peers = createPeerClient({ signer: createPeerSigner({ node: ORACLE_NAME, key, clock, ids: systemIds }) });
+  const machines = settings.kubernetes && new Machines({ settings: settings.kubernetes, clock, log });
   const board = new Board(() => clock.now());
   const orchestration = new Orchestration({
-    domainId, stateDir, policy: settings.policy, policySettings: settings.settings, proxy, registry, peers, clock, ids: systemIds, log, board,
+    domainId, stateDir, policy: settings.policy, policySettings: settings.settings, proxy, registry, peers, clock, ids: systemIds, log, board, ...(machines && { machines }),
   });
   const mirrorAt = proxy.proxy_type === 'Redis' ? hidden(proxy.redis_url) : `off: ${mirror?.reason ?? 'oracle.yml names none'}`;
   const dashboard = {
@@ -103,6 +105,8 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
     host, port, domainId, registry, verifier, orchestration, ...(credentials && { admin: credentials }), ids: systemIds, log, inventory, movement, dashboard,
   });
   await movement.start();
+  // Whoever is asked there may be away: nobody waits for it.
+  void machines?.start().catch((error: unknown) => log.warn({ reason: (error as Error).message }, 'machines in Kubernetes cannot be asked'));
   await orchestration.start();
   const url = await server.listen();
   let timer: Timer;
@@ -124,6 +128,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
       const kept = inventory.close();
       await orchestration.close();
       await movement.close();
+      await machines?.close();
       await peers.close();
       await mirror?.server?.close();
       await kept;

@@ -19,6 +19,7 @@ import { type Kept, Keeping } from './keeping.js';
 import type { IncomingIntent } from './mirror/keys.js';
 import { Mirror } from './mirror/mirror.js';
 import type { ProxySettings } from './mirror/settings.js';
+import type { Machines } from './kubernetes/machines.js';
 import { csvToParquet } from './parquet.js';
 import { policyNamed } from './policy/policies.js';
 import { bySettings, type PolicySettings } from './policy/settings.js';
@@ -38,6 +39,8 @@ export interface OrchestrationParts {
   ids: Ids;
   log: Log;
   board?: Board;
+  /** Knows the machines below the nodes. */
+  machines?: Pick<Machines, 'applied'>;
 }
 
 /** The policy looks so soon after a node has reported a queue, so that the reports of others at about the same time are in. */
@@ -102,7 +105,8 @@ export class Orchestration {
   }
 
   /** From a node that is registered. */
-  report(node: RegisteredNode, report: NodeReport): ReportReply {
+  report(node: RegisteredNode, told: NodeReport): ReportReply {
+    const report = this.parts.machines?.applied(node, told) ?? told;
     const isNew = !this.domain.nodes.has(node.name);
     const reply = this.domain.report(node.name, report);
     if (isNew) this.recall(node.name);

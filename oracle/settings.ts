@@ -1,8 +1,9 @@
-/** The oracle's settings: which policy decides, its numbers, the mirror, and the constants of replicas. */
+/** The oracle's settings: which policy decides, its numbers, the mirror, the constants of replicas, and Kubernetes. */
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import { parse as parseYaml } from 'yaml';
+import { type KubernetesSettings, kubernetesSettings } from './kubernetes/settings.js';
 import { proxySettings, type ProxySettings } from './mirror/settings.js';
 import { MOVEMENT_DEFAULTS, type MovementConstants } from './movement.js';
 import { DEFAULT_POLICY, policyNamed } from './policy/policies.js';
@@ -13,6 +14,8 @@ export interface OracleSettings {
   settings: Partial<PolicySettings>;
   proxy: ProxySettings;
   movement: Partial<MovementConstants>;
+  /** Where the load of machines comes from, beside the nodes themselves. */
+  kubernetes?: KubernetesSettings;
 }
 
 /** Of a YAML or TOML file; one that is not there is empty. Rejects with the file, the setting and what it may be. */
@@ -27,14 +30,15 @@ export async function readOracleSettings(file: string | undefined): Promise<Orac
 
 export function oracleSettings(given: unknown): OracleSettings {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new Error('the settings are a table of names and values');
-  const { policy = DEFAULT_POLICY, settings = {}, proxy = {}, movement = {} } = given as Record<string, unknown>;
+  const { policy = DEFAULT_POLICY, settings = {}, proxy = {}, movement = {}, kubernetes: section } = given as Record<string, unknown>;
   if (typeof policy !== 'string') throw new Error('policy is the name of a policy');
   if (typeof settings !== 'object' || settings === null) throw new Error('settings is a table of numbers');
   const wrong = Object.entries(settings).find(([, value]) => typeof value !== 'number');
   if (wrong) throw new Error(`settings.${wrong[0]} is a number`);
   // What the numbers have to do with each other is the policy's own to say.
   policyNamed(policy, settings as Partial<PolicySettings>);
-  return { policy, settings: settings as Partial<PolicySettings>, proxy: proxySettings(proxy), movement: movementConstants(movement) };
+  const kubernetes = kubernetesSettings(section);
+  return { policy, settings: settings as Partial<PolicySettings>, proxy: proxySettings(proxy), movement: movementConstants(movement), ...(kubernetes && { kubernetes }) };
 }
 
 function movementConstants(given: unknown): Partial<MovementConstants> {

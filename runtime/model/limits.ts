@@ -322,6 +322,8 @@ export const MAX_SESSIONS_PER_REPORT = 5_000;
 export const MAX_REPORT_BYTES = 64 * 1024 * 1024;
 /** The oracle's policy looks at the domain this often; nodes report at the same pace. */
 export const ORACLE_TICK_MS = 2_000;
+/** What Kubernetes answers about all its machines; five thousand of them are some 40 MB. */
+export const MAX_KUBERNETES_BYTES = 64 * 1024 * 1024;
 /** Moves that the oracle shows; a relief of five hundred sessions fits in. */
 export const MAX_MOVES_SHOWN = 1_000;
 /** Points of the oracle's charts, one a tick: half an hour. Two numbers of a node for each are 7 MB for a thousand nodes. */
