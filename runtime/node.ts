@@ -59,6 +59,7 @@ import { AUTOSCALE_EVERY_MS, CLOSE_GRACE_MS, DEFAULT_CAPACITY_PER_CORE, MAX_WAIT
 import { folderArchive } from './offload/archive.js';
 import { createCommands } from './offload/commands.js';
 import { createForward } from './offload/forward.js';
+import { moveAll } from './offload/leave.js';
 import type { MoverOptions } from './offload/move.js';
 import { createNeighbourhood } from './offload/neighbourhood.js';
 import { Offload } from './offload/offload.js';
@@ -242,13 +243,17 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   return {
     name, url: self.url, aliasUrl, metricsUrl, store: { kind: store.kind, url: opened.url, why: opened.why },
     async close() {
+      const drainMs = config.drainMs ?? CLOSE_GRACE_MS;
+      // While it still answers its peers; half of the time is for the requests in hand.
+      if (config.drain === 'move' && directory.parent()) await moveAll({ offload, clock, log, withinMs: drainMs / 2 });
+      const graceMs = config.drain === 'move' ? drainMs / 2 : drainMs;
       sweeping.end();
       scaling.end();
       reporter?.close();
       agent.close();
       passingOn.close();
       functionLogs.close();
-      await Promise.all([callQueue.close(config.drainMs), gateway.close(config.drainMs), alias?.close(), metricsListener?.close()]);
+      await Promise.all([callQueue.close(graceMs), gateway.close(graceMs), alias?.close(), metricsListener?.close()]);
       offload.close();
       await telemetry.close();
       await Promise.all([deployments.close(), carrier.close(), peerClient.close()]);

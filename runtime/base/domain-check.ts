@@ -130,7 +130,8 @@ class Checker {
     if (problem) this.fail(offload!, `${problem.name} of offload: ${problem.reason}`);
   }
 
-  private checkWork({ capacity, memoryLimitBytes }: ReadWork = {}): void {
+  private checkWork({ capacity, memoryLimitBytes, drain }: ReadWork = {}): void {
+    if (drain && !isDrain(drain.value)) this.fail(drain, `drain is ${drain.value}; it is keep or move`);
     if (capacity && (capacity.value < 1 || capacity.value > MAX_CAPACITY)) this.fail(capacity, `capacity is ${capacity.value}; a node works on 1 to ${MAX_CAPACITY} requests at once`);
     if (memoryLimitBytes && memoryLimitBytes.value < 0) this.fail(memoryLimitBytes, `memoryLimitBytes is ${memoryLimitBytes.value}; it is a number of bytes, or 0 for no limit`);
   }
@@ -161,10 +162,14 @@ function given(work: ReadWork = {}): ReadWork {
   return Object.fromEntries(Object.entries(work).filter(([, at]) => at !== undefined));
 }
 
-function valuesOf({ capacity, memoryLimitBytes, performanceSamples }: ReadWork): Pick<DomainNode, 'capacity' | 'memoryLimitBytes' | 'performanceSamples'> {
+function isDrain(text: string): text is 'keep' | 'move' {
+  return text === 'keep' || text === 'move';
+}
+
+function valuesOf({ capacity, memoryLimitBytes, performanceSamples, drain }: ReadWork): Pick<DomainNode, 'capacity' | 'memoryLimitBytes' | 'performanceSamples' | 'drain'> {
   return {
     ...(capacity && { capacity: capacity.value }), ...(memoryLimitBytes && { memoryLimitBytes: memoryLimitBytes.value }),
-    ...(performanceSamples && { performanceSamples: performanceSamples.value }),
+    ...(performanceSamples && { performanceSamples: performanceSamples.value }), ...(drain && isDrain(drain.value) && { drain: drain.value }),
   };
 }
 

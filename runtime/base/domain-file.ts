@@ -28,6 +28,8 @@ export interface DomainNode {
   memoryLimitBytes?: number;
   /** Times of every stateful request go to the oracle. */
   performanceSamples?: boolean;
+  /** What becomes of its sessions when it stops. */
+  drain?: 'keep' | 'move';
 }
 
 export interface DomainFile {
@@ -109,11 +111,11 @@ export interface NodePlaces {
 export function nodeConfigs(domain: DomainFile, places: NodePlaces): NodeConfig[] {
   const { stateDirOf, aliasBasePort: aliasBase, ...shared } = places;
   const urlOf = new Map(domain.nodes.map(({ name, port }) => [name, `http://${places.host}:${port}`]));
-  return domain.nodes.map(({ name, level, parent, port, store, labels, cors, offload, capacity, memoryLimitBytes, performanceSamples, metricsPort }, index) => ({
+  return domain.nodes.map(({ name, level, parent, port, store, labels, cors, offload, capacity, memoryLimitBytes, performanceSamples, drain, metricsPort }, index) => ({
     ...shared, name, level, port, url: urlOf.get(name)!, ...(parent !== undefined && { parentUrl: urlOf.get(parent)! }),
     domainId: domain.domainId, labels, store, cors, ...(offload && { offload }), stateDir: stateDirOf(name),
     ...(capacity !== undefined && { capacity }), ...(memoryLimitBytes !== undefined && { memoryLimitBytes }), ...(performanceSamples !== undefined && { performanceSamples }),
-    ...(metricsPort !== undefined && { metricsPort }), telemetry: { aliasPort: aliasPortOf(domain, index, aliasBase) },
+    ...(drain && { drain }), ...(metricsPort !== undefined && { metricsPort }), telemetry: { aliasPort: aliasPortOf(domain, index, aliasBase) },
   }));
 }
 

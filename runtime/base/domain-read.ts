@@ -49,8 +49,8 @@ export interface ReadDomain {
   remarks: DomainFileError[];
 }
 
-const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'areas', 'root'];
-const NODE_KEYS = ['name', 'port', 'metricsPort', 'store', 'labels', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'children'];
+const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'drain', 'areas', 'root'];
+const NODE_KEYS = ['name', 'port', 'metricsPort', 'store', 'labels', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'drain', 'children'];
 
 export function readTree(text: string): { read: ReadDomain; errors: DomainFileError[] } {
   const lines = new LineCounter();

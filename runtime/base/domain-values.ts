@@ -15,6 +15,7 @@ export interface ReadWork {
   capacity?: At<number>;
   memoryLimitBytes?: At<number>;
   performanceSamples?: At<boolean>;
+  drain?: At<string>;
 }
 
 export const WORK_KEYS = ['capacity', 'memoryLimitBytes', 'performanceSamples'] as const;
@@ -103,7 +104,7 @@ export class ValueReader {
 
   /** What policies and the oracle are told of a node; whether the numbers make sense is checked later. */
   protected work(values: Values): ReadWork {
-    return { capacity: this.whole(values, 'capacity'), memoryLimitBytes: this.whole(values, 'memoryLimitBytes'), performanceSamples: this.flag(values, 'performanceSamples') };
+    return { capacity: this.whole(values, 'capacity'), memoryLimitBytes: this.whole(values, 'memoryLimitBytes'), performanceSamples: this.flag(values, 'performanceSamples'), drain: this.text(values, 'drain') };
   }
 
   protected whole(values: Values, key: string): At<number> | undefined {

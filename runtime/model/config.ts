@@ -55,6 +55,8 @@ export interface NodeConfig {
   cors?: CorsSettings;
   /** Time that requests in hand have when the node is told to stop, in ms; 2000 unless given, for Ctrl-C has to be through within 4 s. */
   drainMs?: number;
+  /** What becomes of its sessions then: they stay in its store (`keep`, the default), or go to the parent within half of that time (`move`). */
+  drain?: 'keep' | 'move';
   /** Largest body of a request with a session, in MiB; 16 unless given. It is held in memory while the session is waited for. */
   statefulBodyMb?: number;
   /** Deployments that must be loaded before /healthz answers 200. */

@@ -19,7 +19,7 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     store: env.STORE_URL ?? 'auto', stateDir, adminUser: 'admin',
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
     payloadSecretFile: `${secrets}/payload-secret`,
-    cors: corsOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS), statefulBodyMb: wholeOf('STATEFUL_BODY_MB', env.STATEFUL_BODY_MB),
+    cors: corsOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS), drain: drainOf(env.DRAIN), statefulBodyMb: wholeOf('STATEFUL_BODY_MB', env.STATEFUL_BODY_MB),
     ...(metricsPort !== undefined && { metricsPort }),
     telemetry: { aliasPort: 50_000 }, ...(env.IMAGES_FILE && { workers: { imagesFile: env.IMAGES_FILE } }),
   };
@@ -44,6 +44,11 @@ function corsOf(env: Record<string, string | undefined>): CorsSettings | undefin
   const problem = corsProblem(settings);
   if (problem !== undefined) throw new Error(`CORS_ORIGINS: ${problem}.`);
   return settings;
+}
+
+function drainOf(text: string | undefined): NodeConfig['drain'] {
+  if (text === undefined || text === 'keep' || text === 'move') return text;
+  throw new Error(`DRAIN is ${text}; it is keep or move.`);
 }
 
 function wholeOf(name: string, text: string | undefined): number | undefined {
