@@ -162,7 +162,7 @@ describe('the OpenAPI document of the inventory', () => {
     expect((await client.done(200, 'listSnapshots')).map((each: { name: string }) => each.name)).to.deep.equal([name]);
     await client.done(200, 'getSnapshot', { name });
     expect((await client.done(200, 'query', {}, { query: 'SELECT count(*)::INT AS n FROM ComputeNode' })).rows).to.deep.equal([{ n: 4 }]);
-    expect(await client.done(200, 'listViews')).to.be.an('array').that.is.not.empty;
+    expect((await client.done(200, 'listViews')).map(({ table }: { table: string }) => table)).to.include('ComputeNode');
     await client.done(200, 'diffSnapshots', { from: name, to: 'current' });
     await client.done(200, 'restoreSnapshot', { name });
     expect((await client.done(200, 'getInventory')).objects.ComputeNode).to.equal(4);
