@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { domainFigures, movePauses } from './domain-figures.js';
+import { firstBytes } from './first-byte.js';
 import { startGenerator } from './harness/generator.js';
 import { runPauses } from './pause/main.js';
 import { reportOf, tableOf, type Report } from './report.js';
@@ -53,6 +54,7 @@ const report: Report = values.domain ? { ratios: {} } : await throughput();
 if (!values.only) {
   const store = stores[0]!;
   Object.assign(report, await domainFigures(store, quick ? 1 : 3, progress));
+  Object.assign(report, await firstBytes(quick ? 50 : 300));
   Object.assign(report, await movePauses({ store, sizes: [1 << 10, 64 << 10, 1 << 20], moves: quick ? 10 : 40, progress }));
 }
 Object.assign(report, { machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`, node: process.version, rounds, seconds: durationMs / 1000 });

@@ -27,6 +27,7 @@ export function reportOf(results: Results): Report {
     stateless_process_vs_node_http: rate('hello-process', BARE),
     stateless_vs_express_preset: rate('hello-inline', 'express-preset'),
     stateless_vs_chain: rate('hello-inline', 'chain'),
+    stateless_process_vs_chain: rate('hello-process', 'chain'),
     stateful_vs_express_redis: rate('counter-inline-redis', ALTERNATIVE),
     stateful_spread_vs_express_redis: rate('counter-inline-redis-spread', ALTERNATIVE),
     stateful_process_vs_express_redis: rate('counter-process-redis', ALTERNATIVE),
@@ -59,6 +60,8 @@ export function reportOf(results: Results): Report {
 /** The promises, each with its figure in the report and the most or least that is allowed. */
 export const GOALS: { figure: string; atLeast?: number; atMost?: number; says: string }[] = [
   { figure: 'ratio_stateless_vs_node_http', atLeast: 0.8, says: 'a stateless inline call against plain node:http' },
+  { figure: 'ratio_stateless_process_vs_chain', atLeast: 6, says: 'a stateless call in a process worker against gateway → watchdog → Express' },
+  { figure: 'first_byte_process_ms', atMost: 5, says: 'ms from a function\'s first write in a process worker to its client' },
   { figure: 'ratio_stateful_vs_express_redis', atLeast: 2, says: 'a stateful inline call against Express with a lock in Redis, 32 at once' },
   { figure: 'stateful_inline_added_p50_us', atMost: 200, says: 'µs that a stateful inline call adds to a bare handler' },
   { figure: 'stateful_process_added_p50_us', atMost: 280, says: 'µs that a stateful call in a process worker adds' },
