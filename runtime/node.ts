@@ -187,6 +187,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
     sender: createSender({ url: () => gateway.loopbackUrl, monotonic: () => performance.now() }),
   });
   const httpMetrics = new HttpMetrics();
+  const onAnswered = (method: string, path: string, status: number, tookMs: number) => httpMetrics.count(method, path, status, tookMs / 1000);
   const counters = { deployments, clock, startedAtMs: clock.now(), moreMetrics: async () => httpMetrics.text() + callQueue.metrics() };
   const metricsListener = config.metricsPort === undefined ? undefined
     : createMetricsListener({ host: config.host, port: config.metricsPort, text: () => metricsText(counters) });
@@ -201,12 +202,12 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   ];
   const gateway = createGateway({
     node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access, telemetry: telemetryDoor,
-    asyncCalls: createAsyncDoor({ node: name, deployments, queue: callQueue, clock, ids }),
+    asyncCalls: createAsyncDoor({ node: name, deployments, queue: callQueue, clock, ids, onAnswered }),
     onSaid: (functionName, entries) => telemetry.record(ownSamples.said(functionName, entries)),
     health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
     ...(config.statefulBodyMb !== undefined && { limits: { statefulBodyBytes: config.statefulBodyMb * 1024 * 1024 } }),
     admin: () => createAdmin({
-      routes, access, clock, ids, log, onAnswered: (method, path, status, tookMs) => httpMetrics.count(method, path, status, tookMs / 1000),
+      routes, access, clock, ids, log, onAnswered,
     }), clock, ids, log, activity,
     cors: config.cors && config.cors.origins.length > 0 ? createCors({ settings: config.cors, key: peerKey, clock }) : undefined,
   });
@@ -237,6 +238,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   await agent.start();
   reporter?.start();
   void passingOn.catchUp();
+  deployments.onChange(() => functionLogs.keepOnly(deployments.names()));
   tidyAfter(deployments);
   log.info({ url, metricsUrl, store: store.kind, why: opened.why }, 'the node is ready');
 

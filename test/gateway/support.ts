@@ -158,6 +158,7 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     sender: createSender({ url: () => gateway.loopbackUrl, monotonic: () => performance.now() }),
   });
   const httpMetrics = new HttpMetrics();
+  const onAnswered = (method: string, path: string, status: number, tookMs: number) => httpMetrics.count(method, path, status, tookMs / 1000);
   const routes = () => [
     ...systemRoutes({ node: name, version: '0', deployments, bundles, passingOn, settings, secrets, namespaces }),
     ...logRoutes({ node: name, logs, deployments }), ...scaleRoutes({ node: name, deployments, log: silentLog }), ...callRoutes(queue),
@@ -169,11 +170,11 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
   ];
   const gateway = createGateway({
     ...base, node: name, host: '127.0.0.1', port: 0, deployments, commands, access, health,
-    asyncCalls: createAsyncDoor({ ...base, node: name, deployments, queue }), limits: options.limits, headers: options.headers,
+    asyncCalls: createAsyncDoor({ ...base, node: name, deployments, queue, onAnswered }), limits: options.limits, headers: options.headers,
     cors: options.cors && createCors({ settings: options.cors, key: KEY, clock: systemClock }),
     sessions: { invoke: options.invoke ?? (async () => { throw new Fault('BUSY', { waiting: 1 }); }) },
     admin: () => createAdmin({
-      ...base, routes: routes(), access, onAnswered: (method, path, status, tookMs) => httpMetrics.count(method, path, status, tookMs / 1000),
+      ...base, routes: routes(), access, onAnswered,
     }),
   });
   await Promise.all([secrets.open(), namespaces.open()]);

@@ -94,7 +94,6 @@ describe('OpenFaaS: calls of functions', () => {
     await node.serve('echo', () => respond());
     const answer = await sendRaw(node.url, 'GET /function/echo HTTP/1.1\r\nHost: x\r\nX-Slow: 1\r\n');
     expect(answer).to.match(/^HTTP\/1\.1 408 /);
-    await request(node.url).get('/function/echo').expect(200);
   });
 
   it('send each piece of a stream when the function writes it', async () => {

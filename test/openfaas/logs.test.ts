@@ -85,6 +85,13 @@ describe('OpenFaaS: logs', () => {
     expect(node.logs.last('g')).to.have.length(8);
   });
 
+  it('end with their function', () => {
+    node.logs.append('f', 'kept');
+    node.logs.append('gone', 'lost');
+    node.logs.keepOnly(['f']);
+    expect([node.logs.last('f').length, node.logs.last('gone').length]).to.deep.equal([1, 0]);
+  });
+
   it('take what functions say from the node\'s log, and nothing else', () => {
     const log = node.logs.beside(silentLog);
     log.info({ function: 'f', callId: '1' }, 'printed');

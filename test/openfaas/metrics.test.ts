@@ -48,6 +48,7 @@ describe('OpenFaaS: health, info and metrics', () => {
     await request(node.url).post('/async-function/f').expect(202);
     while (node.queue.queued('f') > 0) await new Promise((resolve) => setImmediate(resolve));
     const text = await metrics();
+    expect(text).to.include('http_requests_total{method="POST",path="/async-function/:name",status="202"} 1\n');
     expect(text).to.include('queue_worker_messages_submitted_total{queue_name="faas-request"} 1\n');
     expect(text).to.include('queue_worker_messages_processed_total{queue_name="faas-request"} 1\n');
     expect(text).to.include('queue_worker_pending_messages{queue_name="faas-request"} 0\n');

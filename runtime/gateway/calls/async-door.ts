@@ -12,6 +12,7 @@ import { type Call, type CallState, statusOf } from './call.js';
 import type { CallQueue } from './call-queue.js';
 
 export const ASYNC_PREFIX = '/async-function/';
+const ROUTE = `${ASYNC_PREFIX}:name`;
 
 export interface AsyncDoorParts {
   node: string;
@@ -19,6 +20,9 @@ export interface AsyncDoorParts {
   queue: CallQueue;
   clock: Clock;
   ids: Ids;
+  /** Told of every answer, as the routes of the administration are. */
+  onAnswered?(method: string, path: string, status: number, tookMs: number): void;
+  monotonic?: () => number;
 }
 
 export interface AsyncDoor {
@@ -26,9 +30,11 @@ export interface AsyncDoor {
   serve(request: IncomingMessage, response: ServerResponse, expects: boolean): Promise<void>;
 }
 
-export function createAsyncDoor({ node, deployments, queue, clock, ids }: AsyncDoorParts): AsyncDoor {
+export function createAsyncDoor({ node, deployments, queue, clock, ids, onAnswered, monotonic = () => performance.now() }: AsyncDoorParts): AsyncDoor {
   return {
     async serve(request, response, expects) {
+      const startedMs = monotonic();
+      response.once('close', () => onAnswered?.(request.method!, ROUTE, response.statusCode, monotonic() - startedMs));
       const at = parseFunctionPath(FUNCTION_PREFIX + request.url!.slice(ASYNC_PREFIX.length));
       const deployed = deployments.find(at.name);
       if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: deployments.names() });

@@ -47,9 +47,10 @@ export class FunctionLogs {
     return follower;
   }
 
-  /** A function that was removed leaves nothing. */
-  forget(name: string): void {
-    this.#rings.delete(name);
+  /** A function that is not among these was removed, and leaves nothing. */
+  keepOnly(names: readonly string[]): void {
+    const kept = new Set(names);
+    for (const name of this.#rings.keys()) if (!kept.has(name)) this.#rings.delete(name);
   }
 
   /** Ends whoever follows. */
