@@ -3,8 +3,9 @@ import { Fault } from '../../runtime/model/faults.js';
 import { History } from '../linearizability/history.js';
 import type { ListInput } from '../linearizability/models.js';
 import type { Sighting } from '../linearizability/versions.js';
+import { namesOf } from '../domain/trees.js';
 import { type InvokeExtra, listWorker, type World } from '../domain/world.js';
-import { namesOf, TTL_MS, type Action, type Deed, type Plan } from './plan.js';
+import { TTL_MS, type Action, type Deed, type Plan } from './plan.js';
 import type { Tally } from './report.js';
 
 type Of<K extends Deed['kind']> = Extract<Deed, { kind: K }>;

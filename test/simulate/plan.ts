@@ -1,5 +1,6 @@
 /** Everything that is done to a domain in one run, made from a seed before the run begins: a list that can be shortened. */
 import type { NodeInfo, Subtree } from '../../runtime/base/directory.js';
+import { namesOf } from '../domain/trees.js';
 import type { World } from '../domain/world.js';
 import { mulberry32 } from './random.js';
 
@@ -141,10 +142,6 @@ export function randomTree(random: () => number, most = MOST_NODES): Subtree {
     nodes.push(subtree);
   }
   return nodes[0]!;
-}
-
-export function namesOf(tree: Subtree): string[] {
-  return [tree.node.name, ...tree.children.flatMap(namesOf)];
 }
 
 /** A plan without one node: what was to be done there is left out. Undefined for the root and for homes. */

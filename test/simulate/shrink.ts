@@ -3,7 +3,8 @@
  * breaks one of the same kind. Delta debugging (Zeller): large pieces first, then smaller ones.
  */
 import type { Guards } from '../../runtime/model/guards.js';
-import { namesOf, withoutNode, type Plan } from './plan.js';
+import { namesOf } from '../domain/trees.js';
+import { withoutNode, type Plan } from './plan.js';
 import type { SimulationReport } from './report.js';
 import { Simulation } from './simulation.js';
 

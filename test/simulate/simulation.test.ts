@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { ALL_GUARDS, type Guards } from '../../runtime/model/guards.js';
-import { namesOf, planOf } from './plan.js';
+import { namesOf } from '../domain/trees.js';
+import { planOf } from './plan.js';
 import { isShrinkable, kindOf, showPlan, shrink, sizeOf } from './shrink.js';
 import { simulate, Simulation } from './simulation.js';
 

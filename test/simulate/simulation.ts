@@ -4,6 +4,7 @@
  */
 import type { Guards } from '../../runtime/model/guards.js';
 import type { Subtree } from '../../runtime/base/directory.js';
+import { namesOf } from '../domain/trees.js';
 import { type Luck, World } from '../domain/world.js';
 import type { Bounds } from '../linearizability/check.js';
 import { checkHistory } from '../linearizability/explain.js';
@@ -11,7 +12,7 @@ import { listAppend } from '../linearizability/models.js';
 import { versionFaults } from '../linearizability/versions.js';
 import { Actors } from './actors.js';
 import { Watch } from './invariants.js';
-import { namesOf, planOf, type Plan, type PlanOptions } from './plan.js';
+import { planOf, type Plan, type PlanOptions } from './plan.js';
 import { Dice } from './random.js';
 import { emptyTally, type SimulationReport } from './report.js';
 
