@@ -57,7 +57,11 @@ export class Intents {
     const subject = subjectOf(wish);
     const others = [...this.bySubject.get(subject) ?? []];
     const same = others.find((each) => isSame(each.wish, wish));
-    if (same) return same;
+    if (same) {
+      // What the policy wants anyway is an operator's word from now on: it is not undone at the next opportunity.
+      if (same.by === 'policy' && by !== 'policy') Object.assign(same, { by, reason });
+      return same;
+    }
     const intent: Intent = { id: this.parts.ids.uuid(), wish, by, reason, state: 'waiting', createdMs: this.parts.now() };
     if (by === 'policy') {
       const [before] = others;

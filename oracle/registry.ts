@@ -90,8 +90,14 @@ export class Registry {
   /** Parents before their children. */
   list(): RegisteredNode[] {
     this.sweep();
-    const below = (parent: string | null): Entry[] => [...this.entries.values()]
-      .filter(({ registration }) => registration.parent === parent)
+    const children = new Map<string | null, Entry[]>();
+    for (const entry of this.entries.values()) {
+      const { parent } = entry.registration;
+      const siblings = children.get(parent);
+      if (siblings) siblings.push(entry);
+      else children.set(parent, [entry]);
+    }
+    const below = (parent: string | null): Entry[] => (children.get(parent) ?? [])
       .sort((left, right) => left.registration.name < right.registration.name ? -1 : 1)
       .flatMap((entry) => [entry, ...below(entry.registration.name)]);
     return below(null).map((entry) => this.viewOf(entry));

@@ -6,8 +6,10 @@ import { MAX_SAMPLES_PER_REPORT, MAX_SESSIONS_OF_DOMAIN } from '../runtime/model
 import { HEALTH_FIELDS, LATENCY_BOUNDS_MS, type NodeReport } from '../runtime/model/report.js';
 
 const Name = Type.String({ minLength: 1, maxLength: 1_024 });
-const Count = Type.Integer({ minimum: 0 });
-const Amount = Type.Number({ minimum: 0 });
+/** No count, time or size of a node is beyond this; sums of many such are still exact enough to compare. */
+const MOST = 1e15;
+const Count = Type.Integer({ minimum: 0, maximum: MOST });
+const Amount = Type.Number({ minimum: 0, maximum: MOST });
 
 const Capabilities = Type.Object({
   num_cpus: Type.Integer(), model_name_cpu: Type.String({ maxLength: 256 }), clock_freq_cpu: Type.Number(), num_cores: Type.Integer(),

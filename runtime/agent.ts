@@ -32,6 +32,9 @@ export interface AgentOptions {
   onCollections?(names: string[]): void;
 }
 
+/** What the oracle says no with; anything else is a call that did not get through. */
+const REFUSALS: ReadonlySet<string> = new Set(['NODE_REFUSED', 'CLOCKS_APART', 'UNAUTHORIZED', 'FORBIDDEN', 'PARAMETER_INVALID']);
+
 /** At first a node speaks up more often: a whole domain that starts together finds itself sooner. */
 const YOUNG_ROUNDS = 20;
 
@@ -39,6 +42,7 @@ export class Agent {
   readonly directory: TreeDirectory;
   #registered = false;
   #collections = '';
+  #refusal = '';
   #closed = false;
   #saving: Promise<void> = Promise.resolve();
   readonly #timers = new Set<Timer>();
@@ -128,9 +132,15 @@ export class Agent {
       const registration = { name, url, level, parent, boot, deadlineMs: REGISTRATION_DEADLINE_MS, ...this.options.describe() };
       const { body } = await peers.call(oracleUrl, 'POST', '/api/v1/nodes', registration);
       this.#registered = true;
+      this.#refusal = '';
       this.#hearCollections(body);
     } catch (error) {
-      log.debug({ oracleUrl, reason: (error as Error).message }, 'the oracle was not reached');
+      const { message: reason } = error as Error;
+      const isRefused = error instanceof Fault && REFUSALS.has(error.code);
+      // Once for each reason: it is tried again every two seconds.
+      if (isRefused && reason !== this.#refusal) log.warn({ oracleUrl, reason }, 'the oracle does not register this node');
+      else log.debug({ oracleUrl, reason }, 'the oracle was not reached');
+      if (isRefused) this.#refusal = reason;
     }
   }
 

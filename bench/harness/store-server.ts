@@ -8,6 +8,7 @@ import { superviseServer } from '../../runtime/store/server/supervise.js';
 export interface StoreServer {
   /** Path of its unix socket. */
   socket: string;
+  url: string;
   stop(): Promise<void>;
 }
 
@@ -21,7 +22,7 @@ export async function startStoreServer(): Promise<StoreServer | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-store-'));
   const server = await superviseServer({ stateDir: folder, server: found.server });
   return {
-    socket: server.socket,
+    socket: server.socket, url: server.url,
     async stop() {
       await server.stop();
       await rm(folder, { recursive: true, force: true });

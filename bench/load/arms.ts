@@ -1,7 +1,7 @@
 /** One arm of the load test: a domain of real node processes with one policy, and the same load on its one hot leaf. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { OraclePlan, OracleProcess } from '../harness/oracle-process.js';
+import type { KnownIntent, OraclePlan, OracleProcess } from '../harness/oracle-process.js';
 import { Tree } from '../harness/tree.js';
 import { type LoadPlan, type LoadResult, openSessions, runLoad, sessionName } from './clients.js';
 
@@ -57,9 +57,12 @@ export async function runArm(arm: Arm, plan: LoadPlan, store: string): Promise<A
       await tree.admin(leaf, 'POST', `/api/v1/sessions/${sessionName(at)}/migrate`, { to: PARENT });
     }
     const fromMs = Date.now();
+    const heard = new Map<string, KnownIntent>();
+    const listening = listen(oracle, heard);
     const result = await runLoad(leaf.url, plan);
-    const done = (await oracle.intents()).filter(({ state, wish, createdMs }) => state === 'done' && wish.kind === 'migrate' && createdMs >= fromMs);
-    if (process.env['EXPLAIN']) console.error(await explained(oracle, fromMs));
+    await listening.end();
+    const done = [...heard.values()].filter(({ state, wish, createdMs }) => state === 'done' && wish.kind === 'migrate' && createdMs >= fromMs);
+    if (process.env['EXPLAIN']) console.error(explained([...heard.values()], fromMs));
     // The books are as old as the last report; a node knows what it holds.
     const { slots } = await hereOf(tree);
     return { ...result, movesMs: done.map(({ endedMs }) => endedMs! - fromMs).sort((left, right) => left - right), away: plan.clients - slots };
@@ -80,9 +83,27 @@ export async function loadOf(oracle: OracleProcess, node: string): Promise<{ bus
   return load ?? { busy: Infinity, waiting: 0 };
 }
 
+/** The oracle remembers a bounded number of intents; this hears of them all. */
+function listen(oracle: OracleProcess, heard: Map<string, KnownIntent>): { end(): Promise<void> } {
+  let isOver = false;
+  const hear = async () => {
+    for (const intent of (await oracle.intents()).toReversed()) heard.set(intent.id, intent);
+  };
+  const hearing = (async () => {
+    for (; !isOver; await sleep(1_000)) await hear();
+  })();
+  return {
+    async end() {
+      isOver = true;
+      await hearing;
+      await hear();
+    },
+  };
+}
+
 /** Every intent on a line, in the order in which they were asked for. */
-async function explained(oracle: OracleProcess, fromMs: number): Promise<string> {
-  return (await oracle.intents()).toReversed().map(({ createdMs, endedMs, wish, state, reason, answer }) => (
+function explained(intents: KnownIntent[], fromMs: number): string {
+  return intents.map(({ createdMs, endedMs, wish, state, reason, answer }) => (
     `${createdMs - fromMs} to ${(endedMs ?? 0) - fromMs} ms: ${wish.kind} ${wish.session ?? wish.node} ${wish.to ?? ''}: ${state}, ${reason}, ${answer}`
   )).join('\n');
 }

@@ -1,19 +1,19 @@
 /**
  * `npm run bench:load [-- --rounds 3 --clients 100 --seconds 30 --store auto --json FILE --plot FILE]`: many clients on one hot leaf of
  * real node processes, each node with the capacity of a small machine, under several policies with the same requests. And
- * `--relief`: how long a leaf takes to give 500 sessions away. README.md in the folder above explains the figures.
+ * `--clients 1000 --arms balanced --relief FILE`: how long a leaf takes to give more than 500 sessions away. README.md in the folder above explains the figures.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type Figure, figureOf, quantile } from '../harness/figures.js';
 import { type Arm, type ArmResult, ARMS, runArm } from './arms.js';
 import type { LoadPlan } from './clients.js';
-import { responsesPlot } from './plot.js';
+import { reliefPlot, responsesPlot } from './plot.js';
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' }, clients: { type: 'string', default: '100' }, seconds: { type: 'string', default: '30' },
-    store: { type: 'string', default: 'auto' }, arms: { type: 'string' }, json: { type: 'string' }, plot: { type: 'string' },
+    store: { type: 'string', default: 'auto' }, arms: { type: 'string' }, json: { type: 'string' }, plot: { type: 'string' }, relief: { type: 'string' },
   },
 });
 
@@ -28,6 +28,8 @@ interface Measured {
   p99Ms: number;
   seconds: number;
   moves: number;
+  firstMoveS: number;
+  lastMoveS: number;
   away: number;
   redirected: number;
 }
@@ -36,7 +38,7 @@ function measuredOf({ answered, tookMs, movesMs, away }: ArmResult): Measured {
   const times = answered.map((each) => each.tookMs).sort((left, right) => left - right);
   return {
     meanMs: times.reduce((sum, time) => sum + time, 0) / times.length, p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99),
-    seconds: tookMs / 1_000, moves: movesMs.length, away, redirected: answered.filter(({ redirects }) => redirects > 0).length / answered.length,
+    seconds: tookMs / 1_000, moves: movesMs.length, firstMoveS: (movesMs[0] ?? NaN) / 1_000, lastMoveS: (movesMs.at(-1) ?? NaN) / 1_000, away, redirected: answered.filter(({ redirects }) => redirects > 0).length / answered.length,
   };
 }
 
@@ -68,6 +70,8 @@ async function main(): Promise<void> {
     console.log(`mean response with the default policy: ${ratio.toFixed(2)} of that without offloading (promised: at most 0.5) ${ratio <= 0.5 ? 'met' : 'MISSED'}`);
   }
   if (values.json) await writeFile(values.json, `${JSON.stringify({ plan, figures }, undefined, 2)}\n`);
+  const relieved = last.get(arms.find(({ name }) => name === 'balanced')!);
+  if (values.relief && relieved) await writeFile(values.relief, reliefPlot(relieved, `A leaf with ${clients} sessions gives ${relieved.movesMs.length} away`));
   if (values.plot) await writeFile(values.plot, responsesPlot([...last].map(([{ name }, result]) => ({ name, ...result })), `${clients} clients of one leaf: response time`));
 }
 
@@ -79,8 +83,8 @@ function textOf({ median, min, max }: Figure): string {
   return `${median.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
 }
 
-function lineOf(name: string, { meanMs, p50Ms, p99Ms, seconds, moves, away, redirected }: Measured): string {
-  return `${name.padEnd(10)} mean ${meanMs.toFixed(1)} ms, median ${p50Ms.toFixed(1)}, p99 ${p99Ms.toFixed(1)}; ${seconds.toFixed(1)} s, ${moves} moves, ${away} away, ${(100 * redirected).toFixed(0)} % redirected`;
+function lineOf(name: string, { meanMs, p50Ms, p99Ms, seconds, moves, firstMoveS, lastMoveS, away, redirected }: Measured): string {
+  return `${name.padEnd(10)} mean ${meanMs.toFixed(1)} ms, median ${p50Ms.toFixed(1)}, p99 ${p99Ms.toFixed(1)}; ${seconds.toFixed(1)} s, ${moves} moves${moves > 0 ? ` (${firstMoveS.toFixed(1)} s to ${lastMoveS.toFixed(1)} s)` : ''}, ${away} away, ${(100 * redirected).toFixed(0)} % redirected`;
 }
 
 await main();

@@ -11,6 +11,19 @@ export function responsesPlot(results: ({ name: string } & ArmResult)[], title: 
   });
 }
 
+/** How many sessions have left the leaf, over the time since the load began, with the response time of each second below it. */
+export function reliefPlot({ answered, movesMs }: ArmResult, title: string): string {
+  const half = movesMs[Math.floor(movesMs.length / 2)] ?? 0;
+  return svgOf({
+    title, xName: 'seconds since the load began', yName: 'sessions moved; response time (ms)', isLogarithmic: true,
+    lines: [
+      { name: 'sessions moved', isStepped: true, points: movesMs.map((atMs, at) => ({ x: atMs / 1_000, y: at + 1 })) },
+      { name: 'mean response, ms', points: bySecond(answered) },
+    ],
+    marks: [{ x: (movesMs[0] ?? 0) / 1_000, name: 'first move' }, { x: half / 1_000, name: 'half of them' }, { x: (movesMs.at(-1) ?? 0) / 1_000, name: 'last move' }],
+  });
+}
+
 /** By the second in which the request was sent. */
 function bySecond(answered: ArmResult['answered']): { x: number; y: number }[] {
   const seconds = new Map<number, number[]>();

@@ -42,6 +42,10 @@ const REFRESH_MS = 2_000;
 /** Intents are looked for more often: a tool waits for them. */
 const INTENTS_EVERY_MS = 500;
 const PIPELINE = 5_000;
+/** Sessions that are put into words at a time: a domain of a million is mirrored without keeping the oracle from its other work. */
+const SESSIONS_AT_ONCE = 2_000;
+/** Samples that wait for the next refresh; more come only from nodes that say too much. */
+const MOST_SAMPLES = 200_000;
 const MOST_INTENTS_AT_ONCE = 1_000;
 /** A tool may have pushed the same key again meanwhile: then its value is still wanted. */
 const TAKE_OUT = `redis.call('LREM', KEYS[1], 1, KEYS[2])
@@ -87,6 +91,8 @@ export class Mirror {
   /** To be told of every report, for its health and samples. */
   noteReport(node: RegisteredNode, { health, samples }: NodeReport): void {
     const { clock, namespace, settings } = this.parts;
+    // While the mirror is away nothing is kept for it: it begins anew.
+    if (!this.client.isReady || this.samples.length > MOST_SAMPLES) return;
     const nowMs = clock.now();
     this.sample(healthKey(node.id), nowMs, healthJson(health));
     for (const { session, epoch, metric, value, atMs } of samples) {
@@ -100,19 +106,21 @@ export class Mirror {
   /** Writes what changed. */
   async refresh(): Promise<void> {
     if (!this.client.isReady) return;
-    const commands = [...this.nodeCommands(), ...this.sessionCommands(), ...this.samples.splice(0)];
+    await this.send([...this.nodeCommands(), ...this.goneCommands()]);
+    while (this.dirtySessions.size + this.dirtyDependencies.size > 0) await this.send(this.sessionCommands());
+    await this.send(this.samples.splice(0));
     const nowMs = this.parts.clock.now();
-    if (nowMs - this.collectedMs >= this.parts.settings.proxy_gc_period_seconds * 1000) commands.push(...this.garbage(nowMs));
-    await this.send(commands);
+    // A step of the clock backwards would put it off for as long.
+    if (Math.abs(nowMs - this.collectedMs) >= this.parts.settings.proxy_gc_period_seconds * 1000) await this.send(this.garbage(nowMs));
   }
 
   async takeIntents(): Promise<void> {
     if (!this.client.isReady || this.parts.mayTakeIntents?.() === false) return;
-    const keys = await this.client.lRange(INTENTS, 0, MOST_INTENTS_AT_ONCE - 1);
-    for (const key of keys) {
-      const value = await this.client.get(key).catch(() => null);
+    const keys = await this.firstIntents();
+    const values = keys.length === 0 ? [] : await this.client.mGet(keys);
+    for (const [at, key] of keys.entries()) {
       try {
-        this.parts.onIntent(parseIntent(key, value));
+        this.parts.onIntent(parseIntent(key, values[at] ?? null));
       } catch (error) {
         this.parts.onBadIntent(key, (error as Error).message);
       }
@@ -120,7 +128,8 @@ export class Mirror {
     if (keys.length === 0) return;
     // What is taken out of the mirror is on the oracle's own disk by then: a crash in between finds it here or there.
     await this.parts.kept?.();
-    for (const key of keys) await this.client.eval(TAKE_OUT, { keys: [INTENTS, key] });
+    // In one go over one connection, in order.
+    await Promise.all(keys.map((key) => this.client.eval(TAKE_OUT, { keys: [INTENTS, key] })));
   }
 
   async close(): Promise<void> {
@@ -134,7 +143,12 @@ export class Mirror {
 
   private async beginAnew(): Promise<void> {
     const pending = await this.pendingIntents();
-    await this.client.flushDb();
+    // At once: an oracle that ends just now takes nobody's intents with it.
+    const start = this.client.multi().addCommand(['FLUSHDB']).addCommand(['SET', DOMAIN_ID, this.parts.domainId]);
+    for (const command of pending) start.addCommand(command);
+    await start.exec();
+    this.samples = [];
+    this.sampleKeys.clear();
     this.written.capabilities.clear();
     this.written.nodes.clear();
     for (const { name } of this.parts.nodes()) this.dirtyNodes.add(name);
@@ -142,7 +156,6 @@ export class Mirror {
       this.touch(entry);
       if (entry.dependencies) this.dirtyDependencies.set(entry.lid, entry);
     }
-    await this.send([['SET', DOMAIN_ID, this.parts.domainId], ...pending]);
     await this.refresh();
   }
 
@@ -152,6 +165,18 @@ export class Mirror {
     if (keys.length === 0) return [];
     const values = await this.client.mGet(keys);
     return [...keys.flatMap((key, at) => values[at] === null || values[at] === undefined ? [] : [['SET', key, values[at]!]]), ['RPUSH', INTENTS, ...keys]];
+  }
+
+  private async firstIntents(): Promise<string[]> {
+    try {
+      return await this.client.lRange(INTENTS, 0, MOST_INTENTS_AT_ONCE - 1);
+    } catch (error) {
+      if (!(error as Error).message.startsWith('WRONGTYPE')) throw error;
+      // Whoever pushes next finds a list again.
+      await this.client.del(INTENTS);
+      this.parts.onBadIntent(INTENTS, 'it is no list; intents are keys, pushed onto one');
+      return [];
+    }
   }
 
   private nodeCommands(): Command[] {
@@ -186,13 +211,19 @@ export class Mirror {
     return commands;
   }
 
+  private goneCommands(): Command[] {
+    const commands = [...this.goneSessions].map((lid): Command => ['DEL', instanceKey(lid), dependencyKey(lid)]);
+    this.goneSessions.clear();
+    return commands.length === 0 ? [] : [...commands, ['SET', 'instance:last_update', stampOf(this.parts.clock.now())]];
+  }
+
+  /** The next of those that have changed. */
   private sessionCommands(): Command[] {
     const { nodes, clock, namespace } = this.parts;
     const stamp = stampOf(clock.now());
     const idOf = new Map(nodes().map(({ name, id }) => [name, id]));
     const commands: Command[] = [];
-    for (const lid of this.goneSessions) commands.push(['DEL', instanceKey(lid), dependencyKey(lid)]);
-    for (const [lid, entry] of this.dirtySessions) {
+    for (const [lid, entry] of takeSome(this.dirtySessions)) {
       const node = idOf.get(entry.current);
       if (node === undefined) continue;
       commands.push(['SET', instanceKey(lid), functionInstance({
@@ -200,15 +231,13 @@ export class Mirror {
         workflow: v5(`workflow/${entry.functions[0] ?? ''}`, namespace),
       })]);
     }
-    for (const [lid, { dependencies = {} }] of this.dirtyDependencies) {
+    if (commands.length > 0) commands.push(['SET', 'instance:last_update', stamp]);
+    const dependent = takeSome(this.dirtyDependencies);
+    for (const [lid, { dependencies = {} }] of dependent) {
       const outputs = Object.fromEntries(Object.entries(dependencies).map(([output, session]) => [output, v5(`session/${session}`, namespace)]));
       commands.push(['SET', dependencyKey(lid), JSON.stringify(outputs)]);
     }
-    if (this.goneSessions.size + this.dirtySessions.size > 0) commands.push(['SET', 'instance:last_update', stamp]);
-    if (this.dirtyDependencies.size > 0) commands.push(['SET', 'dependency:last_update', stamp]);
-    this.goneSessions.clear();
-    this.dirtySessions.clear();
-    this.dirtyDependencies.clear();
+    if (dependent.length > 0) commands.push(['SET', 'dependency:last_update', stamp]);
     return commands;
   }
 
@@ -260,6 +289,16 @@ export class Mirror {
   private complain(error: unknown): void {
     this.parts.log.warn({ reason: (error as Error).message }, 'the mirror could not be written; it is tried again');
   }
+}
+
+function takeSome<Value>(from: Map<string, Value>): [string, Value][] {
+  const taken: [string, Value][] = [];
+  for (const row of from) {
+    taken.push(row);
+    from.delete(row[0]);
+    if (taken.length >= SESSIONS_AT_ONCE) break;
+  }
+  return taken;
 }
 
 /** The name of a provider begins with that of its host, as EDGELESS names them. */

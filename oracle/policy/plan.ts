@@ -17,6 +17,12 @@ export interface PlanLimits {
 /** Nobody fills a store beyond this. */
 const MEMORY_MARK = 0.8;
 
+/**
+ * A queue goes on growing for as long as a node is too slow, and says ever less of how much is asked for: nobody gives more away
+ * at one look than brings a node down from here.
+ */
+const MOST_PRESSURE = 2;
+
 export class Plan {
   readonly decisions: Decision[] = [];
   private readonly added = new Map<string, number>();
@@ -43,9 +49,9 @@ export class Plan {
     return this.moves < this.limits.mostMoves && nodes.every((name) => (this.movesOf.get(name) ?? 0) < this.limits.mostMovesOfNode);
   }
 
-  /** Pressure with what was decided so far. */
+  /** Pressure with what is on its way and was decided so far. */
   pressure(node: NodeView): number {
-    return pressureOf(node) + (this.added.get(node.name) ?? 0) / Math.max(1, node.capacity);
+    return Math.min(pressureOf(node), MOST_PRESSURE) + (this.added.get(node.name) ?? 0) / Math.max(1, node.capacity);
   }
 
   /** Share of the memory in use with what was decided so far; 0 without a limit. */

@@ -32,7 +32,7 @@ export interface VerifiedPeer {
 }
 
 export interface PeerVerifier {
-  /** Throws UNAUTHORIZED (wrong key, other request, clocks too far apart) or REPLAYED_CALL. */
+  /** Throws UNAUTHORIZED (wrong key, other request), CLOCKS_APART or REPLAYED_CALL. */
   verify(header: string, method: string, path: string): VerifiedPeer;
 }
 
@@ -76,7 +76,8 @@ export function createPeerVerifier(parts: { key: string; clock: Clock; maxNonces
       if (!claims) throw new Fault('UNAUTHORIZED');
       if (!timingSafeEqual(Buffer.from(claims.mac, 'hex'), macOf(key, method, path, claims))) throw new Fault('UNAUTHORIZED');
       const now = clock.now();
-      if (Math.abs(now - claims.timeMs) > skewMs) throw new Fault('UNAUTHORIZED');
+      const apartMs = Math.abs(now - claims.timeMs);
+      if (apartMs > skewMs) throw new Fault('CLOCKS_APART', { seconds: Math.round(apartMs / 1_000), most: Math.round(skewMs / 1_000) });
       if (!seen.add(claims.nonce, claims.timeMs, now - skewMs)) throw new Fault('REPLAYED_CALL');
       return { peer: nameOf(claims.node), bodySha256: claims.body };
     },

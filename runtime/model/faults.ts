@@ -23,6 +23,7 @@ export const FAULTS = {
   BUILD_INVALID: row(400, false, 'This cannot be built: {reason}.'),
   SIGNATURE_REFUSED: row(401, false, 'The build is refused: {reason}.'),
   UNAUTHORIZED: row(401, false, 'This needs the credentials of the node: user admin and its password, or a call signed with the domain\'s key.'),
+  CLOCKS_APART: row(401, true, 'This signed call is refused: its sender\'s clock is {seconds} s from the one here, and {most} s are allowed; set the clocks.'),
   REPLAYED_CALL: row(401, false, 'This signed call was seen before; sign each call afresh.'),
   FORBIDDEN: row(403, false, 'These credentials do not allow this: {reason}.'),
   FUNCTION_UNKNOWN: row(404, false, 'There is no function {function} on node {node}. Deployed here: {deployed}.'),

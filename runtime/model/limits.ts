@@ -304,9 +304,9 @@ export const MAX_ENDED_INTENTS = 1_000;
 /** Of those, what a restart still knows: enough to read back what became of the last wishes, and little to write after each. */
 export const MAX_KEPT_ENDED_INTENTS = 200;
 /** Intents that the oracle carries out at the same time; each is a call to a node that may last as long as a move. */
-export const MAX_RUNNING_INTENTS = 64;
-/** Of these, moves from or to one node: it goes on serving, and one that hangs leaves the others their turn. */
-export const MAX_RUNNING_INTENTS_OF_NODE = 16;
+export const MAX_RUNNING_INTENTS = 256;
+/** Of these, moves from or to one node: each may have to wait for a request of its session, and one node that hangs leaves the others their turn. */
+export const MAX_RUNNING_INTENTS_OF_NODE = 48;
 /** A policy's decision that has waited for so long is dropped: it rests on what was true then, and the policy looks again. */
 export const STALE_DECISION_MS = 10_000;
 /** Ticks in which nodes have time to say what they hold before a new oracle's policy decides: the least, when all have, and the most. */

@@ -45,7 +45,7 @@ describe('A signed call between nodes', () => {
     const verifier = createPeerVerifier({ key: 'k', clock: clockAt(NOW) });
     for (const [at, code] of [
       [NOW - PEER_SKEW_MS, undefined], [NOW + PEER_SKEW_MS, undefined],
-      [NOW - PEER_SKEW_MS - 1, 'UNAUTHORIZED'], [NOW + PEER_SKEW_MS + 1, 'UNAUTHORIZED'],
+      [NOW - PEER_SKEW_MS - 1, 'CLOCKS_APART'], [NOW + PEER_SKEW_MS + 1, 'CLOCKS_APART'],
     ] as const) {
       expect(codeOf(() => verifier.verify(signerAt(at).sign(call), 'POST', call.path)), String(at - NOW)).to.equal(code);
     }

@@ -36,6 +36,7 @@ describe('the mirror', () => {
   let nowMs: number;
   let taken: IncomingIntent[];
   let bad: string[];
+  let mayTake: boolean;
   let nodes: typeof CLOUD[];
 
   before(async () => {
@@ -48,11 +49,12 @@ describe('the mirror', () => {
     nowMs = 1_700_000_000_000;
     taken = [];
     bad = [];
+    mayTake = true;
     nodes = [CLOUD, EDGE];
     domain = new Domain({ namespace: NAMESPACE, now: () => nowMs, onChange: (change) => mirror.note(change) });
     mirror = new Mirror({
       settings: proxySettings({ proxy_type: 'Redis', redis_url: redis.server.url, proxy_gc_period_seconds: 10 }), domainId: 'd', namespace: NAMESPACE, domain,
-      nodes: () => nodes, onIntent: (intent) => taken.push(intent), onBadIntent: (key, reason) => bad.push(`${key}: ${reason}`), log,
+      nodes: () => nodes, mayTakeIntents: () => mayTake, onIntent: (intent) => taken.push(intent), onBadIntent: (key, reason) => bad.push(`${key}: ${reason}`), log,
       // Nothing by itself: the tests call what the timers would.
       clock: { now: () => nowMs, setTimeout: () => undefined as never, clearTimeout: () => undefined },
     });
@@ -136,6 +138,46 @@ describe('the mirror', () => {
     expect(taken).to.deep.equal([{ kind: 'migrate', lid, nodes: [EDGE.id, CLOUD.id] }]);
     expect(bad).to.have.length(2);
     expect(await client.lLen('intents')).to.equal(0);
+  });
+
+  it('is not stuck by intents of a wrong kind: they are reported and removed, and the next is taken', async () => {
+    await mirror.start();
+    await client.set('intents', 'no list');
+    await mirror.takeIntents();
+    expect(bad).to.deep.equal(['intents: it is no list; intents are keys, pushed onto one']);
+    await client.rPush(`intent:migrate:${lid}`, 'a list');
+    await client.rPush('intents', [`intent:migrate:${lid}`, '', 'intent:migrate:', `intent:cordon:${EDGE.id}`]);
+    await mirror.takeIntents();
+    expect(bad).to.have.length(4);
+    expect(taken).to.deep.equal([{ kind: 'cordon', node: EDGE.id }]);
+    expect(await client.exists(['intents', `intent:migrate:${lid}`])).to.equal(0);
+  });
+
+  it('takes a flood of intents a bounded number at a time', async () => {
+    await mirror.start();
+    for (let from = 0; from < 100_000; from += 10_000) await client.rPush('intents', Array.from({ length: 10_000 }, (_, at) => `rubbish ${from + at}`));
+    await mirror.takeIntents();
+    expect(bad).to.have.length(1_000);
+    expect(await client.lLen('intents')).to.equal(99_000);
+    await client.del('intents');
+  });
+
+  it('leaves intents where they are until the oracle knows where sessions are', async () => {
+    mayTake = false;
+    await mirror.start();
+    await client.set(`intent:migrate:${lid}`, EDGE.id);
+    await client.rPush('intents', `intent:migrate:${lid}`);
+    await mirror.takeIntents();
+    expect(taken).to.deep.equal([]);
+    mayTake = true;
+    await mirror.takeIntents();
+    expect(taken).to.have.length(1);
+  });
+
+  it('writes more sessions than it puts into words at a time', async () => {
+    await mirror.start();
+    await report(1, { isFull: true, sessions: Array.from({ length: 5_000 }, (_, at) => told(`s${at}`)) });
+    expect(await client.exists([0, 1_999, 2_000, 4_999].map((at) => `instance:${lidOf(`s${at}`, NAMESPACE)}`))).to.equal(4);
   });
 
   it('keeps intents that were pushed before it started', async () => {

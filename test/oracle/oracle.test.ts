@@ -7,6 +7,7 @@ import { systemClock } from '../../runtime/base/clock.js';
 import { createPeerClient, type PeerClient } from '../../runtime/base/http-client.js';
 import { systemIds } from '../../runtime/base/ids.js';
 import { createPeerSigner } from '../../runtime/base/peer-signature.js';
+import { reportOf, told } from './reports.js';
 
 const KEY = 'key-of-this-domain';
 
@@ -48,6 +49,41 @@ describe('the oracle', () => {
 
   it('refuses a node that registers another', async () => {
     expect(await codeOf(clientOf('milan').call(oracle.url, 'POST', '/api/v1/nodes', registrationOf('rome')))).to.equal('FORBIDDEN');
+  });
+
+  it('refuses to register a node whose clock is too far off, and says by how much', async () => {
+    const late = createPeerClient({ signer: createPeerSigner({ node: 'late', key: KEY, clock: { ...systemClock, now: () => Date.now() - 3_600_000 }, ids: systemIds }) });
+    clients.push(late);
+    const said = await late.call(oracle.url, 'POST', '/api/v1/nodes', registrationOf('late')).then(() => 'taken', (error: Error) => error.message);
+    expect(said).to.match(/clock is 36\d\d s from the one here, and 60 s are allowed/);
+  });
+
+  it('refuses to register what has no place in the tree, with the reason', async () => {
+    const refusal = async (name: string, given: object) => clientOf(name).call(oracle.url, 'POST', '/api/v1/nodes', { ...registrationOf(name), ...given })
+      .then(() => 'taken', (error: Error) => error.message);
+    expect(await refusal('cloud', { id: 'a5b3f0d6-5a1e-4d2e-8b6a-0a1b2c3d4e5f' })).to.include('it is registered with the id');
+    expect(await refusal('cloud', { url: 'http://elsewhere' })).to.include('a node of that name is alive at http://cloud');
+    expect(await refusal('milan', { parent: 'nowhere' })).to.include('its parent nowhere is not registered');
+    expect(await refusal('milan', { parent: 'cloud' })).to.equal('taken');
+    expect(await refusal('leaf', { parent: 'milan' })).to.equal('taken');
+    expect(await refusal('milan', { parent: 'leaf' })).to.include('the tree would be a circle');
+    expect(await refusal('rome', {})).to.include('cloud is the root');
+    let below = 'leaf';
+    let said = 'taken';
+    for (let depth = 0; said === 'taken' && depth < 100; depth += 1) {
+      said = await refusal(`deep-${depth}`, { parent: below });
+      below = `deep-${depth}`;
+    }
+    expect(said).to.include('the tree would be deeper than');
+    const nodes = await (await fetch(`${oracle.url}/api/v1/nodes`)).json() as { name: string }[];
+    expect(nodes.map(({ name }) => name)).to.include.members(['cloud', 'milan', 'leaf']).and.not.include(below);
+  });
+
+  it('takes no report whose numbers cannot be, and goes on with the next', async () => {
+    const report = (given: object) => codeOf(clientOf('cloud').call(oracle.url, 'POST', '/api/v1/nodes/cloud/report', { ...reportOf(1), ...given }));
+    expect(await report({ load: { ...reportOf(1).load, busy: 1e300 } })).to.equal('PARAMETER_INVALID');
+    expect(await report({ sessions: [told('anna', { epoch: 1e300 })] })).to.equal('PARAMETER_INVALID');
+    expect(await report({ sessions: [told('anna')] })).to.equal('none');
   });
 
   it('says which nodes there are when asked for one that is not', async () => {
