@@ -2,7 +2,7 @@
  * Last part of `npm run mutate`: writes docs/mutation.md from the reports of the runs. Ends with 1 when a mutant survived
  * that explained.json has no reason for, or when a reason is there for one that no longer does.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 
 interface Mutant {
   status: string;
@@ -22,16 +22,17 @@ interface Survivor {
 }
 
 const ROOT = new URL('../../../', import.meta.url);
-const RUNS = ['step', 'store'];
+/** One a file, as run.ts leaves them. */
+const REPORT = /^(step|store)-\w+\.json$/;
 const COUNTED = ['Killed', 'Timeout', 'Survived', 'NoCoverage'];
 
 const read = (path: string) => readFile(new URL(path, ROOT), 'utf8');
 const explained = JSON.parse(await read('test/mutate/explained.json')) as Record<string, string>;
 const used = new Set<string>();
 
-async function reportOf(run: string): Promise<MutationReport | undefined> {
-  const text = await read(`.stryker-tmp/${run}.json`).catch(() => undefined);
-  return text === undefined ? undefined : JSON.parse(text) as MutationReport;
+async function reports(): Promise<MutationReport[]> {
+  const names = (await readdir(new URL('.stryker-tmp/', ROOT))).filter((name) => REPORT.test(name)).sort();
+  return Promise.all(names.map(async (name) => JSON.parse(await read(`.stryker-tmp/${name}`)) as MutationReport));
 }
 
 function survivorOf(file: string, source: string, { location: { start, end }, replacement = '' }: Mutant): Survivor {
@@ -52,9 +53,7 @@ function short(code: string): string {
 const rows: string[] = [];
 const survivors: Survivor[] = [];
 let [killed, counted] = [0, 0];
-for (const run of RUNS) {
-  const report = await reportOf(run);
-  if (!report) continue;
+for (const report of await reports()) {
   for (const [file, { source, mutants }] of Object.entries(report.files)) {
     const mine = mutants.filter(({ status }) => COUNTED.includes(status));
     const alive = mine.filter(({ status }) => status === 'Survived' || status === 'NoCoverage').map((mutant) => survivorOf(file, source, mutant));
@@ -72,7 +71,7 @@ const text = `# Mutation testing
 Stryker changes the protocol core and the code that talks to the Lua scripts in one place at a time, and the tests have to notice.
 \`npm run mutate\` does it again and writes this page; it fails when a mutant survives that is not explained below.
 The step function meets the tests of the rules and [the table of every cell](../test/model/table.txt); the store meets the
-conformance suite on a real Redis. Mutants of types and of what only loads are not counted.
+conformance suite on a real Redis, what looks at contents first. Mutants of types and of what only loads are not counted.
 
 **Score: ${(100 * killed / Math.max(counted, 1)).toFixed(1)} %** (${killed} of ${counted} mutants noticed).
 
