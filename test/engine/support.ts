@@ -10,6 +10,7 @@ import { hasEnded } from '../../runtime/base/process.js';
 
 const run = promisify(execFile);
 const START_MS = 60_000;
+const REACH_MS = 20_000;
 const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'];
 
 export interface TestEngine {
@@ -51,7 +52,7 @@ export async function startEngine(): Promise<TestEngine | string> {
     const answer = await request(`http://engine${path}`, { method, dispatcher: agent, ...(Buffer.isBuffer(body) ? { body, headers: { 'content-type': 'application/x-tar' } } : body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) });
     return { status: answer.statusCode, text: await answer.body.text() };
   };
-  return {
+  const made: TestEngine = {
     socket, busybox, api,
     image: async (name, files, config) => {
       const [repository, tag = 'latest'] = name.split(':');
@@ -65,6 +66,30 @@ export async function startEngine(): Promise<TestEngine | string> {
       await close();
     },
   };
+  const obstacle = await runsContainers(made).catch((error: unknown) => (error as Error).message);
+  if (obstacle === undefined) return made;
+  await made.close();
+  return `the engine runs no containers here: ${obstacle}`;
+}
+
+/** An engine may well answer where no container can start, or none can be reached. Resolves with the reason. */
+async function runsContainers({ image, api, busybox }: TestEngine): Promise<string | undefined> {
+  await image('probe:1', { 'bin/busybox': busybox }, { Cmd: ['/bin/busybox', 'httpd', '-f', '-p', '8080'] });
+  const { status, text } = await api('POST', '/containers/create', { Image: 'probe:1', HostConfig: { Memory: 64 * 2 ** 20, NanoCpus: 500_000_000 } });
+  if (status !== 201) return text;
+  const { Id } = JSON.parse(text) as { Id: string };
+  const started = await api('POST', `/containers/${Id}/start`);
+  if (started.status !== 204) return started.text;
+  const { NetworkSettings: { IPAddress } } = JSON.parse((await api('GET', `/containers/${Id}/json`)).text) as { NetworkSettings: { IPAddress: string } };
+  let reason = 'it has no address';
+  for (const untilMs = Date.now() + REACH_MS; IPAddress !== '' && Date.now() < untilMs;) {
+    const answer = await request(`http://${IPAddress}:8080/`, { headersTimeout: 1_000 }).then(async ({ body }) => body.dump(), (error: unknown) => error as Error);
+    reason = answer instanceof Error ? answer.message : '';
+    if (reason === '') break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await api('DELETE', `/containers/${Id}?force=true`);
+  return reason === '' ? undefined : `its address ${IPAddress} does not answer: ${reason}`;
 }
 
 /** Notes tests that cannot run here where CI looks for them, so that it names them. */
