@@ -58,8 +58,12 @@ export function textOf(fields: Field[], field: number): string {
   return fields.find((each) => each.field === field)?.bytes?.toString('utf8') ?? '';
 }
 
-/** The metric by its name and whatever labels tell it from others; the entity by instance, host or job. */
+/**
+ * The metric by its name and whatever labels tell it from others; the entity by instance, host or job. What a node of ours
+ * told a Prometheus that sends it on is the series that it was: otherwise its names would grow with every round.
+ */
 function ofLabels({ __name__: name = '', ...labels }: Record<string, string>): Item {
+  if (labels['metricID'] && labels['entityID']) return { metricID: labels['metricID'], entityID: labels['entityID'] };
   const { instance, job, pod, namespace, container, ...rest } = labels;
   const more = Object.keys(rest).sort().map((label) => `${label}=${JSON.stringify(rest[label])}`);
   return {

@@ -1,5 +1,5 @@
 /** Doors for the tools of others: Prometheus in both directions, OTLP, CSV and Parquet, and what Grafana's JSON data source asks. */
-import { done, json, type TelemetryReply, WENT_WRONG } from './answers.js';
+import { failed, json, SCHEMA_WRONG, type TelemetryReply, WENT_WRONG } from './answers.js';
 import type { Asking } from './ask.js';
 import { exported } from './export.js';
 import { otlpItems, remoteWriteItems, unsnappy } from './formats.js';
@@ -26,15 +26,17 @@ export function moreRoutes(parts: MoreRouteParts): TelemetryRoute[] {
   const post = { method: 'POST', access: 'open' } as const;
   const get = { method: 'GET', access: 'open', wrong: WENT_WRONG.get } as const;
   /** Everything or nothing, unless `?partial=true`. */
-  const store = async ({ query }: TelemetryCall, items: Items): Promise<{ stored: number; refused: number; errors: object[] }> => {
+  const store = async ({ query }: TelemetryCall, items: Items): Promise<{ refused: number; errors: object[] }> => {
     const { good, errors, refused } = readPoints(items, 'points', now());
     if (errors[0] && query.get('partial') !== 'true') throw invalid(errors[0].pointer, errors[0].reason);
     await storage.put(good);
-    return { stored: good.length, refused, errors };
+    return { refused, errors };
   };
   const remoteWrite = async (call: TelemetryCall): Promise<TelemetryReply> => {
-    const stored = await store(call, remoteWriteItems(unsnappy(call.body)));
-    return stored.refused > 0 ? done('Ingestion successful!', stored) : { status: 204, body: '' };
+    const { good, errors, refused } = readPoints(remoteWriteItems(unsnappy(call.body)), 'points', now());
+    await storage.put(good);
+    // Prometheus sends a refused batch no second time: what is good of it would be lost with the rest.
+    return errors[0] ? failed(invalid(errors[0].pointer, errors[0].reason), SCHEMA_WRONG, { stored: good.length, refused, errors }) : { status: 204, body: '' };
   };
   const otlp = async (call: TelemetryCall): Promise<TelemetryReply> => {
     const isJson = !call.contentType.startsWith('application/x-protobuf');

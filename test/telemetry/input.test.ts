@@ -120,10 +120,22 @@ describe('telemetry\'s other doors', () => {
     value[0] = 9;
     value.writeDoubleLE(1.5, 1);
     const sample = text(2, Buffer.concat([value, Buffer.from([16, 0xe8, 0x07])]));
-    const message = text(1, Buffer.concat([label('__name__', 'up'), label('instance', 'host:9100'), label('job', 'node'), label('mode', 'idle'), sample]));
-    const literal = Buffer.concat([Buffer.from([message.length, 60 << 2, message.length - 1]), message]);
-    expect((await node.send('POST', '/api/v1/write', literal)).status).to.equal(204);
-    expect(await latest()).to.deep.equal([{ metricID: 'up{mode="idle"}', entityID: 'host:9100', values: [{ timestamp: 1_000, val: 1.5 }], entityType: 'node', name: 'up' }]);
+    const series = (...parts: Buffer[]) => text(1, Buffer.concat(parts));
+    const packed = (...parts: Buffer[]) => {
+      const message = Buffer.concat(parts);
+      return Buffer.concat([Buffer.from([message.length % 128 + 128, message.length >> 7, 61 << 2, (message.length - 1) % 256, (message.length - 1) >> 8]), message]);
+    };
+    const up = series(label('__name__', 'up'), label('instance', 'host:9100'), label('job', 'node'), label('mode', 'idle'), sample);
+    // What a node tells Prometheus in its own words is the series that it was when it comes back.
+    const ours = series(label('__name__', 'cpu_load'), label('entityID', 'e'), label('metricID', 'cpu load'), label('instance', 'x'), sample);
+    expect((await node.send('POST', '/api/v1/write', packed(up, ours))).status).to.equal(204);
+    expect(await latest()).to.deep.equal([
+      { metricID: 'up{mode="idle"}', entityID: 'host:9100', values: [{ timestamp: 1_000, val: 1.5 }], entityType: 'node', name: 'up' },
+      { metricID: 'cpu load', entityID: 'e', values: [{ timestamp: 1_000, val: 1.5 }] },
+    ]);
+    const { status, json } = await node.send('POST', '/api/v1/write', packed(series(label('instance', 'x'), sample), series(label('__name__', 'good'), sample)));
+    expect([status, json.stored, json.refused, json.pointer]).to.deep.equal([400, 1, 1, '/points/0/metricID']);
+    expect((await latest()).map(({ metricID }: any) => metricID), 'it is not sent again: the good is kept').to.include('good');
     expect((await node.send('POST', '/api/v1/write', Buffer.from('nonsense'))).status).to.equal(400);
   });
 
