@@ -13,6 +13,8 @@ export function unsnappy(packed: Buffer): Buffer {
   const reader = new Reader(packed);
   const length = reader.varint();
   if (length > 4 * MAX_TELEMETRY_BODY_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: 4 * MAX_TELEMETRY_BODY_BYTES });
+  // A copy of 64 bytes takes two at least: nothing that is true unpacks to more.
+  if (length > 64 * packed.length) throw torn();
   const out = Buffer.alloc(length);
   let at = 0;
   while (!reader.isAtEnd) {
