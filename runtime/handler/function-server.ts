@@ -8,6 +8,8 @@ import { asFault, Fault } from '../model/faults.js';
 import { MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES } from '../model/limits.js';
 import type { FunctionRequest, FunctionResponse, Worker } from '../session/call.js';
 import type { Invocation, Served, Sessions } from '../session/invoke.js';
+import type { Place } from '../session/marks.js';
+import { openPlace, PLACE_HEADER } from '../session/sealed-place.js';
 import { breakOff, leave, mayHaveBody, pour, RequestStream } from './http-body.js';
 
 export interface FunctionServerParts {
@@ -24,6 +26,8 @@ export interface FunctionServerParts {
   clock: Clock;
   ids: Ids;
   log: Log;
+  /** The domain's key, where deliveries of effects come from its nodes. */
+  key?: string;
   /** Rejects while the function cannot serve. */
   ready(): Promise<void>;
 }
@@ -132,6 +136,8 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
     const invocation: Invocation = {
       function: name, worker, timeoutMs, ttlMs: 0, callId, request, signal, session: sessionOf(request), ...requestIdOf(request), ...marksOf(request),
     };
+    const place = placeOf(request, invocation, parts.key);
+    if (place) invocation.place = place;
     const served = await sessions.invoke(invocation);
     if (served.kind === 'moved') return redirectOf(name, request, served);
     const headers: Record<string, string> = {
@@ -247,6 +253,13 @@ async function bodyOf(call: InHand): Promise<Buffer> {
   }
   delete call.readingSinceMs;
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+}
+
+/** Where a delivery stands among its sender's, when a node of the domain says so. */
+function placeOf({ headers }: FunctionRequest, { session, requestId }: Invocation, key: string | undefined): Place | undefined {
+  const header = headers[PLACE_HEADER];
+  if (key === undefined || requestId === undefined || typeof header !== 'string') return undefined;
+  return openPlace(key, { session, id: requestId }, header);
 }
 
 function sessionOf({ headers }: FunctionRequest): string {

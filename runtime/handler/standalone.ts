@@ -81,7 +81,8 @@ export async function startFunction(options: StandaloneOptions): Promise<Standal
     neighbourhood: beside?.neighbourhood ?? aloneWith(opened.store),
   });
   const server = createFunctionServer({ name, node, worker, sessions, timeoutMs: execMs === 0 && worker.kind !== 'stateless' ? HANDLER_TIMEOUT_MS : timeoutMs, readMs, writeMs,
-    maxInflight: wholeOf(env['max_inflight']), clock: systemClock, ids: systemIds, log, ready: () => opened.store.ping() });
+    maxInflight: wholeOf(env['max_inflight']), clock: systemClock, ids: systemIds, log, ready: () => opened.store.ping(),
+    ...(options.manager && { key: options.manager.key }) });
   await server.listen(options.port, options.host ?? '0.0.0.0');
   await beside?.announce();
   return {

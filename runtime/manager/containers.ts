@@ -11,6 +11,7 @@ import type { Offload } from '../offload/offload.js';
 import type { LocalCall, LocalFunctions } from '../offload/receive.js';
 import type { Served } from '../session/invoke.js';
 import type { Neighbourhood } from '../session/ports.js';
+import { PLACE_HEADER, sealPlace } from '../session/sealed-place.js';
 
 /** A container says that it is here this often; one that has been silent for so long has gone. */
 const SILENT_MS = 60_000;
@@ -24,6 +25,8 @@ interface Known {
 export interface ContainersParts {
   node: string;
   sendOn: SendOn;
+  /** The domain's key. */
+  key: string;
   clock: Clock;
   ids: Ids;
 }
@@ -48,10 +51,11 @@ export class Containers implements LocalFunctions {
   }
 
   /** Rejects with a fault that lets the caller try again when no container answered. */
-  async call({ function: name, session, request, redirectedHome, hops }: LocalCall): Promise<Served> {
-    const { node, sendOn, ids } = this.parts;
+  async call({ function: name, id, place, session, request, redirectedHome, hops }: LocalCall): Promise<Served> {
+    const { node, sendOn, ids, key } = this.parts;
+    const sealed = place && session !== undefined ? { [PLACE_HEADER]: sealPlace(key, { session, id }, place) } : {};
     const invocation = {
-      function: name, callId: ids.uuid(), session: session ?? '', request, signal: AbortSignal.timeout(DELIVERY_MS), timeoutMs: HANDLER_TIMEOUT_MS,
+      function: name, callId: ids.uuid(), session: session ?? '', request: { ...request, headers: { ...request.headers, ...sealed } }, signal: AbortSignal.timeout(DELIVERY_MS), timeoutMs: HANDLER_TIMEOUT_MS,
       ttlMs: 0, worker: undefined as never,
     };
     const answer = await sendOn(invocation, node, redirectedHome ?? node, hops ?? 0);

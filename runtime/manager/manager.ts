@@ -72,7 +72,7 @@ async function startOver(opened: OpenedStore, { config, log, password, key }: Pa
   });
   const { directory } = agent;
   const carrier = createSendOn(async (node) => node === name ? url : gatewayUrl(await neighbourhood.urlOf(node)));
-  const containers = new Containers({ node: name, sendOn: carrier.sendOn, clock, ids });
+  const containers = new Containers({ node: name, key, sendOn: carrier.sendOn, clock, ids });
   const offload = new Offload({
     node: name, store, peers: new Peers(createTransport(peers, directory)), directory, status: new StatusFile(join(stateDir, 'offload-status')),
     line: new WaitingLine({ clock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS }), changes: new Changes(clock),

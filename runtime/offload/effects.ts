@@ -34,8 +34,8 @@ export interface EffectsOptions {
 }
 
 const MAX_HOPS = 8;
-/** An outbox that changes while it is read is read again so often; then it is about right, until it is read next. */
-const READ_TRIES = 3;
+/** Of a session with nothing to deliver. */
+const NOTHING = { left: new Map<string, never>(), unplaced: 0, unread: 0 };
 /** With more, a node would carry the request on itself, and answer a fault met on the way as if the function had said it. */
 const MOST_HOPS_TOLD = MAX_REDIRECTS - 2;
 /** What a function's own trouble looks like to whoever calls it. */
@@ -65,8 +65,9 @@ interface Lane {
 interface Delivery {
   /** More may have been committed since the outbox was read. */
   again: boolean;
-  /** Counts commits and what was struck out. */
-  changes: number;
+  /** Rows that were read and have no receivers yet, and rows that were committed since the outbox was read. */
+  unplaced: number;
+  unread: number;
   wake(): void;
   /** Receivers that still have to take a row, by its id. */
   left: Map<string, { count: number; jobs: Job[] }>;
@@ -78,8 +79,6 @@ interface Delivery {
 
 export class Effects {
   readonly #under = new Map<string, Delivery>();
-  /** Undelivered rows of sessions whose delivery is under way, as far as known. */
-  readonly #waiting = new Map<string, number>();
   /** One queue a node, so that one that hangs holds up nobody who delivers to another. */
   readonly #turns = new Map<string, PQueue>();
   readonly #settling: Settling;
@@ -91,22 +90,22 @@ export class Effects {
 
   /** Throws EFFECTS_WAITING when so many more would be too many. */
   mayOwe(session: string, more: number): void {
-    const waiting = this.#waiting.get(session) ?? 0;
+    const { left, unplaced, unread } = this.#under.get(session) ?? NOTHING;
+    const waiting = left.size + unplaced + unread;
     if (waiting + more > MAX_UNDELIVERED_EFFECTS) throw new Fault('EFFECTS_WAITING', { waiting });
   }
 
   /** Starts delivering for the session, unless that is under way. `more` were just committed. */
   owes(session: string, more = 0): void {
     if (this.#closed) return;
-    if (more > 0) this.#waiting.set(session, (this.#waiting.get(session) ?? 0) + more);
     const under = this.#under.get(session);
     if (under) {
       under.again = true;
-      under.changes += 1;
+      under.unread += more;
       under.wake();
       return;
     }
-    this.#start(session);
+    this.#start(session, more);
   }
 
   close(): void {
@@ -132,15 +131,14 @@ export class Effects {
     }
   }
 
-  #start(session: string): void {
-    const delivery: Delivery = { again: true, changes: 0, wake: () => undefined, left: new Map(), lanes: new Map(), running: new Set(), isGone: false };
+  #start(session: string, more = 0): void {
+    const delivery: Delivery = { again: true, unplaced: 0, unread: more, wake: () => undefined, left: new Map(), lanes: new Map(), running: new Set(), isGone: false };
     this.#under.set(session, delivery);
     void this.#deliverAll(session, delivery)
       .catch((error: unknown) => this.options.log.error({ err: error }, 'delivering the effects of a session failed'))
       .finally(() => {
         this.#under.delete(session);
-        this.#waiting.delete(session);
-        if (delivery.again && !this.#closed) this.#start(session);
+        if (delivery.again && !this.#closed) this.#start(session, delivery.unread);
       });
   }
 
@@ -173,12 +171,12 @@ export class Effects {
       delivery.isGone = true;
       return;
     }
-    for (const { id, row } of inOrder(await this.#read(session, delivery))) {
-      if (delivery.left.has(id)) continue;
+    for (const { id, row } of inOrder(await this.#unplaced(session, delivery))) {
       const targets = await this.#targetsOf(row);
       if (targets.length === 0) await store.effectDone(session, id);
       const jobs = targets.map((target): Job => ({ effect: id, row, target, isOver: false }));
       if (jobs.length > 0) delivery.left.set(id, { count: jobs.length, jobs });
+      delivery.unplaced -= 1;
       for (const job of jobs) this.#enqueue(session, delivery, job);
     }
   }
@@ -195,8 +193,9 @@ export class Effects {
     }
     const fresh: Lane = { jobs: [job], thrown: 0 };
     delivery.lanes.set(name, fresh);
-    const running = this.#run(session, delivery, fresh).finally(() => {
-      delivery.lanes.delete(name);
+    // Gone with its last job, in the same turn: nothing may be added to a lane that has ended, nor go ahead of what is in it.
+    const ended = () => delivery.lanes.delete(name);
+    const running = this.#run(session, delivery, fresh, ended).finally(() => {
       delivery.running.delete(running);
       if (delivery.left.size === 0 || delivery.isGone) delivery.wake();
     });
@@ -204,7 +203,7 @@ export class Effects {
   }
 
   /** One receiver's effects, one after the other, each again and again until it is taken or given up. */
-  async #run(session: string, delivery: Delivery, lane: Lane): Promise<void> {
+  async #run(session: string, delivery: Delivery, lane: Lane, ended: () => void): Promise<void> {
     let waitMs = DELIVER_FIRST_MS;
     for (let [job] = lane.jobs; job !== undefined && !this.#closed && !delivery.isGone; [job] = lane.jobs) {
       try {
@@ -219,6 +218,7 @@ export class Effects {
         waitMs = Math.min(waitMs * 2, DELIVER_MOST_MS);
       }
     }
+    if (lane.jobs.length === 0) ended();
   }
 
   async #deliver(session: string, delivery: Delivery, lane: Lane, job: Job): Promise<void> {
@@ -240,8 +240,6 @@ export class Effects {
     const others = count - 1;
     if (others === 0) {
       await this.options.store.effectDone(session, effect);
-      delivery.changes += 1;
-      this.#waiting.set(session, Math.max(0, (this.#waiting.get(session) ?? 0) - 1));
       left.delete(effect);
       // Struck out for all: nobody will send it again.
       for (const { row, target } of jobs) if (row.stamp) this.#settling.add(receiverOf(row, target), laneOf(row), row.stamp.number);
@@ -254,16 +252,15 @@ export class Effects {
     return turns;
   }
 
-  /** The outbox as it is, and with it how much waits: after a restart or a move nobody has counted that. */
-  async #read(session: string, delivery: Delivery): Promise<Effect[]> {
-    for (let tries = 1; ; tries += 1) {
-      const before = delivery.changes;
-      const rows = await this.options.store.effects(session, MAX_UNDELIVERED_EFFECTS);
-      // What was struck out or committed meanwhile may be among them, or not.
-      if (before !== delivery.changes && tries < READ_TRIES) continue;
-      this.#waiting.set(session, rows.length);
-      return rows;
-    }
+  /** The rows of the outbox that are new to the delivery; with them what waits is counted, which after a restart or a move nobody has. */
+  async #unplaced(session: string, delivery: Delivery): Promise<Effect[]> {
+    const { unread } = delivery;
+    const rows = await this.options.store.effects(session, MAX_UNDELIVERED_EFFECTS);
+    const fresh = rows.filter(({ id }) => !delivery.left.has(id));
+    delivery.unplaced = fresh.length;
+    // What was committed meanwhile may be among them; it is read again at once.
+    delivery.unread -= unread;
+    return fresh;
   }
 
   async #targetsOf(row: EffectRow): Promise<string[]> {

@@ -114,6 +114,27 @@ describe('session-offloading-manager', function suite() {
     await until(2);
   });
 
+  it('tells a container how far a sender has got: what is delivered again after its id was forgotten is taken once', async () => {
+    const counted = async () => (await (await call(city, 'products-counter', 'propagate:products-counter@city-1')).json() as { products: Record<string, number> }).products['plum'];
+    const deliver = async (number: number) => {
+      const body = { function: 'products-counter', value: 'plum', id: randomUUID(), place: { lane: 'a life/propagate/products-counter', number, atMs: number } };
+      const answer = await fetch(`${city.url}/function/session-offloading-manager?command=receive-propagate`, {
+        method: 'POST', headers: { authorization: AUTHORIZATION, 'content-type': 'application/json' }, body: JSON.stringify(body),
+      });
+      return answer.json() as Promise<{ kind: string }>;
+    };
+    for (const number of [7, 7, 6]) expect(await deliver(number)).to.include({ kind: 'done' });
+    expect(await counted()).to.equal(1);
+    // Nobody else can say so.
+    const place = Buffer.from(JSON.stringify({ lane: 'a life/propagate/products-counter', number: 9, atMs: 9 })).toString('base64url');
+    await fetch(`${city.url}/function/products-counter`, {
+      method: 'POST', body: 'plum', headers: { 'content-type': 'text/plain', 'x-session': 'propagate:products-counter@city-1', 'x-session-request-id': randomUUID(), 'x-session-place': `${place}.${'A'.repeat(43)}` },
+    });
+    expect(await counted()).to.equal(2);
+    await deliver(8);
+    expect(await counted()).to.equal(3);
+  });
+
   it('sends a new session on when its node rejects', async () => {
     await done(edge, 'set-offload-status&status=reject');
     const answer = await add(edge, 'emil', 'apple');

@@ -1,9 +1,29 @@
 import { expect } from 'chai';
 import { MARK_KEEP_MS, MAX_MARKS, MAX_REMEMBERED_LANES } from '../../runtime/model/limits.js';
-import { changesFor, decodeMark, encodeMark, FLOOR_LANE, judge, makeRoom, RecentMarks, type Mark } from '../../runtime/session/marks.js';
+import { changesFor, decodeMark, encodeMark, FLOOR_LANE, judge, makeRoom, RecentMarks, type Mark, type Place } from '../../runtime/session/marks.js';
+import { openPlace, sealPlace } from '../../runtime/session/sealed-place.js';
 
 const mark = (number: number, atMs = 100, appliedAtMs = 1_000): Mark => ({ number, atMs, status: 200, appliedAtMs });
 const place = (number: number, atMs = 100, lane = 'a') => ({ lane, number, atMs });
+
+describe('the place of a delivery to a container', () => {
+  const about = { session: 's', id: 'r' };
+  const full: Place = { ...place(7), settled: [['b', 3]] };
+
+  it('is opened with the key that it was sealed with, for its own request', () => {
+    expect(openPlace('key', about, sealPlace('key', about, full))).to.deep.equal(full);
+  });
+
+  it('is none with another key, for another session or request, changed, or no place at all', () => {
+    const sealed = sealPlace('key', about, full);
+    const [text, mac] = sealed.split('.');
+    const tries: [string, typeof about, string][] = [
+      ['another', about, sealed], ['key', { ...about, session: 't' }, sealed], ['key', { ...about, id: 'q' }, sealed],
+      ['key', about, `${text}x.${mac}`], ['key', about, text!], ['key', about, ''], ['key', about, '.'],
+    ];
+    for (const [key, claimed, header] of tries) expect(openPlace(key, claimed, header), header).to.equal(undefined);
+  });
+});
 
 describe('the mark of a sender', () => {
   it('makes the last delivery and all before it old, and what comes behind new', () => {

@@ -12,13 +12,14 @@ export const COUNTER_LEVEL = 'city';
 
 type Counts = Map<string, number>;
 
-/** Waits until as much is counted as was acknowledged, then compares. @returns what is wrong, in words */
+/** Waits until as much is counted as was acknowledged, or nothing more is counted for so long, then compares. @returns what is wrong, in words */
 export async function counterFaults(tree: Tree, acknowledged: string[], withinMs = 60_000): Promise<string[]> {
-  const untilMs = Date.now() + withinMs;
+  let untilMs = Date.now() + withinMs;
   let counted = await countsOf(tree);
-  while (sumOf(counted) < acknowledged.length && Date.now() < untilMs) {
+  for (let before = sumOf(counted); before < acknowledged.length && Date.now() < untilMs; before = Math.max(before, sumOf(counted))) {
     await sleep(200);
     counted = await countsOf(tree);
+    if (sumOf(counted) > before) untilMs = Date.now() + withinMs;
   }
   const faults = differences(counted, acknowledged);
   for (const node of tree.all) {
