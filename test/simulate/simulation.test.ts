@@ -44,7 +44,6 @@ describe('a guard of the protocol switched off', function planted() {
     { guard: 'requestIdDedupe', seed: 1, kind: 'ledger differs' },
     { guard: 'updateEpochCompare', seed: 1, kind: 'epoch fell' },
     { guard: 'deleteAfterConfirm', seed: 1, kind: 'version fault' },
-    { guard: 'attemptCompare', seed: 7, kind: 'ledger differs' },
     { guard: 'stubFollowsRecord', seed: 2, kind: 'never served' },
     { guard: 'tombstoneOnExpiry', seed: 17, kind: 'never served' },
   ];
