@@ -15,6 +15,8 @@ describe('an oracle over real nodes', function suite() {
   this.timeout(180_000);
   let tree: Tree;
   let count = 0;
+  /** An oracle also tells what became of the wishes of those before it. */
+  let sinceMs = 0;
 
   before(async () => {
     tree = new Tree({
@@ -31,6 +33,7 @@ describe('an oracle over real nodes', function suite() {
 
   const fresh = (name: string) => `${name}-${count += 1}`;
   const oracleWith = async (plan: OraclePlan) => {
+    sinceMs = Date.now();
     await tree.oracle.decideBy(plan);
     await tree.oracle.deciding();
   };
@@ -49,7 +52,7 @@ describe('an oracle over real nodes', function suite() {
     const { json } = await tree.admin(tree.node(node), 'GET', '/api/v1/sessions?limit=1000');
     return (json as { sessions: { session: string; home: string; current: string }[] }).sessions.filter(({ current }) => current === node);
   };
-  const migrations = async () => (await tree.oracle.intents()).filter(({ wish, by }) => wish.kind === 'migrate' && by === 'policy');
+  const migrations = async () => (await tree.oracle.intents()).filter(({ wish, by, createdMs }) => wish.kind === 'migrate' && by === 'policy' && createdMs >= sinceMs);
   const until = async (isTrue: () => Promise<boolean>) => {
     while (!await isTrue()) await sleep(50);
   };
@@ -82,7 +85,7 @@ describe('an oracle over real nodes', function suite() {
   it('sends new sessions past a warm leaf before old ones move', async () => {
     await oracleWith({ policy: 'redirect-first', settings: { low: 0.01, redirect: 0.05, target: 0.9, high: 0.95 } });
     const [old, late] = [fresh('old'), fresh('late')];
-    const changed = async (kind: string) => (await tree.oracle.intents()).some(({ wish, state }) => wish.kind === kind && wish.node === 'milan-001' && state === 'done');
+    const changed = async (kind: string) => (await tree.oracle.intents()).some(({ wish, state, createdMs }) => wish.kind === kind && wish.node === 'milan-001' && state === 'done' && createdMs >= sinceMs);
     while (!await changed('cordon')) await ask('milan-001', `limited?ms=100&places=${PLACES}`, old);
     expect((await ask('milan-001', 'counter', late)).at).not.to.equal('milan-001');
     expect((await migrations()).filter(({ reason }) => reason.includes('above its load mark'))).to.deep.equal([]);
