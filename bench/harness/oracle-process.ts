@@ -34,6 +34,8 @@ export interface KnownIntent {
   state: string;
   answer?: string;
   reason: string;
+  /** Node that held the session when its move began. */
+  from?: string;
   createdMs: number;
   endedMs?: number;
   wish: { kind: string; session?: string; to?: string; node?: string };

@@ -15,6 +15,9 @@ export interface Arm {
 export interface ArmResult extends LoadResult {
   /** Times of the moves that ended well, since the beginning of the load. */
   movesMs: number[];
+  /** Of those, the ones away from the leaf, and the ones back to it. */
+  leftMs: number[];
+  backMs: number[];
   /** Sessions that live elsewhere than at the leaf when the load is over. */
   away: number;
 }
@@ -65,7 +68,9 @@ export async function runArm(arm: Arm, plan: LoadPlan, store: string): Promise<A
     if (process.env['EXPLAIN']) console.error(explained([...heard.values()], fromMs));
     // The books are as old as the last report; a node knows what it holds.
     const { slots } = await hereOf(tree);
-    return { ...result, movesMs: done.map(({ endedMs }) => endedMs! - fromMs).sort((left, right) => left - right), away: plan.clients - slots };
+    const timesOf = (moves: KnownIntent[]) => moves.map(({ endedMs }) => endedMs! - fromMs).sort((left, right) => left - right);
+    const [left, back] = [done.filter(({ from }) => from === LEAF), done.filter(({ wish }) => wish.to === LEAF)];
+    return { ...result, movesMs: timesOf(done), leftMs: timesOf(left), backMs: timesOf(back), away: plan.clients - slots };
   } finally {
     await tree.stop();
   }

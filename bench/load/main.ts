@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { type Figure, figureOf, quantile } from '../harness/figures.js';
 import { type Arm, type ArmResult, ARMS, runArm } from './arms.js';
 import type { LoadPlan } from './clients.js';
-import { reliefPlot, responsesPlot } from './plot.js';
+import { RELIEF, reliefPlot, responsesPlot } from './plot.js';
 
 const { values } = parseArgs({
   options: {
@@ -71,7 +71,10 @@ async function main(): Promise<void> {
   }
   if (values.json) await writeFile(values.json, `${JSON.stringify({ plan, figures }, undefined, 2)}\n`);
   const relieved = last.get(arms.find(({ name }) => name === 'balanced')!);
-  if (values.relief && relieved) await writeFile(values.relief, reliefPlot(relieved, `A leaf with ${clients} sessions gives ${relieved.movesMs.length} away`));
+  if (values.relief && relieved) {
+    await writeFile(values.relief, reliefPlot(relieved, `A leaf with ${clients} busy sessions is relieved`));
+    console.log(reliefLine(relieved));
+  }
   if (values.plot) await writeFile(values.plot, responsesPlot([...last].map(([{ name }, result]) => ({ name, ...result })), `${clients} clients of one leaf: response time`));
 }
 
@@ -85,6 +88,11 @@ function textOf({ median, min, max }: Figure): string {
 
 function lineOf(name: string, { meanMs, p50Ms, p99Ms, seconds, moves, firstMoveS, lastMoveS, away, redirected }: Measured): string {
   return `${name.padEnd(10)} mean ${meanMs.toFixed(1)} ms, median ${p50Ms.toFixed(1)}, p99 ${p99Ms.toFixed(1)}; ${seconds.toFixed(1)} s, ${moves} moves${moves > 0 ? ` (${firstMoveS.toFixed(1)} s to ${lastMoveS.toFixed(1)} s)` : ''}, ${away} away, ${(100 * redirected).toFixed(0)} % redirected`;
+}
+
+function reliefLine({ leftMs, backMs }: ArmResult): string {
+  const at = (ms: number | undefined) => (ms === undefined ? 'never' : `at ${(ms / 1_000).toFixed(1)} s`);
+  return `relief: the first session left ${at(leftMs[0])}, the ${RELIEF}th ${at(leftMs[RELIEF - 1])}, ${leftMs.length} in all; the first was back ${at(backMs[0])}`;
 }
 
 await main();

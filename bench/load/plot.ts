@@ -11,16 +11,21 @@ export function responsesPlot(results: ({ name: string } & ArmResult)[], title: 
   });
 }
 
-/** How many sessions have left the leaf, over the time since the load began, with the response time of each second below it. */
-export function reliefPlot({ answered, movesMs }: ArmResult, title: string): string {
-  const half = movesMs[Math.floor(movesMs.length / 2)] ?? 0;
+/** Sessions that a relief is measured by. */
+export const RELIEF = 500;
+
+/** How many sessions have left the leaf and come back, over the time since the load began, with the response time of each second. */
+export function reliefPlot({ answered, leftMs, backMs }: ArmResult, title: string): string {
+  const countOf = (times: number[]) => times.map((atMs, at) => ({ x: atMs / 1_000, y: at + 1 }));
+  const marks = [{ atMs: leftMs[0], name: 'first has left' }, { atMs: leftMs[RELIEF - 1], name: `${RELIEF}th has left` }, { atMs: backMs[0], name: 'first is back' }];
   return svgOf({
-    title, xName: 'seconds since the load began', yName: 'sessions moved; response time (ms)', isLogarithmic: true,
+    title, xName: 'seconds since the load began', yName: 'sessions; response time (ms)', isLogarithmic: true,
     lines: [
-      { name: 'sessions moved', isStepped: true, points: movesMs.map((atMs, at) => ({ x: atMs / 1_000, y: at + 1 })) },
+      { name: 'have left', isStepped: true, points: countOf(leftMs) },
+      { name: 'have come back', isStepped: true, points: countOf(backMs) },
       { name: 'mean response, ms', points: bySecond(answered) },
     ],
-    marks: [{ x: (movesMs[0] ?? 0) / 1_000, name: 'first move' }, { x: half / 1_000, name: 'half of them' }, { x: (movesMs.at(-1) ?? 0) / 1_000, name: 'last move' }],
+    marks: marks.filter(({ atMs }) => atMs !== undefined).map(({ atMs, name }) => ({ x: atMs! / 1_000, name })),
   });
 }
 
