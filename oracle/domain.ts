@@ -86,7 +86,7 @@ export class Domain {
     this.nodes.set(node, state);
     this.failedMs.delete(node);
     if (report.isFull) this.dropMissing(node, report.sessions);
-    for (const session of report.sessions) this.takeSession(node, session, seconds);
+    for (const session of report.sessions) this.takeSession(node, session, seconds, follows);
     for (const { id, epoch } of report.gone) this.takeGone(node, id, epoch);
     for (const { id, requests } of report.astray) this.takeArrival(node, id, requests / seconds);
     for (const { id, outputs } of report.dependencies) this.takeDependency(id, outputs);
@@ -184,7 +184,7 @@ export class Domain {
     };
   }
 
-  private takeSession(node: string, report: SessionReport, seconds: number): void {
+  private takeSession(node: string, report: SessionReport, seconds: number, follows: boolean): void {
     const { id, home, epoch, bytes, functions, requests, redirected = 0, busyMs, lastAccessMs, moving } = report;
     const known = this.sessions.get(id) ?? this.returned(id);
     // The higher epoch is the newer residency; of two with the same one, the word of whoever is still there stands.
@@ -195,6 +195,7 @@ export class Domain {
       id, lid: lidOf(id, this.parts.namespace), home, current: node, epoch, bytes, functions, requestsPerSecond: 0, serviceMs: 0, arrivals: new Map(),
       lastAccessMs, movedMs: undefined, moving,
     };
+    if (!known && follows && this.wasTakenAway(node, report)) entry.pinnedUntilMs = (entry.movedMs = this.parts.now()) + PINNED_MS;
     if (known && (known.current !== node || known.home !== home)) {
       this.unplace(known);
       if (known.epoch !== epoch) {
@@ -214,6 +215,11 @@ export class Domain {
     this.byLid.set(entry.lid, entry);
     this.place(entry);
     if (isNews) this.parts.onChange?.({ kind: 'session', session: entry, ...(from !== undefined && from !== node && { from }) });
+  }
+
+  /** Born and moved between two reports: not by a policy, and not by its home, which passes on what is born there only while it takes nothing. */
+  private wasTakenAway(node: string, { home, epoch }: SessionReport): boolean {
+    return node !== home && epoch > 0 && this.nodes.get(home)?.accepting === true;
   }
 
   private takeGone(node: string, id: string, epoch: number): void {

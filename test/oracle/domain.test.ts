@@ -116,6 +116,16 @@ describe('the oracle\'s books', () => {
     expect([...domain.view([]).awayFrom('edge')].map(({ id }) => id)).to.have.members(['anna', 'bob']);
   });
 
+  it('leave a session where an operator put it before it was ever reported, but not one that its home passed on, nor what a new oracle finds away', () => {
+    domain.report('edge', reportOf(1, [], { isFull: true }));
+    domain.report('cloud', reportOf(1, [told('old', { epoch: 1 })], { isFull: true }));
+    domain.report('cloud', reportOf(2, [told('anna', { epoch: 1 })]));
+    domain.report('edge', reportOf(2, [], { accepting: false }));
+    domain.report('cloud', reportOf(3, [told('bob', { epoch: 1 }), told('own', { home: 'cloud' })]));
+    const pinned = ['old', 'anna', 'bob', 'own'].map((id) => domain.session(id)!.pinnedUntilMs);
+    expect(pinned).to.deep.equal([undefined, nowMs + PINNED_MS, undefined, undefined]);
+  });
+
   it('keep the sessions of a failed node for a while', () => {
     domain.report('edge', reportOf(1, [told('anna')]));
     domain.forget(['edge']);
