@@ -33,7 +33,7 @@ export async function domainFigures(store: string, rounds: number, progress: (li
     } finally {
       domain.kill('SIGINT');
       await ended;
-      await rm(state, { recursive: true, force: true });
+      await rm(state, { recursive: true, force: true, maxRetries: 10 });
     }
     progress(`domain on ${store}: ready after ${ready.at(-1)!.toFixed(2)} s, nodes of ${memory.slice(-6).map((mb) => mb.toFixed(0)).join(' ')} MB`);
   }

@@ -25,7 +25,7 @@ export async function startStoreServer(): Promise<StoreServer | undefined> {
     socket: server.socket, url: server.url,
     async stop() {
       await server.stop();
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

@@ -200,5 +200,5 @@ try {
   if (values.json) await writeFile(values.json, `${JSON.stringify(Object.fromEntries(figures.map(({ name, value }) => [name, value])), undefined, 2)}\n`);
 } finally {
   await dispatcher.close();
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 }

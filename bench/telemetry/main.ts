@@ -168,5 +168,5 @@ try {
 } finally {
   for (const [name, list] of Object.entries(figures)) say(name, list, '');
   await agent.close();
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 }

@@ -20,7 +20,7 @@ describe('the agent of a node', () => {
     stateDir = await mkdtemp(join(tmpdir(), 'agent-'));
     above = undefined;
   });
-  afterEach(() => rm(stateDir, { recursive: true, force: true }));
+  afterEach(() => rm(stateDir, { recursive: true, force: true, maxRetries: 10 }));
 
   function agentOf(parentUrl?: string) {
     const peers = { call: async () => ({ status: 200, headers: {}, body: above }), close: async () => undefined } as PeerClient;

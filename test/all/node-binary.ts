@@ -25,7 +25,7 @@ export async function nodeBinary(version: string): Promise<string> {
     await run(join(fresh, 'package', 'bin', 'node'), ['--version']);
     await rename(fresh, folder).catch(() => undefined);
   } finally {
-    await rm(fresh, { recursive: true, force: true });
+    await rm(fresh, { recursive: true, force: true, maxRetries: 10 });
   }
   return binary;
 }

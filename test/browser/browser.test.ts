@@ -61,7 +61,7 @@ describe('A page in a browser', function () {
     friend?.close();
     stranger?.close();
     await tree?.stop();
-    if (folder) await rm(folder, { recursive: true, force: true });
+    if (folder) await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
   beforeEach(async () => { page = await browser.newPage(); });
   afterEach(() => page?.close());

@@ -17,7 +17,7 @@ describe('the bundles of the last start', () => {
     await write('shared.js', 'export const word = "first";');
     await write('one/handler.js', 'import { word } from "../shared.js"; export default () => word;');
   });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+  afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
 
   /** Puts a mark into what is kept, as nothing but the cache itself would answer it. */
   async function marked(): Promise<string> {

@@ -14,7 +14,7 @@ describe('the search for a store server before a start', () => {
     said = [];
     folder = await mkdtemp(join(tmpdir(), 'search-'));
   });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+  afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
 
   async function search(stores: string[], code: string) {
     const script = join(folder, 'search.mjs');

@@ -30,7 +30,7 @@ export class Shell {
       child.kill('SIGTERM');
       await exit;
     }));
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
   async run(...args: string[]): Promise<Finished> {

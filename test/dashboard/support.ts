@@ -64,7 +64,7 @@ export class ToldDomain {
   async close(): Promise<void> {
     await Promise.all(this.clients.map((client) => client.close()));
     await this.oracle.close();
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
   private clientOf(node: string): PeerClient {

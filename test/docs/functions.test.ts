@@ -20,7 +20,7 @@ describe('docs/functions.md', function suite() {
     text = await readFile('docs/functions.md', 'utf8');
     folder = await mkdtemp(join(tmpdir(), 'guide-'));
   });
-  after(() => rm(folder, { recursive: true, force: true }));
+  after(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
 
   const codeWith = (part: string) => [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!).find((code) => code.includes(part))!;
 

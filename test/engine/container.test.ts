@@ -44,7 +44,7 @@ describe('A container worker', function () {
   });
   after(async () => {
     await engine?.close();
-    if (folder) await rm(folder, { recursive: true, force: true });
+    if (folder) await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
   beforeEach(() => {
     lines = new Lines();

@@ -71,7 +71,7 @@ describe('The builder', () => {
   });
   after(async () => {
     await node.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   const start = (name: string, options: { payload?: string; parentUrl?: string } = {}) => startNode({

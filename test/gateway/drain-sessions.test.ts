@@ -24,7 +24,7 @@ describe('The sessions of a node that is told to stop', function () {
   });
   afterEach(async () => {
     for (const node of running.splice(0)) await node.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   async function start(name: string, options: { parentUrl?: string; drain?: 'keep' | 'move' } = {}): Promise<RunningNode> {

@@ -48,7 +48,7 @@ describe('A node that is told to stop', function () {
       expect(await readFile(join(node.options.folder, 'node.log'), 'utf8')).to.contain('it was told');
     } finally {
       await tree.stop();
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     }
   });
 });

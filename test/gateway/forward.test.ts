@@ -48,7 +48,7 @@ describe('A node that carries a request on', function () {
   });
   after(async () => {
     await tree?.stop();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   const url = (path = '') => `${tree.node('milan').url}/function/echo${path}`;

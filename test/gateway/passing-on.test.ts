@@ -11,7 +11,7 @@ describe('Deployments in the tree', () => {
   const folders: string[] = [];
   afterEach(async () => {
     await Promise.all(nodes.splice(0).map((node) => node.close()));
-    await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
+    await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 10 })));
   });
   const start = async (name: string, level: string, children: TestNode[] = [], options: NodeOptions = {}) => {
     const below = children.map((child): Child => ({ name: nameOf(child), url: child.url }));

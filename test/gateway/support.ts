@@ -197,7 +197,7 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
       await gateway.close(0);
       await deployments.close();
       await peers.close();
-      if (!options.stateDir) await rm(stateDir, { recursive: true, force: true });
+      if (!options.stateDir) await rm(stateDir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

@@ -88,7 +88,7 @@ export class Functions {
   }
 
   async close(): Promise<void> {
-    await rm(await this.#folder, { recursive: true, force: true });
+    await rm(await this.#folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

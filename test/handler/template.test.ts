@@ -52,7 +52,7 @@ for (const language of ['node-offload', 'node-offload-js']) {
         const failed = await run('npm', ['test'], { cwd: mine }).then(() => false, () => true);
         expect(failed).to.equal(true);
       } finally {
-        await rm(folder, { recursive: true, force: true });
+        await rm(folder, { recursive: true, force: true, maxRetries: 10 });
       }
     });
   });

@@ -20,7 +20,7 @@ describe('the inventory after a crash', () => {
 
   afterEach(async () => {
     child?.kill('SIGKILL');
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it('has every change that was acknowledged, and every batch whole or not at all', async () => {

@@ -62,7 +62,7 @@ describe('an inventory that somebody wants to harm', () => {
 
   afterEach(async () => {
     await inventory.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   /** Sends chunks of a MiB until there is an answer, or until nobody listens any more, which is 0. */

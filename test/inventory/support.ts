@@ -65,7 +65,7 @@ export async function startInventory(given: Partial<CreateInventoryParts> = {}):
     async close() {
       await closed(server);
       await running.keeping.end();
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

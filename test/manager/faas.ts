@@ -71,7 +71,7 @@ export class Machine {
     this.gateway.closeAllConnections();
     this.gateway.close();
     await this.store.end();
-    await rm(this.secrets, { recursive: true, force: true });
+    await rm(this.secrets, { recursive: true, force: true, maxRetries: 10 });
   }
 
   private async run(name: string, args: string[], envOf: (port: number) => Record<string, string>): Promise<void> {

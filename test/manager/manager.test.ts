@@ -41,7 +41,7 @@ describe('session-offloading-manager', function suite() {
   });
   after(async () => {
     await Promise.all([city?.close(), edge?.close()]);
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   const call = (machine: Machine, name: string, session: string, options: RequestInit & { query?: string; requestId?: string } = {}) =>

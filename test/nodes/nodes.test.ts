@@ -68,7 +68,7 @@ describe('six real nodes', function suite() {
     await tree?.stop();
     await shell?.close();
     await relay?.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   const at = (node: string, path: string) => `${tree.node(node).url}/function/${path}`;

@@ -221,7 +221,7 @@ describe('OpenFaaS: asynchronous calls', () => {
       const told = await listener.next();
       expect(told.body).to.equal('again /once kept');
     } finally {
-      await rm(stateDir, { recursive: true, force: true });
+      await rm(stateDir, { recursive: true, force: true, maxRetries: 10 });
     }
   });
 

@@ -7,7 +7,7 @@ import { readAdmin } from '../../runtime/base/credentials.js';
 describe('OpenFaaS: the administrator\'s credentials', () => {
   let folder: string;
   beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'credentials-')); });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+  afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
   const write = (name: string, text: string) => writeFile(join(folder, name), text);
   const read = (environment: NodeJS.ProcessEnv = {}) => readAdmin({ user: 'admin', passwordFile: join(folder, 'admin-password') }, environment);
 

@@ -96,7 +96,7 @@ describe('OpenFaaS: secrets', () => {
       expect(String(await second.secrets.value({ name: 'kept', namespace: 'openfaas-fn' }))).to.equal('hush');
       await second.close();
     } finally {
-      await rm(stateDir, { recursive: true, force: true });
+      await rm(stateDir, { recursive: true, force: true, maxRetries: 10 });
     }
   });
 });

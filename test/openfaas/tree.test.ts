@@ -104,7 +104,7 @@ describe('OpenFaaS: secrets and namespaces in the tree', () => {
       await to.settings.receive([given]);
       expect(String(await to.secrets.value({ name: 'key', namespace: 'openfaas-fn' }))).to.equal('new');
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     }
   });
 });

@@ -24,7 +24,7 @@ export async function startServer(options: Partial<SuperviseOptions> = {}): Prom
   const server = await superviseServer({ stateDir, server: await requireServer(), ...options });
   const end = async () => {
     await server.stop();
-    await rm(stateDir, { recursive: true, force: true });
+    await rm(stateDir, { recursive: true, force: true, maxRetries: 10 });
   };
   return { server, stateDir, end };
 }

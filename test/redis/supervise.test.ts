@@ -24,7 +24,7 @@ async function fakeServer(folder: string, says: string): Promise<void> {
 describe('finding a store server', () => {
   let folder: string;
   beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'find-')); });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+  afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
 
   it('takes an installed one', async () => {
     await fakeServer(folder, 'Redis server v=7.2.4 sha=0:0 malloc=libc bits=64 build=0');
@@ -73,7 +73,7 @@ describe('a supervised store server', () => {
     expect((await stat(join(stateDir, 'store'))).mode & 0o077).to.equal(0);
     expect(Number(await readFile(server.pidFile, 'utf8'))).to.equal(server.pid);
     await end();
-    await rm(base, { recursive: true, force: true });
+    await rm(base, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it('is ended by stop, and its data is there again at the next start', async () => {
@@ -122,6 +122,6 @@ describe('a supervised store server', () => {
     await writeFile(join(stateDir, 'store', 'appendonlydir', 'appendonly.aof.manifest'), 'rubbish\n');
     const error = await superviseServer({ stateDir, server: await requireServer() }).then(() => undefined, (thrown: Error) => thrown);
     expect(error!.message).to.match(/The store server .* ended with 1: .*manifest/i);
-    await rm(stateDir, { recursive: true, force: true });
+    await rm(stateDir, { recursive: true, force: true, maxRetries: 10 });
   });
 });

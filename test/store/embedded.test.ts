@@ -21,7 +21,7 @@ storeConformance('embedded', async () => {
     store = openStore();
     return store;
   };
-  return { store, clock, restart, cleanup: async () => { await store.close(); await rm(folder, { recursive: true, force: true }); } };
+  return { store, clock, restart, cleanup: async () => { await store.close(); await rm(folder, { recursive: true, force: true, maxRetries: 10 }); } };
 });
 
 describe('the embedded store', () => {
@@ -32,7 +32,7 @@ describe('the embedded store', () => {
     folder = await mkdtemp(join(tmpdir(), 'store-'));
     path = join(folder, 'deeper', 'sessions.mdb');
   });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+  afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
 
   it('has everything that a killed process reported as committed, and each commit whole', async () => {
     const child = spawn(process.execPath, [fileURLToPath(new URL('committer.js', import.meta.url)), path], { stdio: ['ignore', 'pipe', 'inherit'] });

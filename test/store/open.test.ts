@@ -15,7 +15,7 @@ describe('a node with store: auto', () => {
   beforeEach(async () => {
     stateDir = await mkdtemp(join(tmpdir(), 'open-'));
   });
-  afterEach(() => rm(stateDir, { recursive: true, force: true }));
+  afterEach(() => rm(stateDir, { recursive: true, force: true, maxRetries: 10 }));
 
   const config = (storeServer: NodeConfig['storeServer']): NodeConfig => ({
     name: 'leaf', level: 'edge', host: '127.0.0.1', port: 0, domainId: 'local', labels: {}, store: 'auto', storeServer, stateDir,

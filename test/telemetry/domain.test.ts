@@ -85,7 +85,7 @@ describe('telemetry of four nodes', function domain() {
     await Promise.all(Object.values(nodes).map(({ child }) => endChild(child)));
     if (oracle) await endChild(oracle.child);
     await peers.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it('is told by any node for all, on both ports, with the names of the domain file', async () => {

@@ -68,7 +68,7 @@ describe('telemetry of a node itself', function own() {
 
   after(async () => {
     await Promise.all(Object.values(nodes).map(({ child }) => endChild(child)));
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it('has its health, and nothing that the machine does not tell', async () => {

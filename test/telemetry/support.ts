@@ -88,7 +88,7 @@ export async function startTelemetry(options: TestOptions = {}): Promise<TestTel
     server.closeAllConnections();
     await own.telemetry.close();
     await peers.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   };
   return own;
 }

@@ -67,7 +67,7 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'faas-cli-'));
   const found = await run(folder, ['version', '--client']).catch(() => undefined);
   if (!found || found.code !== 0) {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     console.error(`${CLI} cannot be run: put faas-cli on PATH, or name it with FAAS_CLI.`);
     return 2;
   }
@@ -91,7 +91,7 @@ async function main(): Promise<number> {
     }
   } finally {
     await node.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   }
   console.log(failures === 0 ? 'all commands did what they should' : `${failures} commands did not`);
   return failures === 0 ? 0 : 1;

@@ -38,7 +38,7 @@ describe('OpenFaaS: a whole node', () => {
   });
   after(async () => {
     await node.close();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it('has as many processes of a function as its labels ask for', async () => {
