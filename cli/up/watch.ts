@@ -3,7 +3,7 @@
  * Its sessions are in the stores of the nodes, so they go on where they were.
  */
 import { type FSWatcher, readdirSync, watch } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import type { Bundle } from '../../runtime/base/bundle.js';
 import type { StackFunction } from './stack.js';
 
@@ -31,9 +31,12 @@ class WatchedFunction {
   /** Its changes are taken over one after the other. */
   #turn: Promise<void> = Promise.resolve();
   #running: string;
+  #isComplete = true;
 
   constructor(private readonly given: StackFunction, bundle: Bundle, private readonly options: Omit<WatchOptions, 'functions' | 'bundles'>) {
     this.#running = bundle.sha256;
+    // The folder itself may be taken away and put back, as a change of branches does.
+    this.#watch(`${dirname(given.folder)}${sep}`, (file) => file === basename(given.folder));
     this.#lookBelow(given.folder);
     this.#alsoLook(bundle);
   }
@@ -59,16 +62,38 @@ class WatchedFunction {
   }
 
   #look(folder: string): void {
-    if (this.#watchers.has(folder)) return;
-    const watcher = watch(folder, (_, file) => {
-      if (file === null || isCode(file)) this.#changed();
+    this.#watch(folder, (file) => {
+      // So the end of the folder itself is told; another one of that name is not watched yet.
+      if (file === basename(folder)) this.#forget(folder);
+      return isCode(file);
     });
-    const forget = () => {
-      watcher.close();
-      this.#watchers.delete(folder);
-    };
-    watcher.on('error', forget);
-    this.#watchers.set(folder, watcher);
+  }
+
+  /** @param key the folder, once for each way to look at it */
+  #watch(key: string, isWanted: (file: string) => boolean): void {
+    if (this.#watchers.has(key)) return;
+    const watcher = this.#watcherOf(key, (file) => {
+      if (file === null || isWanted(file)) this.#changed();
+    });
+    watcher?.on('error', () => this.#forget(key));
+    if (watcher) this.#watchers.set(key, watcher);
+  }
+
+  /** Undefined when the system has no watch left: the function then runs on, and what is saved there is not noticed. */
+  #watcherOf(folder: string, changed: (file: string | null) => void): FSWatcher | undefined {
+    try {
+      return watch(folder, (_, file) => changed(file));
+    } catch (error) {
+      if (!['ENOSPC', 'EMFILE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      if (this.#isComplete) this.options.say(`function ${this.given.name} is not watched whole: ${(error as Error).message}`);
+      this.#isComplete = false;
+      return undefined;
+    }
+  }
+
+  #forget(key: string): void {
+    this.#watchers.get(key)?.close();
+    this.#watchers.delete(key);
   }
 
   #changed(): void {

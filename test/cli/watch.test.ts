@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DomainRecord } from '../../cli/state.js';
 import { Shell } from './support.js';
@@ -67,6 +67,16 @@ describe('a domain that watches its functions', function suite() {
     await writeFile(at('shared', 'suffix.js'), 'export const suffix = "?";');
     await said(/^function counter runs anew/);
     expect(await ask('counter')).to.equal('four 5?');
+
+    // As a change of branches does: the folder goes, and another one comes in its place.
+    await rm(at('counter'), { recursive: true });
+    await said(/^function counter runs on as it was/);
+    await mkdir(at('counter'));
+    await writeFile(at('counter', 'handler.js'), COUNTER('five'));
+    await said(/^function counter runs anew/);
+    await writeFile(at('counter', 'handler.js'), COUNTER('six'));
+    await said(/^function counter runs anew/);
+    expect(await ask('counter')).to.equal('six 6?');
     expect(await ask('other')).to.equal(born);
   });
 });
