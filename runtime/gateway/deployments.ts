@@ -93,15 +93,7 @@ export class Deployments {
    * Resolves with whether anything changed. Rejects with DEPLOY_FAILED, and then nothing has changed.
    */
   apply(entry: Entry): Promise<boolean> {
-    const key = keyOf(entry);
-    const before = this.turns.get(key) ?? Promise.resolve();
-    const turn = before.then(() => this.take(entry));
-    const settled = turn.catch(() => undefined);
-    this.turns.set(key, settled);
-    void settled.then(() => {
-      if (this.turns.get(key) === settled) this.turns.delete(key);
-    });
-    return turn;
+    return this.inTurn(keyOf(entry), () => this.take(entry));
   }
 
   /** The place has changed: what is for it now begins to run, what is not any more ends. */
@@ -109,12 +101,9 @@ export class Deployments {
     for (const entry of this.known.values()) {
       const key = keyOf(entry);
       if (isRemoval(entry) || appliesAt(this.parts.place, entry.constraints) === this.running.has(key)) continue;
-      const before = this.turns.get(key) ?? Promise.resolve();
-      const turn = before.then(() => this.run(entry)).catch((error: unknown) => {
+      await this.inTurn(key, () => this.run(entry)).catch((error: unknown) => {
         this.parts.log.error({ function: key, reason: String(error) }, 'a function could not follow a change of the node\'s collections');
       });
-      this.turns.set(key, turn);
-      await turn;
       for (const listener of this.listeners) listener();
     }
   }
@@ -133,10 +122,21 @@ export class Deployments {
 
   async close(): Promise<void> {
     await Promise.all(this.turns.values());
-    for (const deployed of this.running.values()) this.retire(deployed);
+    for (const deployed of this.running.values()) void this.retire(deployed);
     this.running.clear();
     await Promise.all(this.retiring);
+    await Promise.all(this.turns.values());
     await this.saving;
+  }
+
+  private inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.turns.get(key) ?? Promise.resolve()).then(work);
+    const settled = turn.catch(() => undefined);
+    this.turns.set(key, settled);
+    void settled.then(() => {
+      if (this.turns.get(key) === settled) this.turns.delete(key);
+    });
+    return turn;
   }
 
   private isElsewhere(name: string): boolean {
@@ -148,14 +148,22 @@ export class Deployments {
     const key = keyOf(entry);
     const known = this.known.get(key);
     if (known && this.isSettled(known) && !isNewer(entry, known)) return false;
-    if (isRemoval(entry)) {
-      this.swap(key, undefined);
-      await this.parts.secrets?.unmount(key);
-    } else await this.run(entry);
+    if (isRemoval(entry)) await this.remove(key);
+    else await this.run(entry);
     this.known.set(key, entry);
     await this.save();
     for (const listener of this.listeners) listener();
     return true;
+  }
+
+  private async remove(key: string): Promise<void> {
+    const inHand = this.running.get(key)?.inHand ?? 0;
+    const ended = this.swap(key, undefined);
+    if (inHand === 0) return this.parts.secrets?.unmount(key);
+    // What is in hand may still read them; unless the function has come back by then.
+    void ended?.then(() => this.inTurn(key, async () => {
+      if (!this.running.has(key)) await this.parts.secrets?.unmount(key);
+    })).catch((error: unknown) => this.parts.log.warn({ function: key, reason: String(error) }, 'the secrets of a removed function are still in its folder'));
   }
 
   /** False for a deployment that should run here and does not, because its worker could not be loaded at the restart. */
@@ -171,12 +179,17 @@ export class Deployments {
       const reason = `bundle ${sha256} is not here; put it to /system/bundles/${sha256} first`;
       throw new Fault('DEPLOY_FAILED', { function: service, reason });
     }
-    if (!appliesAt(place, deployment.constraints)) return this.swap(service, undefined);
+    if (!appliesAt(place, deployment.constraints)) {
+      this.swap(service, undefined);
+      return;
+    }
     const old = this.running.get(service);
     if (old && sameRun(old.deployment, deployment)) return;
     const mounted = await secrets?.mount(service, deployment.secrets);
     const placed = { ...deployment, service, envVars: { ...deployment.envVars, ...mounted } };
-    const worker = await workers.load(placed, sha256 && bundles.pathOf(sha256)).catch((error: unknown) => {
+    const worker = await workers.load(placed, sha256 && bundles.pathOf(sha256)).catch(async (error: unknown) => {
+      // What runs on has its own secrets again.
+      await secrets?.mount(service, old?.deployment.secrets).catch(() => undefined);
       throw error instanceof Fault ? error : new Fault('DEPLOY_FAILED', { function: service, reason: String(error) }, { cause: error });
     });
     const fresh = new Deployed(deployment, worker, this.metrics.of(service));
@@ -194,19 +207,21 @@ export class Deployments {
     });
   }
 
-  private swap(name: string, fresh: Deployed | undefined): void {
+  /** @returns the end of the one that ran before */
+  private swap(name: string, fresh: Deployed | undefined): Promise<void> | undefined {
     const old = this.running.get(name);
     if (fresh) this.running.set(name, fresh);
     else this.running.delete(name);
-    if (old) this.retire(old);
+    return old && this.retire(old);
   }
 
-  private retire(old: Deployed): void {
+  private retire(old: Deployed): Promise<void> {
     const ended = old.retire().catch((error: unknown) => {
       this.parts.log.warn({ function: old.name, reason: String(error) }, 'a worker did not close');
     });
     this.retiring.add(ended);
     void ended.then(() => this.retiring.delete(ended));
+    return ended;
   }
 
   // ── What is kept ─────────────────────────────────────────────────────────────────────────────

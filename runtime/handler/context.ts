@@ -1,6 +1,7 @@
 /** What a handler is given beside its request. */
 import type { SessionInfo, TelemetryEntry } from '../session/call.js';
 import type { EdgeDB, ReadOnlyEdgeDB } from './edgedb.js';
+import type { Secrets } from './secrets.js';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
@@ -15,6 +16,8 @@ export interface StatelessContext {
   readonly logger: Logger;
   /** Environment variables of the deployment. */
   readonly env: Readonly<Record<string, string>>;
+  /** The secrets that the deployment names. */
+  readonly secrets: Secrets;
   /** Records one sample under `target`; it takes effect only when the handler succeeds. */
   telemetryLog(level: TelemetryEntry['level'], target: string, value: number): void;
 }

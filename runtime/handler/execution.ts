@@ -8,6 +8,7 @@ import { SessionEdgeDB } from './edgedb.js';
 import { Outbox } from './outbox.js';
 import { HandlerRequest, StreamingRequest } from './request.js';
 import { toResponse } from './response.js';
+import { type Secrets, secretsIn } from './secrets.js';
 
 /** What the run needs from where it runs. */
 export interface Place {
@@ -15,6 +16,8 @@ export interface Place {
   readonly service: string;
   /** Environment variables of the deployment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Missing: the files that its environment tells of. */
+  readonly secrets?: Secrets;
   now(): number;
   log(level: LogLevel, callId: string, message: string, details?: Record<string, unknown>): void;
 }
@@ -63,6 +66,10 @@ export class ExecutionContext implements HandlerContext {
 
   get env(): Readonly<Record<string, string>> {
     return this.#place.env;
+  }
+
+  get secrets(): Secrets {
+    return this.#place.secrets ?? secretsIn(this.#place.env);
   }
 
   get edgeDB(): SessionEdgeDB {

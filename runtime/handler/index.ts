@@ -8,5 +8,6 @@ export { eventFunction, type EventHandler, type FunctionContext, type FunctionEv
 export { Offloadable, ReadOnlyOffloadable, Streaming } from './offloadable.js';
 export type { HandlerRequest, StreamingRequest } from './request.js';
 export type { HandlerResponse } from './response.js';
+export type { Secrets } from './secrets.js';
 export { testContext, testRequest, testStreamingRequest, type TestContextOptions, type TestRequestOptions } from './testing/context.js';
 export type { Value } from './value.js';

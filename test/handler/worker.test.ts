@@ -1,5 +1,7 @@
 /** What holds for every worker, whichever way it runs the function. */
 import { expect } from 'chai';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ANNOTATIONS } from '../../runtime/model/config.js';
 import { systemClock } from '../../runtime/base/clock.js';
 import { silentLog } from '../../runtime/base/log.js';
@@ -211,6 +213,21 @@ for (const kind of ['inline', 'thread', 'process']) {
       expect(answer.telemetry).to.have.length(1);
       expect(answer.telemetry[0]).to.include({ level: 'info', target: 'cart:size', value: 3 });
       expect(await lines.having('look')).to.deep.include({ level: 'warn', callId: made.callId, details: { at: 1 } });
+    });
+
+    it('reads the secrets of its deployment, the newest value of each, and no other file', async () => {
+      const folder = await functions.folder(`secrets-${kind}`, { 'api-key': 'hush', '.api-key.draft': 'half', raw: 'x' });
+      await writeFile(join(folder, 'raw'), Buffer.from([0, 255]));
+      await writeFile(join(folder, '..', 'outside'), 'not for it');
+      const worker = await load(`export default (request, { secrets, env }) => {
+        const errors = ['none', '../outside', '.api-key.draft', ''].map((name) => { try { return secrets.text(name); } catch (error) { return error.message.slice(0, 26); } });
+        return [secrets.names(), secrets.text('api-key'), [...secrets.bytes('raw')], errors, JSON.stringify(env).includes('hush')];
+      }`, { envVars: { secret_mount_path: folder } });
+      const said = async () => JSON.parse((await worker.run(call())).response.body.toString()) as unknown[];
+      const refused = Array<string>(4).fill('The function has no secret');
+      expect(await said()).to.deep.equal([['api-key', 'raw'], 'hush', [0, 255], refused, false]);
+      await writeFile(join(folder, 'api-key'), 'new');
+      expect((await said())[1]).to.equal('new');
     });
 
     it('ends a call whose client has gone, and tells the handler', async () => {

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import request from 'supertest';
-import { ADMIN, chunksOf, respond, sha256, startNode, type TestNode } from '../gateway/support.js';
+import { ADMIN, chunksOf, respond, sha256, signal, startNode, type TestNode } from '../gateway/support.js';
 
 describe('OpenFaaS: secrets', () => {
   let node: TestNode;
@@ -54,10 +54,39 @@ describe('OpenFaaS: secrets', () => {
   it('lie in files that nobody else can read, and never in the list of deployments', async () => {
     await as('post', '/system/secrets').send({ name: 'api-key', value: 'hush' }).expect(201);
     await node.serve('f', () => respond(), 'stateless', { secrets: ['api-key'] });
-    const files = [join(node.stateDir, 'secrets', 'openfaas-fn', 'api-key'), join(node.secrets.folderOf('f'), 'api-key'), join(node.stateDir, 'secrets.json')];
+    const files = [join(node.stateDir, 'secrets', 'openfaas-fn', 'api-key'), join(node.stateDir, 'secrets.json')];
     for (const file of files) expect((await stat(file)).mode & 0o777, file).to.equal(0o600);
+    // A container's user may be any; on the machine itself the folder above lets nobody through.
+    expect((await stat(join(node.secrets.folderOf('f'), 'api-key'))).mode & 0o777).to.equal(0o644);
+    expect((await stat(join(node.secrets.folderOf('f'), '..'))).mode & 0o777).to.equal(0o700);
     expect(await readFile(join(node.stateDir, 'deployments.json'), 'utf8')).not.to.include('hush');
     expect(await readFile(join(node.stateDir, 'secrets.json'), 'utf8')).not.to.include('hush');
+  });
+
+  it('are made once when many make one at the same time, and one named like another\'s draft is another', async () => {
+    const made = await Promise.all(['one', 'two', 'three'].map((value) => as('post', '/system/secrets').send({ name: 'race', value })));
+    expect(made.map(({ status }) => status).sort()).to.deep.equal([201, 409, 409]);
+    const kept = ['one', 'two', 'three'][made.findIndex(({ status }) => status === 201)];
+    expect(String(await node.secrets.value({ name: 'race', namespace: 'openfaas-fn' }))).to.equal(kept);
+    await as('post', '/system/secrets').send({ name: 'race.draft', value: 'other' }).expect(201);
+    await as('put', '/system/secrets').send({ name: 'race', value: 'new' }).expect(202);
+    expect(String(await node.secrets.value({ name: 'race.draft', namespace: 'openfaas-fn' }))).to.equal('other');
+  });
+
+  it('stay with the calls that are in hand when their function is removed', async () => {
+    await as('post', '/system/secrets').send({ name: 'api-key', value: 'hush' }).expect(201);
+    const [entered, go] = [signal<void>(), signal<void>()];
+    await node.serve('f', async () => {
+      entered.give();
+      await go.come;
+      return respond(await mounted('f', 'api-key'));
+    }, 'stateless', { secrets: ['api-key'] });
+    const answer = request(node.url).get('/function/f').then(({ text }) => text);
+    await entered.come;
+    await as('delete', '/system/functions').send({ functionName: 'f' }).expect(202);
+    go.give();
+    expect(await answer).to.equal('hush');
+    while (await mounted('f', 'api-key').then(() => true, () => false)) await new Promise((resolve) => setImmediate(resolve));
   });
 
   it('are given to the functions that name them, in a folder that their environment names, and follow a change', async () => {

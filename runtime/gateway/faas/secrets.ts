@@ -45,30 +45,33 @@ export class Secrets {
   }
 
   /** Rejects with SECRET_EXISTS. */
-  async create(secret: SecretName, value: Buffer): Promise<void> {
-    if (this.words.get(keyOfSecret(secret))) throw new Fault('SECRET_EXISTS', { name: secret.name, namespace: secret.namespace });
-    if (this.words.list().length >= MAX_SECRETS) throw new Fault('PARAMETER_INVALID', { name: 'name', reason: `there are ${MAX_SECRETS} secrets already` });
-    await this.receive({ ...secret, atMs: this.words.stamp(keyOfSecret(secret)) }, value);
+  create(secret: SecretName, value: Buffer): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.words.get(keyOfSecret(secret))) throw new Fault('SECRET_EXISTS', { name: secret.name, namespace: secret.namespace });
+      if (this.words.list().length >= MAX_SECRETS) throw new Fault('PARAMETER_INVALID', { name: 'name', reason: `there are ${MAX_SECRETS} secrets already` });
+      await this.#tell(secret, value);
+    });
   }
 
   /** Functions that have it mounted see the new value at their next look. Rejects with SECRET_UNKNOWN. */
-  async replace(secret: SecretName, value: Buffer): Promise<void> {
-    this.#known(secret);
-    await this.receive({ ...secret, atMs: this.words.stamp(keyOfSecret(secret)) }, value);
+  replace(secret: SecretName, value: Buffer): Promise<void> {
+    return this.#inTurn(() => {
+      this.#known(secret);
+      return this.#tell(secret, value);
+    });
   }
 
   /** Rejects with SECRET_UNKNOWN. */
-  async remove(secret: SecretName): Promise<void> {
-    this.#known(secret);
-    await this.receive({ ...secret, atMs: this.words.stamp(keyOfSecret(secret)), removed: true }, undefined);
+  remove(secret: SecretName): Promise<void> {
+    return this.#inTurn(() => {
+      this.#known(secret);
+      return this.#tell(secret, undefined);
+    });
   }
 
-  /** Takes a word over, of an admin or of another node, unless a newer one is known. */
+  /** Takes a word of another node over, unless a newer one is known. */
   receive(word: SecretWord, value: Buffer | undefined): Promise<void> {
-    if ((value?.length ?? 0) > MAX_SECRET_BYTES) return Promise.reject(new Fault('BODY_TOO_LARGE', { limit: MAX_SECRET_BYTES }));
-    const turn = this.#turn.then(() => this.#take(word, value));
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#inTurn(() => this.#take(word, value));
   }
 
   /** Its value, for other nodes of the domain and for workers of this one. */
@@ -90,22 +93,41 @@ export class Secrets {
     const { namespace } = serviceOf(functionName);
     const [missing] = this.missing(namespace, names);
     if (missing !== undefined) throw new Fault('DEPLOY_FAILED', { function: functionName, reason: `there is no secret ${missing} in namespace ${namespace}` });
-    const folder = this.folderOf(functionName);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const stale = (await readdir(folder)).filter((name) => !names.includes(name));
-    await Promise.all(stale.map((name) => rm(join(folder, name), { force: true })));
-    this.#mounts.set(functionName, [...names]);
-    for (const name of new Set(names)) await writeAtomically(join(folder, name), await this.value({ name, namespace }), 0o600);
-    return { [SECRETS_VARIABLE]: folder };
+    return this.#inTurn(async () => {
+      const folder = this.folderOf(functionName);
+      await mkdir(join(folder, '..'), { recursive: true, mode: 0o700 });
+      // Nobody but the node's user gets here; inside a container any user does, as everywhere in OpenFaaS.
+      await mkdir(folder, { recursive: true });
+      await chmod(folder, 0o755);
+      const stale = (await readdir(folder)).filter((name) => !names.includes(name));
+      await Promise.all(stale.map((name) => rm(join(folder, name), { force: true })));
+      this.#mounts.set(functionName, [...names]);
+      for (const name of new Set(names)) await this.#show(folder, name, await this.value({ name, namespace }));
+      return { [SECRETS_VARIABLE]: folder };
+    });
   }
 
-  async unmount(functionName: string): Promise<void> {
-    this.#mounts.delete(functionName);
-    await rm(this.folderOf(functionName), { recursive: true, force: true });
+  unmount(functionName: string): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#mounts.delete(functionName);
+      await rm(this.folderOf(functionName), { recursive: true, force: true });
+    });
   }
 
   folderOf(functionName: string): string {
     return join(this.parts.stateDir, 'mounted-secrets', functionName);
+  }
+
+  /** Whatever looks and then writes does so alone: of two that make one secret at once, one is told that it is there. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** @param value undefined: it is removed */
+  #tell(secret: SecretName, value: Buffer | undefined): Promise<void> {
+    return this.#take({ ...secret, atMs: this.words.stamp(keyOfSecret(secret)), ...(value === undefined && { removed: true }) }, value);
   }
 
   #known(secret: SecretName): void {
@@ -113,6 +135,7 @@ export class Secrets {
   }
 
   async #take(word: SecretWord, value: Buffer | undefined): Promise<void> {
+    if ((value?.length ?? 0) > MAX_SECRET_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: MAX_SECRET_BYTES });
     if (!this.words.isNews(word)) return;
     const path = this.#pathOf(word);
     if (value === undefined || word.removed) {
@@ -131,8 +154,13 @@ export class Secrets {
   async #refresh({ name, namespace }: SecretName, value: Buffer): Promise<void> {
     for (const [functionName, names] of this.#mounts) {
       if (serviceOf(functionName).namespace !== namespace || !names.includes(name)) continue;
-      await writeAtomically(join(this.folderOf(functionName), name), value, 0o600);
+      await this.#show(this.folderOf(functionName), name, value);
     }
+  }
+
+  async #show(folder: string, name: string, value: Buffer): Promise<void> {
+    await writeAtomically(join(folder, name), value);
+    await chmod(join(folder, name), 0o644);
   }
 
   #pathOf({ name, namespace }: SecretName): string {

@@ -3,6 +3,7 @@ import type { SessionInfo, TelemetryEntry } from '../../session/call.js';
 import type { EffectRequest, HandlerContext, LogLevel } from '../context.js';
 import { ExecutionContext } from '../execution.js';
 import { HandlerRequest, StreamingRequest } from '../request.js';
+import { type Secrets, secretsOf } from '../secrets.js';
 import { encodeValue, type Value } from '../value.js';
 
 export interface TestRequestOptions {
@@ -40,6 +41,8 @@ export interface TestContextOptions {
   data?: Record<string, Value | Value[]>;
   session?: Partial<SessionInfo>;
   env?: Record<string, string>;
+  /** Values by name. */
+  secrets?: Record<string, string | Uint8Array>;
   /** Writing fails, as it does for a ReadOnlyOffloadable. */
   readOnly?: boolean;
   signal?: AbortSignal;
@@ -53,9 +56,15 @@ export interface TestContextOptions {
   call?: (functionName: string, session: string, request: EffectRequest) => void;
 }
 
+/** As a test gives them. */
+export function givenSecrets(values: Record<string, string | Uint8Array>): Secrets {
+  const read = (name: string) => Object.hasOwn(values, name) ? Buffer.from(values[name] as Uint8Array) : undefined;
+  return secretsOf({ names: () => Object.keys(values), read });
+}
+
 class TestContext extends ExecutionContext {
   constructor(private readonly options: TestContextOptions) {
-    const { data = {}, env = {}, session = {}, log, readOnly = false } = options;
+    const { data = {}, env = {}, secrets = {}, session = {}, log, readOnly = false } = options;
     const stored = new Map(Object.entries(data).map(([key, value]) =>
       [key, Array.isArray(value) ? value.map((one) => encodeValue(key, one)) : encodeValue(key, value)] as const));
     const info = { id: 'test', node: 'test', home: 'test', epoch: 0, version: 0, ...session };
@@ -64,7 +73,7 @@ class TestContext extends ExecutionContext {
       request: { method: 'GET', path: '', query: '', headers: {}, body: Buffer.alloc(0) },
       session: { info, data: stored, fetch: async (key) => stored.get(key), fetchKeys: async () => [...stored.keys()] },
       signal: options.signal ?? new AbortController().signal,
-    }, { service: 'test', env, now: () => 0, log: (level, _call, message, details) => log?.(level, message, details) }, readOnly);
+    }, { service: 'test', env, secrets: givenSecrets(secrets), now: () => 0, log: (level, _call, message, details) => log?.(level, message, details) }, readOnly);
   }
 
   override telemetryLog(level: TelemetryEntry['level'], target: string, value: number): void {

@@ -16,7 +16,7 @@ import type { LogLevel } from '../context.js';
 import { execute } from '../execution.js';
 import { recognise } from '../recognise.js';
 import { decodeValue, type Value } from '../value.js';
-import { bodyOf, type TestRequestOptions } from './context.js';
+import { bodyOf, givenSecrets, type TestRequestOptions } from './context.js';
 import { createTestNode, type TestNode } from './node.js';
 
 /** What a handler's file exports by default: a class, an instance or a function. */
@@ -27,6 +27,8 @@ export interface TestDomainOptions {
   nodes?: string[];
   /** Environment of every function. */
   env?: Record<string, string>;
+  /** Secrets of every function, values by name. */
+  secrets?: Record<string, string | Uint8Array>;
   /** Called for every line that a handler logs. */
   log?: (level: LogLevel, message: string, details?: Record<string, unknown>) => void;
 }
@@ -186,8 +188,8 @@ class MemoryDomain implements TestDomain {
   /** Runs the handler in this thread; what it asks of others is written down once its answer is known to hold. */
   private worker(service: string, handler: TestHandler): Worker {
     const target = recognise({ default: handler });
-    const { env = {}, log } = this.options;
-    const place = { service, env, now: () => this.clock.now(), log: (level: LogLevel, _call: string, message: string, details?: Record<string, unknown>) => log?.(level, message, details) };
+    const { env = {}, secrets = {}, log } = this.options;
+    const place = { service, env, secrets: givenSecrets(secrets), now: () => this.clock.now(), log: (level: LogLevel, _call: string, message: string, details?: Record<string, unknown>) => log?.(level, message, details) };
     return {
       kind: target.kind,
       run: async (call): Promise<WorkerAnswer> => {
