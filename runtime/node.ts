@@ -31,6 +31,8 @@ import { createBundles } from './gateway/bundles.js';
 import { callRoutes, createAsyncDoor } from './gateway/calls/async-door.js';
 import { createCallFiles } from './gateway/calls/call-files.js';
 import { CallQueue } from './gateway/calls/call-queue.js';
+import { createCallbackRules } from './gateway/calls/callback-rules.js';
+import { EndedCalls } from './gateway/calls/ended-calls.js';
 import { createSender } from './gateway/calls/sender.js';
 import { createCors } from './gateway/cors.js';
 import { Deployments } from './gateway/deployments.js';
@@ -182,9 +184,11 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   const telemetryDoor = createTelemetryDoor({ routes: telemetry.routes, access, clock, ids, log });
   const { aliasPort } = config.telemetry ?? {};
   const alias = aliasPort === undefined ? undefined : createAliasListener(telemetryDoor, config.host, aliasPort);
+  const callbacks = createCallbackRules(config.callbacks && { allowed: config.callbacks });
   const callQueue = new CallQueue({
-    node: name, files: createCallFiles(join(stateDir, 'async-calls')), settingsOf: (each) => deployments.find(each), clock, log,
-    sender: createSender({ url: () => gateway.loopbackUrl, monotonic: () => performance.now() }),
+    node: name, files: createCallFiles(join(stateDir, 'async-calls')), ended: new EndedCalls(join(stateDir, 'ended-async-calls.ndjson')),
+    settingsOf: (each) => deployments.find(each), clock, log,
+    sender: createSender({ node: name, url: () => gateway.loopbackUrl, callbacks, monotonic: () => performance.now() }),
   });
   const httpMetrics = new HttpMetrics();
   const onAnswered = (method: string, path: string, status: number, tookMs: number) => httpMetrics.count(method, path, status, tookMs / 1000);
@@ -202,7 +206,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   ];
   const gateway = createGateway({
     node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access, telemetry: telemetryDoor,
-    asyncCalls: createAsyncDoor({ node: name, deployments, queue: callQueue, clock, ids, onAnswered }),
+    asyncCalls: createAsyncDoor({ node: name, deployments, queue: callQueue, callbacks, clock, ids, onAnswered }),
     onSaid: (functionName, entries) => telemetry.record(ownSamples.said(functionName, entries)),
     health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
     ...(config.statefulBodyMb !== undefined && { limits: { statefulBodyBytes: config.statefulBodyMb * 1024 * 1024 } }),

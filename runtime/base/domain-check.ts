@@ -1,6 +1,7 @@
 /** What the parts of a domain file must be together: names, levels, ports and stores. */
 import { marksProblem, type Watermarks } from '../model/watermarks.js';
 import { MAX_CAPACITY } from '../model/limits.js';
+import { callbacksProblem } from '../model/callbacks.js';
 import { corsProblem, type CorsSettings, LOOPBACK_ORIGINS } from '../model/cors.js';
 import type { DomainArea, DomainFile, DomainFileError, DomainNode, PortOptions } from './domain-file.js';
 import type { ReadDomain, ReadNode } from './domain-read.js';
@@ -45,6 +46,7 @@ class Checker {
     if (oraclePort && this.ports.oraclePort === undefined) this.isPort(oraclePort.value, oraclePort, 'oraclePort');
     if (store) this.checkStore(store);
     this.checkCors(this.read.cors);
+    this.checkCallbacks(this.read.callbacks);
     this.checkMarks(this.read.offload);
     this.checkWork(this.read.work);
     const oracle = this.ports.oraclePort ?? oraclePort?.value ?? DEFAULT_ORACLE_PORT;
@@ -72,7 +74,7 @@ class Checker {
   }
 
   private nodes(node: ReadNode, depth: number, parent?: string): { node: DomainNode; given?: At<number>; at: Place }[] {
-    const { name, port, metricsPort, store, labels, cors, offload, work } = node;
+    const { name, port, metricsPort, store, labels, cors, callbacks = this.read.callbacks, offload, work } = node;
     if (name) this.checkName(name);
     if (depth === this.levels.length) {
       this.fail(node.at, `${name?.value ?? 'this node'} is ${depth + 1} deep, but ${this.read.levelsKey} names only ${depth}: ${this.levels.join(', ')}`);
@@ -80,11 +82,13 @@ class Checker {
     if (store) this.checkStore(store);
     if (metricsPort) this.isPort(metricsPort.value, metricsPort, 'metricsPort');
     this.checkCors(cors);
+    this.checkCallbacks(node.callbacks);
     this.checkMarks(offload);
     this.checkWork(work);
     const made: DomainNode = {
       name: name?.value ?? '', level: this.levels[depth] ?? '', ...(parent !== undefined && { parent }), port: 0, ...(metricsPort && { metricsPort: metricsPort.value }),
       store: store?.value ?? this.read.store?.value ?? 'auto', labels,
+      ...(callbacks && { callbacks: callbacks.value.map(({ value }) => value) }),
       ...((offload ?? this.read.offload) && { offload: (offload ?? this.read.offload)!.value }),
       cors: cors?.value ?? this.read.cors?.value ?? { origins: [...LOOPBACK_ORIGINS] }, ...valuesOf({ ...given(this.read.work), ...given(work) }),
     };
@@ -139,6 +143,13 @@ class Checker {
   private checkCors(cors: At<CorsSettings> | undefined): void {
     const problem = cors && corsProblem(cors.value);
     if (problem !== undefined) this.fail(cors!, problem);
+  }
+
+  private checkCallbacks(callbacks: At<At<string>[]> | undefined): void {
+    for (const place of callbacks?.value ?? []) {
+      const problem = callbacksProblem([place.value]);
+      if (problem !== undefined) this.fail(place, problem);
+    }
   }
 
   private checkStore(store: At<string>): void {

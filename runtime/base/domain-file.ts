@@ -20,6 +20,8 @@ export interface DomainNode {
   metricsPort?: number;
   labels: Record<string, string>;
   cors: CorsSettings;
+  /** Places that callbacks of asynchronous calls may name. */
+  callbacks?: string[];
   /** Policy of its offload trigger. */
   offload?: Partial<Watermarks>;
   /** Requests that it works on at once, as policies count its load. */
@@ -111,9 +113,9 @@ export interface NodePlaces {
 export function nodeConfigs(domain: DomainFile, places: NodePlaces): NodeConfig[] {
   const { stateDirOf, aliasBasePort: aliasBase, ...shared } = places;
   const urlOf = new Map(domain.nodes.map(({ name, port }) => [name, `http://${places.host}:${port}`]));
-  return domain.nodes.map(({ name, level, parent, port, store, labels, cors, offload, capacity, memoryLimitBytes, performanceSamples, drain, metricsPort }, index) => ({
+  return domain.nodes.map(({ name, level, parent, port, store, labels, cors, callbacks, offload, capacity, memoryLimitBytes, performanceSamples, drain, metricsPort }, index) => ({
     ...shared, name, level, port, url: urlOf.get(name)!, ...(parent !== undefined && { parentUrl: urlOf.get(parent)! }),
-    domainId: domain.domainId, labels, store, cors, ...(offload && { offload }), stateDir: stateDirOf(name),
+    domainId: domain.domainId, labels, store, cors, ...(callbacks && { callbacks }), ...(offload && { offload }), stateDir: stateDirOf(name),
     ...(capacity !== undefined && { capacity }), ...(memoryLimitBytes !== undefined && { memoryLimitBytes }), ...(performanceSamples !== undefined && { performanceSamples }),
     ...(drain && { drain }), ...(metricsPort !== undefined && { metricsPort }), telemetry: { aliasPort: aliasPortOf(domain, index, aliasBase) },
   }));

@@ -12,7 +12,7 @@ import { type At, ValueReader, type Values, WORK_KEYS } from './domain-values.js
 /** One of these makes a file an infrastructure file. */
 export const HIERARCHY_KEYS = ['areaTypesIdentifiers', 'hierarchy'];
 
-const FILE_KEYS = [...HIERARCHY_KEYS, 'domain', 'store', 'basePort', 'oraclePort', 'cors', 'offload', ...WORK_KEYS];
+const FILE_KEYS = [...HIERARCHY_KEYS, 'domain', 'store', 'basePort', 'oraclePort', 'cors', 'callbacks', 'offload', ...WORK_KEYS];
 const AREA_KEYS = ['areaName', 'mainLocation', 'areas', 'store', 'labels', ...WORK_KEYS];
 const LOCATION_KEYS = ['location_id', 'openfaas_gateway', 'openfaas_password', 'redis_host', 'redis_port', 'redis_password'];
 const REDIS_PORT = 6379;
@@ -38,7 +38,7 @@ export class HierarchyReader extends ValueReader {
     for (const key of HIERARCHY_KEYS) if (!values.has(key)) this.fail(node, `the key ${key} is missing: it stands beside ${HIERARCHY_KEYS.find((other) => other !== key)!}`);
     const levels = this.texts(values, levelsKey, 'an area type', `${levelsKey} is a list of names, the top area's first: ["continent", "country", "city"]`);
     return {
-      domain: this.text(values, 'domain'), cors: this.cors(values), offload: this.marks(values), work: this.work(values), levels, levelsKey, store: this.text(values, 'store'),
+      domain: this.text(values, 'domain'), cors: this.cors(values), callbacks: this.callbacks(values), offload: this.marks(values), work: this.work(values), levels, levelsKey, store: this.text(values, 'store'),
       basePort: this.whole(values, 'basePort'), oraclePort: this.whole(values, 'oraclePort'), root: this.top(values), remarks: this.remarks,
     };
   }

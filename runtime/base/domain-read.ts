@@ -19,6 +19,7 @@ export interface ReadNode {
   store?: At<string>;
   labels: Record<string, string>;
   cors?: At<CorsSettings>;
+  callbacks?: At<At<string>[]>;
   offload?: At<Partial<Watermarks>>;
   work: ReadWork;
   children: ReadNode[];
@@ -39,6 +40,7 @@ export interface ReadDomain {
   basePort?: At<number>;
   oraclePort?: At<number>;
   cors?: At<CorsSettings>;
+  callbacks?: At<At<string>[]>;
   offload?: At<Partial<Watermarks>>;
   /** Of every node that says nothing else. */
   work?: ReadWork;
@@ -49,8 +51,8 @@ export interface ReadDomain {
   remarks: DomainFileError[];
 }
 
-const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'drain', 'areas', 'root'];
-const NODE_KEYS = ['name', 'port', 'metricsPort', 'store', 'labels', 'cors', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'drain', 'children'];
+const DOMAIN_KEYS = ['domain', 'levels', 'store', 'basePort', 'oraclePort', 'cors', 'callbacks', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'drain', 'areas', 'root'];
+const NODE_KEYS = ['name', 'port', 'metricsPort', 'store', 'labels', 'cors', 'callbacks', 'offload', 'capacity', 'memoryLimitBytes', 'performanceSamples', 'drain', 'children'];
 
 export function readTree(text: string): { read: ReadDomain; errors: DomainFileError[] } {
   const lines = new LineCounter();
@@ -75,7 +77,7 @@ class TreeReader extends ValueReader {
       domain: this.text(values, 'domain'), levelsKey: 'levels',
       levels: this.texts(values, 'levels', 'a level', 'levels is a list of names, the root\'s first: [cloud, city, edge]'),
       store: this.text(values, 'store'), basePort: this.whole(values, 'basePort'), oraclePort: this.whole(values, 'oraclePort'),
-      cors: this.cors(values), offload: this.marks(values), work: this.work(values), root: values.has('root') ? this.node(values.get('root')!, 1) : undefined, areas: this.areas(values),
+      cors: this.cors(values), callbacks: this.callbacks(values), offload: this.marks(values), work: this.work(values), root: values.has('root') ? this.node(values.get('root')!, 1) : undefined, areas: this.areas(values),
       remarks: [],
     };
   }
@@ -107,7 +109,7 @@ class TreeReader extends ValueReader {
     const children = this.items(values, 'children', 'children is a list of nodes, each with "- name: …"');
     return {
       at: this.at(node, undefined), name: this.text(values, 'name'), port: this.whole(values, 'port'), metricsPort: this.whole(values, 'metricsPort'), store: this.text(values, 'store'),
-      labels: this.labels(values), cors: this.cors(values), offload: this.marks(values), work: this.work(values),
+      labels: this.labels(values), cors: this.cors(values), callbacks: this.callbacks(values), offload: this.marks(values), work: this.work(values),
       children: children.map((child) => this.node(child, depth + 1)).filter((child) => child !== undefined),
     };
   }

@@ -130,6 +130,11 @@ export class ValueReader {
     });
   }
 
+  /** As they stand; whether they are places is checked later. */
+  protected callbacks(values: Values): At<At<string>[]> | undefined {
+    return this.texts(values, 'callbacks', 'one of callbacks', 'callbacks is a list of places: [https://shop.example]');
+  }
+
   /** Policy of the offload trigger, as it stands; whether it can be followed is checked later. */
   protected marks(values: Values): At<Partial<Watermarks>> | undefined {
     const node = values.get('offload');

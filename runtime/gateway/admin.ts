@@ -6,6 +6,7 @@ import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { Reply, Route, RouteRequest } from '../base/reply.js';
 import { asFault, Fault } from '../model/faults.js';
+import { READ_TIMEOUT_MS } from '../model/limits.js';
 import type { Access, Admitted } from './access.js';
 import { type FaultForm, sendFault, sendReply } from './answer.js';
 import { linger } from './body.js';
@@ -58,7 +59,7 @@ function methodsByPath(routes: AdminParts['routes']): Map<string, string[]> {
   return methods;
 }
 
-async function serve({ access, onAnswered, monotonic = () => performance.now() }: AdminParts, route: Route | StreamRoute, request: Request, response: Response): Promise<void> {
+async function serve({ access, clock, onAnswered, monotonic = () => performance.now() }: AdminParts, route: Route | StreamRoute, request: Request, response: Response): Promise<void> {
   if (onAnswered) {
     const startedMs = monotonic();
     response.once('close', () => onAnswered(request.method, route.path, response.statusCode, monotonic() - startedMs));
@@ -77,7 +78,7 @@ async function serve({ access, onAnswered, monotonic = () => performance.now() }
     await sendReply(response, await route.stream(wanted, request, admitted));
     return;
   }
-  wanted.body = await readPayload(request, response, admitted, expects);
+  wanted.body = await readPayload(request, response, admitted, expects, { clock, limitMs: READ_TIMEOUT_MS });
   await sendReply(response, await route.run(wanted));
 }
 

@@ -16,11 +16,18 @@ export function hasBody({ rawHeaders }: IncomingMessage): boolean {
   return false;
 }
 
+/** How long a body may take to come; 0 for ever. */
+export interface Patience {
+  clock: Clock;
+  limitMs: number;
+}
+
 /**
  * @param expects the client waits for `100 Continue` before it sends the body
- * Rejects with BODY_TOO_LARGE, or CLIENT_GONE when the body breaks off.
+ * @param patience missing where somebody else looks after the time
+ * Rejects with BODY_TOO_LARGE, REQUEST_TIMEOUT, or CLIENT_GONE when the body breaks off.
  */
-export function readBody(request: IncomingMessage, response: ServerResponse, limit: number, expects: boolean): Promise<Buffer> {
+export function readBody(request: IncomingMessage, response: ServerResponse, limit: number, expects: boolean, patience?: Patience): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > limit) return Promise.reject(new Fault('BODY_TOO_LARGE', { limit }));
   if (expects) response.writeContinue();
@@ -36,7 +43,13 @@ export function readBody(request: IncomingMessage, response: ServerResponse, lim
     request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     request.on('error', (cause) => reject(new Fault('CLIENT_GONE', {}, { cause })));
     request.on('close', () => reject(new Fault('CLIENT_GONE')));
+    if (patience !== undefined && patience.limitMs > 0) giveUpAfter(patience, request, reject);
   });
+}
+
+function giveUpAfter({ clock, limitMs }: Patience, request: IncomingMessage, reject: (fault: Fault) => void): void {
+  const timer = clock.setTimeout(() => reject(new Fault('REQUEST_TIMEOUT', { limit: limitMs, setting: 'read_timeout', layer: 'gateway' })), limitMs);
+  for (const event of ['end', 'close'] as const) request.once(event, () => clock.clearTimeout(timer));
 }
 
 /**

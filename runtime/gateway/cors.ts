@@ -11,8 +11,8 @@ import { CORS_MARK_MS, CORS_MAX_AGE_S } from '../model/limits.js';
 import type { FunctionPath } from '../base/function-path.js';
 
 const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
-const ALLOWED_HEADERS = 'X-session, X-session-request-id, X-session-version, X-session-redirect, Content-Type';
-const EXPOSED_HEADERS = 'X-session-location, X-session-epoch, X-session-version, X-session-replayed, X-call-id, Location, Retry-After';
+const ALLOWED_HEADERS = 'X-session, X-session-request-id, X-session-version, X-session-redirect, X-Callback-Url, X-Call-Id, Content-Type';
+const EXPOSED_HEADERS = 'X-session-location, X-session-epoch, X-session-version, X-session-replayed, X-call-id, X-start-time, Location, Retry-After';
 /** How `fetch` names the origin of a page that has none, or whose request was redirected between origins. */
 const OPAQUE = 'null';
 const MAC_CHARS = 43;
@@ -22,6 +22,8 @@ export interface Cors {
   admit(request: IncomingMessage, response: ServerResponse, at: FunctionPath): void;
   /** Answers a browser's question before a request; false when it is none. */
   preflight(request: IncomingMessage, response: ServerResponse, at: FunctionPath): boolean;
+  /** Whether it comes from no page, from one of this node's own, or from one that is let in. */
+  lets(request: IncomingMessage, at: FunctionPath): boolean;
   /** For the Location of a redirect; undefined when the request came from no page that is let in. */
   markOf(request: IncomingMessage, at: FunctionPath): string | undefined;
 }
@@ -80,6 +82,10 @@ export function createCors({ settings, key, clock }: { settings: CorsSettings; k
       response.end();
       return true;
     },
+    lets(request, at) {
+      const origin = originOf(request);
+      return origin === undefined || allowed(origin, at) !== undefined || isOf(origin, request.headers.host);
+    },
     markOf(request, at) {
       const origin = originOf(request);
       if (origin === undefined || anyone) return undefined;
@@ -89,6 +95,10 @@ export function createCors({ settings, key, clock }: { settings: CorsSettings; k
       return `${text}.${mac(`${text.replace('.', '\n')}\n${at.name}`)}`;
     },
   };
+}
+
+function isOf(origin: string, host: string | undefined): boolean {
+  return host !== undefined && /^https?:\/\//i.test(origin) && origin.slice(origin.indexOf('//') + 2).toLowerCase() === host.toLowerCase();
 }
 
 /** Looks at the headers as they came: to build the object of all headers costs more than the rest of a small request. */

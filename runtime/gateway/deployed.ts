@@ -30,6 +30,7 @@ export class Deployed {
   /** Calls that may be in hand, as its environment's `max_inflight` has it for each replica. */
   mostInHand: number;
   private retired: (() => void) | undefined;
+  readonly #ending = new AbortController();
 
   constructor(readonly deployment: Deployment, readonly worker: Worker, readonly metrics: FunctionMetrics) {
     this.name = keyOf(deployment);
@@ -70,8 +71,14 @@ export class Deployed {
     this.scale(Math.max(1, this.rules.min)).catch(() => undefined);
   }
 
+  /** Aborted when it is removed or replaced, for what would not end by itself. */
+  get ending(): AbortSignal {
+    return this.#ending.signal;
+  }
+
   /** Closes the worker once its calls are through; new ones no longer find it. */
   async retire(): Promise<void> {
+    this.#ending.abort();
     if (this.inHand > 0) await new Promise<void>((resolve) => { this.retired = resolve; });
     await this.worker.close();
   }

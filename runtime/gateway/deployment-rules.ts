@@ -3,6 +3,7 @@ import { CONSTRAINT_FORM, isConstraint } from '../base/constraints.js';
 import { settingsKey } from '../base/settings.js';
 import type { Deployment } from '../model/config.js';
 import { Fault } from '../model/faults.js';
+import { MAX_DEPLOYMENT_BYTES } from '../model/limits.js';
 import { DEFAULT_NAMESPACE, namespaceOf } from './faas/names.js';
 import { checkTimeouts } from '../base/timeouts.js';
 
@@ -69,12 +70,16 @@ function deploymentOf(given: Partial<Record<keyof Deployment, unknown>>, service
     if (given[field] !== undefined && given[field] !== null) deployment[field] = textsOf(given[field], field);
   }
   checkTimeouts(deployment);
+  for (const [name, value] of Object.entries(deployment.envVars ?? {})) {
+    if (name === '' || /[=\0]/.test(name) || value.includes('\0')) throw invalid('envVars', `${JSON.stringify(name.slice(0, 64))} cannot be in an environment: names have no =, and neither names nor values a zero byte`);
+  }
   for (const field of ['constraints', 'secrets'] as const) {
     if (given[field] !== undefined && given[field] !== null) deployment[field] = listOf(given[field], field);
   }
   for (const constraint of deployment.constraints ?? []) {
     if (!isConstraint(constraint)) throw invalid('constraints', `${constraint} is not of the form ${CONSTRAINT_FORM}`);
   }
+  if (Buffer.byteLength(JSON.stringify(deployment)) > MAX_DEPLOYMENT_BYTES) throw invalid('body', `a deployment with all its texts has at most ${MAX_DEPLOYMENT_BYTES} bytes`);
   return deployment;
 }
 

@@ -12,7 +12,7 @@ import type { Sessions } from '../session/invoke.js';
 import type { Access } from './access.js';
 import { sendFault, sendReply } from './answer.js';
 import { linger } from './body.js';
-import { ASYNC_PREFIX, type AsyncDoor } from './calls/async-door.js';
+import type { AsyncDoor } from './calls/async-door.js';
 import { createCommandDoor } from './command-door.js';
 import type { Cors } from './cors.js';
 import type { Deployments } from './deployments.js';
@@ -85,8 +85,12 @@ export function createGateway(parts: GatewayParts): Gateway {
   async function otherwise(request: IncomingMessage, response: ServerResponse, expects: boolean): Promise<void> {
     request.url = originForm(request.url!);
     const isFunction = request.url.startsWith(FUNCTION_PREFIX);
+    const isAsync = parts.asyncCalls?.has(request.url) === true;
     const at = parseFunctionPath(isFunction ? request.url : FUNCTION_PREFIX);
-    if (isFunction && cors !== undefined) cors.admit(request, response, at);
+    if ((isFunction || isAsync) && cors !== undefined) {
+      if (isAsync && request.method === 'OPTIONS' && cors.preflight(request, response, at)) return;
+      cors.admit(request, response, at);
+    }
     if (draining) throw new Fault('DRAINING', { node });
     if (isFunction) {
       if (commands.has(at.name)) return commands.serve(at, request, response, expects);
@@ -94,7 +98,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       if (deployed) return functions.serve(deployed, at, request, response, expects);
       throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: deployments.names() });
     }
-    if (parts.asyncCalls && request.url.startsWith(ASYNC_PREFIX)) return parts.asyncCalls.serve(request, response, expects);
+    if (isAsync) return parts.asyncCalls!.serve(request, response, expects);
     if (request.url === '/healthz' || request.url.startsWith('/healthz?')) return healthz(response);
     if (parts.telemetry?.has(request.url.split('?', 1)[0]!)) return parts.telemetry.serve(request, response, expects);
     admin ??= parts.admin();

@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault } from '../model/faults.js';
 import { MAX_COMMAND_BODY_BYTES } from '../model/limits.js';
 import type { Admitted } from './access.js';
-import { readBody } from './body.js';
+import { type Patience, readBody } from './body.js';
 
 /** Seed 003's callers send JSON without saying so, hence only application/octet-stream is told apart. */
 export async function readPayload(
-  request: IncomingMessage, response: ServerResponse, admitted?: Admitted, expects = false,
+  request: IncomingMessage, response: ServerResponse, admitted?: Admitted, expects = false, patience?: Patience,
 ): Promise<unknown> {
-  const body = await readBody(request, response, MAX_COMMAND_BODY_BYTES, expects);
+  const body = await readBody(request, response, MAX_COMMAND_BODY_BYTES, expects, patience);
   admitted?.assertBody(body);
   if (request.headers['content-type']?.startsWith('application/octet-stream')) return body;
   if (body.length === 0) return undefined;

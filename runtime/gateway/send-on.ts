@@ -1,6 +1,6 @@
 /** Carries one function call to a peer's gateway, for a client that cannot follow a redirect or has followed enough of them. */
 import { Readable } from 'node:stream';
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import { HOME_MARK, parseFunctionPath, redirectTo } from '../base/function-path.js';
 import { Fault, FAULTS, type FaultCode } from '../model/faults.js';
 import { MAX_PEER_CONNECTIONS, MAX_WAIT_MS, PEER_IDLE_MS, STREAM_PIECE_BYTES } from '../model/limits.js';
@@ -19,13 +19,14 @@ export function createSendOn(urlOf: (node: string) => Promise<string>): { sendOn
 
   async function sendOn(call: Invocation, to: string, home: string, hops: number): Promise<ForwardedAnswer> {
     const base = await urlOf(to);
-    const url = redirectTo(base, { name: call.function, path: call.request.path, query: call.request.query }, home, hops);
+    // As it came: a URL object would resolve `/../` and lead out of the function.
+    const { origin, path } = split(redirectTo(base, { name: call.function, path: call.request.path, query: call.request.query }, home, hops));
     try {
       const { method, body, stream, headers } = call.request;
       // The receiver can refuse a body for its length before it comes.
       const length = stream && headers['content-length'] !== undefined ? { 'content-length': String(headers['content-length']) } : {};
-      const answer = await request(url, {
-        method: method as 'GET', headers: { ...carried(headers), ...length }, body: stream ? Readable.from(stream, { objectMode: false }) : body.length > 0 ? body : null, dispatcher: agent, signal: call.signal,
+      const answer = await agent.request({
+        origin, path, method: method as Dispatcher.HttpMethod, headers: { ...carried(headers), ...length }, body: stream ? Readable.from(stream, { objectMode: false }) : body.length > 0 ? body : null, signal: call.signal,
         headersTimeout: call.timeoutMs + 2 * MAX_WAIT_MS,
       });
       const answered = Number(answer.headers['content-length'] ?? Infinity);
@@ -41,6 +42,11 @@ export function createSendOn(urlOf: (node: string) => Promise<string>): { sendOn
   }
 
   return { sendOn, close: () => agent.destroy() };
+}
+
+function split(url: string): { origin: string; path: string } {
+  const at = url.indexOf('/', url.indexOf('://') + '://'.length);
+  return { origin: url.slice(0, at), path: url.slice(at) };
 }
 
 function answerOf(status: number, headers: Record<string, string | string[] | undefined>, body: Buffer): ForwardedAnswer {

@@ -83,7 +83,8 @@ async function remove(parts: SystemParts, { body, query }: RouteRequest): Promis
   const { deployments, passingOn } = parts;
   const { functionName, service, namespace } = (body ?? {}) as { functionName?: unknown; service?: unknown; namespace?: unknown };
   const asked = functionName ?? service;
-  const key = typeof asked === 'string' ? keyOfAsked(asked, namespaceOf(namespace || query.get('namespace'))) : '';
+  if (typeof asked !== 'string' || asked === '') throw new Fault('PARAMETER_INVALID', { name: 'functionName', reason: 'the function that is to be removed' });
+  const key = keyOfAsked(asked, namespaceOf(namespace || query.get('namespace')));
   const name = { service: nameOf(serviceOf(key).service), ...(key.includes('.') && { namespace: namespaceOf(serviceOf(key).namespace) }) };
   const scope = query.get('scope') === 'node' || known(parts, key).scope === 'node' ? 'node' : undefined;
   await deployments.apply({ ...name, removed: true, ...(scope && { scope }), atMs: deployments.stamp(key) });

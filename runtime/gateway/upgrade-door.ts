@@ -3,12 +3,15 @@
  * every other request is answered as if it had not asked, which HTTP allows: some clients offer HTTP/2 with every request.
  */
 import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { FUNCTION_PREFIX, parseFunctionPath } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { asFault, Fault } from '../model/faults.js';
-import { MAX_IN_HAND_PER_FUNCTION } from '../model/limits.js';
+import { MAX_IN_HAND_PER_FUNCTION, PROBE_AFTER_MS } from '../model/limits.js';
+import type { UpgradeCall } from '../session/call.js';
+import { type Cors, originOf } from './cors.js';
 import type { Deployed } from './deployed.js';
 import type { Deployments } from './deployments.js';
 import { rawFault } from './raw-answer.js';
@@ -16,6 +19,8 @@ import { rawFault } from './raw-answer.js';
 export interface UpgradeDoorParts {
   node: string;
   deployments: Pick<Deployments, 'find'>;
+  /** Missing: functions see to it themselves. */
+  cors?: Cors;
   ids: Ids;
   log: Log;
   monotonic: () => number;
@@ -33,7 +38,7 @@ export interface UpgradeDoor {
 const EMPTY = Buffer.alloc(0);
 const SWITCHING_PROTOCOLS = 101;
 
-export function createUpgradeDoor(server: Server, { node, deployments, ids, log, monotonic }: UpgradeDoorParts): UpgradeDoor {
+export function createUpgradeDoor(server: Server, { node, deployments, cors, ids, log, monotonic }: UpgradeDoorParts): UpgradeDoor {
   const open = new Set<Duplex>();
   const control = new AbortController();
 
@@ -42,40 +47,52 @@ export function createUpgradeDoor(server: Server, { node, deployments, ids, log,
     const at = request.url!.startsWith(FUNCTION_PREFIX) ? parseFunctionPath(request.url!) : undefined;
     const deployed = at && deployments.find(at.name);
     if (!at || !deployed?.worker.upgrade || /^h2c?$/i.test(request.headers.upgrade ?? '')) return serveAsEver(request, socket, head);
+    const { method, headers } = request;
+    const call: UpgradeCall = {
+      callId: ids.uuid(), request: { method: method!, path: at.path, query: at.query, headers, body: EMPTY }, timeoutMs: deployed.timeoutMs,
+      signal: AbortSignal.any([control.signal, deployed.ending]), ...begin(deployed, socket),
+    };
     try {
       if (control.signal.aborted) throw new Fault('DRAINING', { node });
+      // A browser asks nobody before it opens such a connection, and shows its page whatever comes.
+      if (cors !== undefined && !cors.lets(request, at)) throw new Fault('ORIGIN_REFUSED', { origin: String(originOf(request)) });
       admit(deployed);
-    } catch (error) {
-      return refuse(socket, error);
-    }
-    begin(deployed, socket);
-    const { method, headers } = request;
-    try {
-      const call = { callId: ids.uuid(), request: { method: method!, path: at.path, query: at.query, headers, body: EMPTY }, signal: control.signal };
       deployed.worker.upgrade(call, socket, head);
     } catch (error) {
-      log.error({ function: deployed.name, reason: String(error) }, 'a connection could not be handed over');
-      refuse(socket, error);
+      if (!(error instanceof Fault)) log.error({ function: deployed.name, reason: String(error) }, 'a connection could not be handed over');
+      call.refuse(error);
     }
   }
 
   function admit(deployed: Deployed): void {
     if (deployed.isAsleep) deployed.wake();
-    if (deployed.inHand >= MAX_IN_HAND_PER_FUNCTION) throw new Fault('OVERLOADED', { function: deployed.name, limit: MAX_IN_HAND_PER_FUNCTION });
-    if (deployed.inHand >= deployed.mostInHand) throw new Fault('TOO_MANY_CALLS', { function: deployed.name, limit: deployed.mostInHand });
+    if (deployed.inHand > MAX_IN_HAND_PER_FUNCTION) throw new Fault('OVERLOADED', { function: deployed.name, limit: MAX_IN_HAND_PER_FUNCTION });
+    if (deployed.inHand > deployed.mostInHand) throw new Fault('TOO_MANY_CALLS', { function: deployed.name, limit: deployed.mostInHand });
   }
 
   /** In hand for as long as the connection lasts. */
-  function begin(deployed: Deployed, socket: Duplex): void {
+  function begin(deployed: Deployed, socket: Duplex): Pick<UpgradeCall, 'answered' | 'refuse'> {
     const startedMs = monotonic();
+    let status = SWITCHING_PROTOCOLS;
     deployed.metrics.started += 1;
     deployed.inHand += 1;
     open.add(socket);
+    // Nothing has to be said for hours on such a connection: whether the client is still there only a probe tells.
+    (socket as Partial<Socket>).setKeepAlive?.(true, PROBE_AFTER_MS);
     socket.once('close', () => {
       open.delete(socket);
-      deployed.metrics.finish(SWITCHING_PROTOCOLS, monotonic() - startedMs);
+      deployed.metrics.finish(status, monotonic() - startedMs);
       deployed.leave();
     });
+    return {
+      answered: (told) => { status = told; },
+      refuse(error) {
+        const fault = asFault(error);
+        status = fault.status;
+        if (socket.writable) socket.end(rawFault(fault), () => socket.destroy());
+        else socket.destroy();
+      },
+    };
   }
 
   /** The same bytes again, without the wish: read by the server like any other request. */
@@ -89,11 +106,6 @@ export function createUpgradeDoor(server: Server, { node, deployments, ids, log,
     socket.removeAllListeners('error');
     socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
     server.emit('connection', socket);
-  }
-
-  function refuse(socket: Duplex, error: unknown): void {
-    if (socket.writable) socket.end(rawFault(asFault(error)), () => socket.destroy());
-    else socket.destroy();
   }
 
   return {

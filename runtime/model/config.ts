@@ -53,6 +53,8 @@ export interface NodeConfig {
   payloadSecretFile?: string;
   /** None unless given. */
   cors?: CorsSettings;
+  /** Places that callbacks of asynchronous calls may name; missing: everywhere but where only the machine's own programs belong. */
+  callbacks?: string[];
   /** Time that requests in hand have when the node is told to stop, in ms; 2000 unless given, for Ctrl-C has to be through within 4 s. */
   drainMs?: number;
   /** What becomes of its sessions then: they stay in its store (`keep`, the default), or go to the parent within half of that time (`move`). */

@@ -1,10 +1,11 @@
+import { callbacksProblem } from './callbacks.js';
 import type { NodeConfig } from './config.js';
 import { marksProblem, type Watermarks } from './watermarks.js';
 import { corsProblem, type CorsSettings } from './cors.js';
 
 /**
  * A node's configuration from the environment of a container or of a machine of its own: NODE_NAME
- * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID CORS_ORIGINS DRAIN_MS METRICS_PORT STATEFUL_BODY_MB IMAGES_FILE, and secret files
+ * NODE_URL NODE_LEVEL PARENT_URL ORACLE_URL STORE_URL STATE_DIR DOMAIN_ID CORS_ORIGINS CALLBACK_URLS DRAIN_MS METRICS_PORT STATEFUL_BODY_MB IMAGES_FILE, and secret files
  * `admin-password` and `peer-key` in SECRETS_DIR. A password that is in no file may come from the environment, as OpenFaaS has it (base/credentials.ts).
  */
 export function configFromEnvironment(env: Record<string, string | undefined>): NodeConfig {
@@ -19,7 +20,7 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     store: env.STORE_URL ?? 'auto', stateDir, adminUser: 'admin',
     adminPasswordFile: `${secrets}/admin-password`, peerKeyFile: `${secrets}/peer-key`, storePasswordFile: `${secrets}/store-password`,
     payloadSecretFile: `${secrets}/payload-secret`,
-    cors: corsOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS), drain: drainOf(env.DRAIN), statefulBodyMb: wholeOf('STATEFUL_BODY_MB', env.STATEFUL_BODY_MB),
+    cors: corsOf(env), callbacks: callbacksOf(env), offload: marksOf(env), drainMs: wholeOf('DRAIN_MS', env.DRAIN_MS), drain: drainOf(env.DRAIN), statefulBodyMb: wholeOf('STATEFUL_BODY_MB', env.STATEFUL_BODY_MB),
     ...(metricsPort !== undefined && { metricsPort }),
     telemetry: { aliasPort: 50_000 }, ...(env.IMAGES_FILE && { workers: { imagesFile: env.IMAGES_FILE } }),
   };
@@ -35,8 +36,20 @@ function marksOf(env: Record<string, string | undefined>): Partial<Watermarks> |
   return marks;
 }
 
+/** Empty is a list too: nobody is called back. */
+function callbacksOf(env: Record<string, string | undefined>): string[] | undefined {
+  if (env.CALLBACK_URLS === undefined) return undefined;
+  const allowed = words(env.CALLBACK_URLS);
+  const problem = callbacksProblem(allowed);
+  if (problem !== undefined) throw new Error(`CALLBACK_URLS: ${problem}.`);
+  return allowed;
+}
+
+function words(text = ''): string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== '');
+}
+
 function corsOf(env: Record<string, string | undefined>): CorsSettings | undefined {
-  const words = (text = '') => text.split(/[\s,]+/).filter((word) => word !== '');
   const origins = words(env.CORS_ORIGINS);
   if (origins.length === 0) return undefined;
   const settings: CorsSettings = { origins, credentials: env.CORS_CREDENTIALS === 'true', headers: words(env.CORS_HEADERS) };

@@ -44,6 +44,8 @@ export const CORS_MARK_MS = 60_000;
 export const HEADERS_TIMEOUT_MS = 10_000;
 /** How often connections are looked over for heads that do not come. */
 export const HEADERS_CHECK_MS = 1_000;
+/** A connection of another protocol that is silent for so long is probed: the client may be gone without a word. */
+export const PROBE_AFTER_MS = 30_000;
 /** A reservation that has not committed by then is given up. */
 export const RESERVATION_MS = 30_000;
 /** The source asks its target this long after a departure that nobody confirmed. */
@@ -86,6 +88,8 @@ export const MAX_IN_HAND_PER_FUNCTION = 8_192;
 export const MAX_HEADER_BYTES = 32 * 1024;
 /** After an early refusal the rest of the body is thrown away for so long, so that the client gets to read the refusal. */
 export const LINGER_MS = 2_000;
+/** One deployment without its code: every node keeps all of them in memory and passes them on; Kubernetes has the same bound. */
+export const MAX_DEPLOYMENT_BYTES = 1024 * 1024;
 /** One function's bundle: code with its libraries, no data. */
 export const MAX_BUNDLE_BYTES = 32 * 1024 * 1024;
 /** Time that requests in hand have at shutdown; Ctrl-C must be through within 4 s. */
@@ -412,17 +416,21 @@ export const RATE_WINDOW_MS = 10_000;
 export const SCALE_DOWN_WINDOW_MS = 30_000;
 /** Body of an asynchronous call, and of an answer for its callback: it is kept on the disk until then. */
 export const MAX_ASYNC_BODY_BYTES = 16 * 1024 * 1024;
-/** Asynchronous calls that wait or are dead, of all functions together. */
+/** Asynchronous calls that wait, of all functions together. */
 export const MAX_ASYNC_CALLS = 10_000;
 /** The same of one function, so that one does not fill the queue for all. */
 export const MAX_ASYNC_CALLS_PER_FUNCTION = 5_000;
-/** All their bodies together. */
+/** All their heads and bodies together. */
 export const MAX_ASYNC_BYTES = 1024 * 1024 * 1024;
+/** Dead asynchronous calls, kept until an operator has looked at them; of more the oldest are dropped, so that one broken function does not fill the disk. */
+export const MAX_DEAD_CALLS = 5_000;
+/** All their heads and bodies together. */
+export const MAX_DEAD_BYTES = 256 * 1024 * 1024;
 /** Asynchronous calls that are made at the same time; each holds a body in memory. */
 export const MAX_ASYNC_RUNNING = 64;
 /** The same of one function that does not say max_inflight. */
 export const MAX_ASYNC_RUNNING_PER_FUNCTION = 16;
-/** Ended asynchronous calls that can still be asked for. */
+/** Ended asynchronous calls that can still be asked for, also after a restart; each is a line of some 300 bytes in a file. */
 export const MAX_ENDED_CALLS = 10_000;
 /** Tries of one asynchronous call, whatever its annotation says: a week at the longest default pause. */
 export const MAX_RETRY_ATTEMPTS = 5_000;

@@ -92,8 +92,14 @@ export interface Replicas {
 export interface UpgradeCall {
   callId: string;
   request: FunctionRequest;
-  /** Aborted when the node drains. */
+  /** Aborted when the node drains, and when the function is removed or replaced. */
   signal: AbortSignal;
+  /** Time until the function's answer, in ms; 0 for ever. How long the connection lasts then is the affair of its two ends. */
+  timeoutMs: number;
+  /** To be told the status of the function's answer. */
+  answered(status: number): void;
+  /** Answers a fault in place of the function, and ends the connection. */
+  refuse(error: unknown): void;
 }
 
 /**

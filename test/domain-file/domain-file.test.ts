@@ -22,7 +22,7 @@ describe('the domain file', () => {
   it('reports everything that is wrong at once, with line and column', () => {
     expect(errorsOf('levels: [a, b]\ncolour: red\nroot:\n  name: Cloud\n  port: 70000\n  children:\n    - name: x\n      store: mysql\n    - name: x\n'))
       .to.deep.equal([
-        'f:2:1: unknown key colour: a domain file has domain, levels, store, basePort, oraclePort, cors, offload, capacity, memoryLimitBytes, performanceSamples, drain, areas and root',
+        'f:2:1: unknown key colour: a domain file has domain, levels, store, basePort, oraclePort, cors, callbacks, offload, capacity, memoryLimitBytes, performanceSamples, drain, areas and root',
         'f:4:9: "Cloud" is no good name of a node: 1 to 63 lower-case letters, digits and dashes, with no dash at either end',
         'f:5:9: the port of Cloud is 70000; a port is 1 to 65535',
         'f:8:14: mysql is no store: use auto, redis, embedded, memory, redis://host:port or unix:///path',

@@ -51,7 +51,7 @@ describe('the infrastructure file of areas', () => {
     { "areaName": "asia" }
   ]
 }`)).to.deep.equal([
-      'f:3:3: unknown key colour: an infrastructure file has areaTypesIdentifiers, hierarchy, domain, store, basePort, oraclePort, cors, offload, capacity, memoryLimitBytes and performanceSamples',
+      'f:3:3: unknown key colour: an infrastructure file has areaTypesIdentifiers, hierarchy, domain, store, basePort, oraclePort, cors, callbacks, offload, capacity, memoryLimitBytes and performanceSamples',
       'f:5:19: "Europe" is no good name of a node: 1 to 63 lower-case letters, digits and dashes, with no dash at either end',
       'f:5:67: openfaas_gateway is 10.0.0.7; it is an address such as http://127.0.0.1:8080',
       'f:6:18: this area has no areaName',

@@ -16,7 +16,9 @@ import { createAdmin } from '../../runtime/gateway/admin.js';
 import { createBundles, type Bundles } from '../../runtime/gateway/bundles.js';
 import { callRoutes, createAsyncDoor } from '../../runtime/gateway/calls/async-door.js';
 import { createCallFiles } from '../../runtime/gateway/calls/call-files.js';
-import { CallQueue } from '../../runtime/gateway/calls/call-queue.js';
+import { CallQueue, type CallQueueParts } from '../../runtime/gateway/calls/call-queue.js';
+import { createCallbackRules } from '../../runtime/gateway/calls/callback-rules.js';
+import { EndedCalls } from '../../runtime/gateway/calls/ended-calls.js';
 import { createSender } from '../../runtime/gateway/calls/sender.js';
 import { createCors } from '../../runtime/gateway/cors.js';
 import { Deployments } from '../../runtime/gateway/deployments.js';
@@ -91,7 +93,9 @@ export interface NodeOptions {
   behaviours?: Record<string, { kind: FakeKind; handle: Handle }>;
   cors?: CorsSettings;
   headers?: { timeoutMs: number; checkMs: number };
-  queue?: { calls?: number; perFunction?: number; bytes?: number; running?: number };
+  queue?: CallQueueParts['limits'];
+  /** Places that callbacks may name. */
+  callbacks?: string[];
 }
 
 export interface TestNode {
@@ -153,9 +157,11 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
     store: { ping: options.ping ?? (async () => undefined) }, clock: systemClock, registered: options.registered ?? (() => true),
     missing: () => deployments.missing(options.awaitFunctions ?? []),
   });
+  const callbacks = createCallbackRules(options.callbacks && { allowed: options.callbacks });
   const queue = new CallQueue({
-    ...base, node: name, files: createCallFiles(join(stateDir, 'async-calls')), settingsOf: (each) => deployments.find(each), limits: options.queue,
-    sender: createSender({ url: () => gateway.loopbackUrl, monotonic: () => performance.now() }),
+    ...base, node: name, files: createCallFiles(join(stateDir, 'async-calls')), ended: new EndedCalls(join(stateDir, 'ended-async-calls.ndjson')),
+    settingsOf: (each) => deployments.find(each), limits: options.queue,
+    sender: createSender({ node: name, url: () => gateway.loopbackUrl, callbacks, monotonic: () => performance.now() }),
   });
   const httpMetrics = new HttpMetrics();
   const onAnswered = (method: string, path: string, status: number, tookMs: number) => httpMetrics.count(method, path, status, tookMs / 1000);
@@ -170,7 +176,7 @@ export async function startNode(options: NodeOptions = {}): Promise<TestNode> {
   ];
   const gateway = createGateway({
     ...base, node: name, host: '127.0.0.1', port: 0, deployments, commands, access, health,
-    asyncCalls: createAsyncDoor({ ...base, node: name, deployments, queue, onAnswered }), limits: options.limits, headers: options.headers,
+    asyncCalls: createAsyncDoor({ ...base, node: name, deployments, queue, callbacks, onAnswered }), limits: options.limits, headers: options.headers,
     cors: options.cors && createCors({ settings: options.cors, key: KEY, clock: systemClock }),
     sessions: { invoke: options.invoke ?? (async () => { throw new Fault('BUSY', { waiting: 1 }); }) },
     admin: () => createAdmin({

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import WebSocket, { WebSocketServer } from 'ws';
 import { systemClock } from '../../runtime/base/clock.js';
 import { silentLog } from '../../runtime/base/log.js';
+import { rawFault } from '../../runtime/gateway/raw-answer.js';
 import { carried } from '../../runtime/handler/remote/upstream.js';
 import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
 import { Fault } from '../../runtime/model/faults.js';
@@ -91,6 +92,32 @@ describe('A remote worker', () => {
     await worker.close();
   });
 
+  it('passes the first piece on at once also of an answer whose length is known', async () => {
+    let goOn: () => void = () => undefined;
+    handle = (_, response) => {
+      response.writeHead(200, { 'content-length': '6' });
+      response.write('one');
+      goOn = () => response.end('two');
+    };
+    const worker = await load();
+    const { response } = await worker.run(call());
+    const answer = response.stream![Symbol.asyncIterator]();
+    expect((await answer.next()).value?.toString()).to.equal('one');
+    goOn();
+    expect((await answer.next()).value?.toString()).to.equal('two');
+    expect((await answer.next()).done).to.equal(true);
+    expect(response.headers).to.not.have.property('transfer-encoding');
+    await worker.close();
+  });
+
+  it('passes on the id that the client gave its call', async () => {
+    handle = (incoming, response) => response.end(String(incoming.headers['x-call-id']));
+    const worker = await load();
+    const { response } = await worker.run(call({ request: request({ headers: { 'x-call-id': 'trace-1' } }) }));
+    expect(await textOf(response.stream, response.body)).to.equal('trace-1');
+    await worker.close();
+  });
+
   it('breaks off there when the client leaves or the time is up', async () => {
     for (const [made, code] of [[call({ signal: AbortSignal.abort() }), 'CLIENT_GONE'], [call({ timeoutMs: 30 }), 'HANDLER_TIMEOUT']] as const) {
       let ended: Promise<unknown> | undefined;
@@ -129,12 +156,18 @@ describe('A remote worker', () => {
     let doorUrl: string;
     let worker: Worker;
     const draining = new AbortController();
+    let told: number[];
+    let timeoutMs: number;
 
     beforeEach(async () => {
+      [told, timeoutMs] = [[], 0];
       worker = await load();
       door = createServer().on('upgrade', ({ method, url: target, headers }, client: Duplex, head: Buffer) => {
         const [path = '', query = ''] = target!.split('?');
-        worker.upgrade!({ callId: 'c', signal: draining.signal, request: request({ method: method!, path, query, headers }) }, client, head);
+        worker.upgrade!({
+          callId: 'c', signal: draining.signal, timeoutMs, request: request({ method: method!, path, query, headers }), answered: (status) => told.push(status),
+          refuse: (error) => void client.end(rawFault(error as Fault)),
+        }, client, head);
       });
       doorUrl = (await listen(door)).replace('http', 'ws');
     });
@@ -158,6 +191,7 @@ describe('A remote worker', () => {
       client.send('enough');
       const [code, reason] = await once(client, 'close') as [number, Buffer];
       expect([code, String(reason)]).to.deep.equal([4001, 'enough']);
+      expect(told).to.deep.equal([101]);
       server.close();
     });
 
@@ -166,6 +200,8 @@ describe('A remote worker', () => {
       const client = new WebSocket(doorUrl);
       const [, answer] = await once(client, 'unexpected-response') as [unknown, IncomingMessage];
       expect(answer.statusCode).to.equal(404);
+      expect(answer.headers['x-call-id']).to.equal('c');
+      expect(told).to.deep.equal([404]);
       client.on('error', () => undefined).terminate();
     });
 
@@ -175,7 +211,27 @@ describe('A remote worker', () => {
       const client = new WebSocket(doorUrl);
       const [, answer] = await once(client, 'unexpected-response') as [unknown, IncomingMessage];
       expect(answer.statusCode).to.equal(502);
+      expect(JSON.parse(await textOf(answer as AsyncIterable<Buffer>, Buffer.alloc(0)))).to.include({ code: 'UPSTREAM_UNREACHABLE' });
       client.on('error', () => undefined).terminate();
+    });
+
+    it('answers 504 for a function that never answers, naming the layer', async () => {
+      timeoutMs = 50;
+      upstream.on('upgrade', (_, socket: Duplex) => socket.on('error', () => undefined).resume());
+      const client = new WebSocket(doorUrl);
+      const [, answer] = await once(client, 'unexpected-response') as [unknown, IncomingMessage];
+      expect(answer.statusCode).to.equal(504);
+      expect(JSON.parse(await textOf(answer as AsyncIterable<Buffer>, Buffer.alloc(0)))).to.deep.include({ code: 'HANDLER_TIMEOUT', details: { limit: 50, setting: 'exec_timeout', layer: 'gateway' } });
+      client.on('error', () => undefined).terminate();
+    });
+
+    it('passes on the id that the client gave its call', async () => {
+      const server = new WebSocketServer({ server: upstream });
+      server.on('connection', (socket, incoming) => socket.send(String(incoming.headers['x-call-id'])));
+      const client = new WebSocket(doorUrl, { headers: { 'x-call-id': 'trace-1' } });
+      expect(String((await once(client, 'message'))[0])).to.equal('trace-1');
+      client.terminate();
+      server.close();
     });
 
     it('ends when the worker is closed', async () => {

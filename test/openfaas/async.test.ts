@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import request from 'supertest';
-import { ADMIN, respond, signal, startNode, type NodeOptions, type TestNode } from '../gateway/support.js';
+import { ADMIN, respond, sendRaw, signal, startNode, type NodeOptions, type TestNode } from '../gateway/support.js';
 
 interface Told {
   headers: IncomingHttpHeaders;
@@ -107,7 +107,7 @@ describe('OpenFaaS: asynchronous calls', () => {
   });
 
   it('are refused when the queue is full, for one function and for all', async () => {
-    await start({ queue: { calls: 3, perFunction: 2, bytes: 100 } });
+    await start({ queue: { calls: 3, perFunction: 2, bytes: 4_000 } });
     const hold = signal<void>();
     const wait = async () => {
       await hold.come;
@@ -118,10 +118,73 @@ describe('OpenFaaS: asynchronous calls', () => {
     await send('f').expect(202);
     await send('f').expect(202);
     await send('f').expect(429).expect(({ body }) => expect(body).to.include({ code: 'TOO_MANY_QUEUED' }));
-    await send('g', {}, 'x'.repeat(101)).expect(503).expect('Retry-After', '1').expect(({ body }) => expect(body).to.include({ code: 'QUEUE_FULL' }));
+    await send('g', {}, 'x'.repeat(4_001)).expect(503).expect('Retry-After', '1').expect(({ body }) => expect(body).to.include({ code: 'QUEUE_FULL' }));
     await send('g').expect(202);
     await send('g').expect(503);
     hold.give();
+  });
+
+  it('leave their places to others when they are dead, and of too many dead the oldest go', async () => {
+    await start({ queue: { calls: 1, dead: 2 } });
+    await node.serve('f', () => respond('', { status: 500 }), 'stateless', { annotations: { 'com.openfaas.retry.attempts': '1' } });
+    const ids: string[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      const { headers } = await send().expect(202);
+      ids.push(headers['x-call-id']!);
+      while (node.queue.get(ids.at(-1)!)?.state !== 'dead') await new Promise((resolve) => setImmediate(resolve));
+    }
+    while (node.queue.get(ids[0]!) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    await as('get', '/system/async-calls?state=dead').expect(200)
+      .expect(({ body }) => expect(body.calls.map((call: { id: string }) => call.id)).to.deep.equal(ids.slice(1)));
+    await as('get', '/metrics').expect(/^queue_worker_pending_messages\{.*\} 0$/m).expect(/^queue_worker_dead_messages\{.*\} 2$/m);
+  });
+
+  it('keep to their function, whatever their path looks like', async () => {
+    await start();
+    const arrived = signal<string>();
+    await node.serve('f', ({ request: { path, query } }) => {
+      arrived.give(`${path}?${query}`);
+      return respond();
+    });
+    await sendRaw(node.url, 'POST /async-function/f/../../healthz?a=/../b HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    expect(await arrived.come).to.equal('/../../healthz?a=/../b');
+  });
+
+  it('are refused when their body does not come in time', async () => {
+    await start();
+    await node.serve('f', () => respond(), 'stateless', { envVars: { read_timeout: '20ms' } });
+    const answer = await sendRaw(node.url, 'POST /async-function/f HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhal');
+    expect(answer).to.match(/^HTTP\/1\.1 408 /).and.include('read_timeout').and.include('gateway');
+  });
+
+  it('may be sent and asked for by pages that are let in', async () => {
+    await start({ cors: { origins: ['https://shop.example'] } });
+    await node.serve('f', () => respond());
+    const page = { origin: 'https://shop.example' };
+    await request(node.url).options('/async-function/f').set({ ...page, 'access-control-request-method': 'POST' }).expect(204)
+      .expect('access-control-allow-origin', page.origin).expect('access-control-allow-headers', /X-Callback-Url/);
+    const { headers } = await send('f', page).expect(202).expect('access-control-allow-origin', page.origin).expect('access-control-expose-headers', /X-call-id/);
+    await request(node.url).get(`/async-calls/${headers['x-call-id']}`).set(page).expect(200).expect('access-control-allow-origin', page.origin);
+    await send('nothing', page).expect(404).expect('access-control-allow-origin', page.origin);
+    const { headers: other } = await send('f', { origin: 'https://other.example' }).expect(202);
+    expect(other['access-control-allow-origin']).to.equal(undefined);
+  });
+
+  it('tell nobody at an address of the machine\'s own programs, and only the places that are allowed', async () => {
+    await start();
+    await node.serve('f', () => respond());
+    for (const host of ['169.254.169.254', '2852039166', '0xa9fea9fe', '[fe80::1]', '[::ffff:169.254.169.254]', '[64:ff9b::169.254.1.1]', '0.0.0.0', '[::]', '224.0.0.1', '168.63.129.16']) {
+      await send('f', { 'x-callback-url': `http://${host}/latest` }).expect(400).expect(/X-Callback-Url/);
+    }
+    await node.close();
+    await listener.close();
+    await start({ callbacks: ['https://*.example.org', 'http://127.0.0.1:*'] });
+    await node.serve('f', () => respond());
+    for (const url of ['http://example.org/', 'https://example.org/', 'https://a.example.org.evil/', 'http://localhost/', 'http://127.0.0.1.evil:80/']) {
+      await send('f', { 'x-callback-url': url }).expect(400);
+    }
+    await send('f', { 'x-callback-url': listener.url }).expect(202);
+    expect((await listener.next()).headers['via']).to.equal('1.1 milan');
   });
 
   it('are made as many at once as the function takes', async () => {
@@ -220,6 +283,27 @@ describe('OpenFaaS: asynchronous calls', () => {
       node = await startNode({ stateDir, fallback: ({ request: { path, body } }) => respond(`again ${path} ${body.toString()}`) });
       const told = await listener.next();
       expect(told.body).to.equal('again /once kept');
+    } finally {
+      await rm(stateDir, { recursive: true, force: true, maxRetries: 10 });
+    }
+  });
+
+  it('can be asked for after a restart when they have ended, and nothing of what was sent is kept', async () => {
+    const stateDir = await mkdtemp(join(tmpdir(), 'async-'));
+    const file = join(stateDir, 'ended-async-calls.ndjson');
+    try {
+      await start({ stateDir, fallback: () => respond('the answer') });
+      await node.serve('f', () => respond('the answer', { status: 201 }));
+      const { headers } = await send('f/secret-path', { 'x-call-id': 'trace-9', 'x-secret': 'hush', 'x-callback-url': listener.url }, 'the body').expect(202);
+      expect(headers['x-call-id']).to.equal('trace-9');
+      await listener.next();
+      while (node.queue.get('trace-9')!.state !== 'done') await new Promise((resolve) => setImmediate(resolve));
+      await node.close();
+      expect(await readFile(file, 'utf8')).to.include('trace-9').and.not.match(/hush|secret|body|the answer/);
+      // Its last line may be half written when the machine goes down.
+      await appendFile(file, '{"id":"half');
+      node = await startNode({ stateDir });
+      await request(node.url).get('/async-calls/trace-9').expect(200).expect(({ body }) => expect(body).to.include({ state: 'done', status: 201, attempts: 1, function: 'f' }));
     } finally {
       await rm(stateDir, { recursive: true, force: true, maxRetries: 10 });
     }

@@ -98,6 +98,30 @@ describe('OpenFaaS: connections that ask for another protocol', () => {
     socket.terminate();
   });
 
+  it('are refused to pages that are not let in, before the function sees them', async () => {
+    await node.close();
+    node = await startNode({ cors: { origins: ['https://shop.example'] } });
+    node.provide('chat', worker);
+    await node.serve('chat', () => respond());
+    const ask = (origin: string) => sendRaw(node.url, [
+      'GET /function/chat HTTP/1.1', 'Host: edge.example', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...(origin === '' ? [] : [`Origin: ${origin}`]), '', '',
+    ].join('\r\n'), (text) => text.includes('\r\n\r\n'));
+    for (const origin of ['', 'https://shop.example', 'http://edge.example']) expect(await ask(origin), origin).to.match(/^HTTP\/1\.1 101 /);
+    for (const origin of ['https://evil.example', 'null', 'https://edge.example.evil']) expect(await ask(origin), origin).to.match(/^HTTP\/1\.1 403 /);
+    expect(await ask('https://evil.example')).to.match(/^HTTP\/1\.1 403 /);
+  });
+
+  it('are told when their function is removed or replaced', async () => {
+    for (const end of [() => node.serve('chat', () => respond()), () => node.deployments.apply({ service: 'chat', removed: true, atMs: node.deployments.stamp('chat') })]) {
+      worker.drained = false;
+      const socket = await open('/function/chat');
+      await end();
+      expect(worker.drained).to.equal(true);
+      socket.terminate();
+    }
+  });
+
   it('are told when the node stops, and end with it', async () => {
     const socket = await open('/function/chat');
     const closed = once(socket, 'close');

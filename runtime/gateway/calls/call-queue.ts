@@ -9,36 +9,39 @@ import type { Deployment } from '../../model/config.js';
 import { Fault } from '../../model/faults.js';
 import {
   CALLBACK_ATTEMPTS, CALLBACK_MAX_WAIT_MS, CALLBACK_MIN_WAIT_MS, CLOSE_GRACE_MS, MAX_ASYNC_BODY_BYTES, MAX_ASYNC_BYTES, MAX_ASYNC_CALLS,
-  MAX_ASYNC_CALLS_PER_FUNCTION, MAX_ASYNC_RUNNING, MAX_ASYNC_RUNNING_PER_FUNCTION, MAX_ENDED_CALLS,
+  MAX_ASYNC_CALLS_PER_FUNCTION, MAX_ASYNC_RUNNING, MAX_ASYNC_RUNNING_PER_FUNCTION, MAX_DEAD_BYTES, MAX_DEAD_CALLS,
 } from '../../model/limits.js';
-import type { Call, CallState } from './call.js';
+import { type Call, type CallState, type CallStatus, weightOf } from './call.js';
 import type { CallFiles } from './call-files.js';
+import { CallIndex } from './call-index.js';
+import type { EndedCalls } from './ended-calls.js';
 import { retryRulesOf, waitAfter } from './retry-rules.js';
 import type { Sender } from './sender.js';
 
 export interface CallQueueParts {
   node: string;
   files: CallFiles;
+  ended: EndedCalls;
   sender: Sender;
   /** Of the function, as it is deployed when a call of it is made; undefined when it is not any more. */
   settingsOf(name: string): { deployment: Pick<Deployment, 'annotations'>; mostInHand: number } | undefined;
   clock: Clock;
   log: Log;
-  limits?: { calls?: number; perFunction?: number; bytes?: number; running?: number };
+  limits?: { calls?: number; perFunction?: number; bytes?: number; running?: number; dead?: number; deadBytes?: number };
 }
 
 export class CallQueue {
   /** All that have not ended, and the dead. */
-  readonly #calls = new Map<string, Call>();
-  /** Those that have ended well, for a while. */
-  readonly #ended = new Map<string, Call>();
+  readonly #calls = new CallIndex<Call>();
   readonly #timers = new Map<string, Timer>();
   readonly #lines = new Map<string, PQueue>();
   readonly #all: PQueue;
   readonly #control = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #waiting = new Map<string, number>();
-  #bytes = 0;
+  /** Of those that have not ended, and of the dead. */
+  readonly #open = { calls: 0, bytes: 0 };
+  readonly #dead = { calls: 0, bytes: 0 };
   #closing = false;
   submitted = 0;
   processed = 0;
@@ -49,6 +52,7 @@ export class CallQueue {
 
   /** Takes up what a former life has left. What was running then runs again. */
   async open(): Promise<void> {
+    await this.parts.ended.open();
     for (const call of await this.parts.files.load()) {
       if (call.state === 'running') call.state = 'waiting';
       this.#hold(call);
@@ -60,7 +64,7 @@ export class CallQueue {
   async accept(call: Call, body: Buffer): Promise<void> {
     const { calls = MAX_ASYNC_CALLS, perFunction = MAX_ASYNC_CALLS_PER_FUNCTION, bytes = MAX_ASYNC_BYTES } = this.parts.limits ?? {};
     if (this.#closing) throw new Fault('DRAINING', { node: this.parts.node });
-    if (this.#calls.size >= calls || this.#bytes + call.bytes > bytes) throw new Fault('QUEUE_FULL', { calls: this.#calls.size, bytes: this.#bytes });
+    if (this.#open.calls >= calls || this.#open.bytes + weightOf(call) > bytes) throw new Fault('QUEUE_FULL', { ...this.#open });
     if (this.queued(call.function) >= perFunction) throw new Fault('TOO_MANY_QUEUED', { function: call.function, limit: perFunction });
     this.#hold(call);
     try {
@@ -84,8 +88,8 @@ export class CallQueue {
   }
 
   /** By our id or the caller's; of several calls with one id the newest. */
-  get(id: string): Call | undefined {
-    return this.#calls.get(id) ?? this.#ended.get(id) ?? [...this.#ended.values(), ...this.#calls.values()].filter(({ callId }) => callId === id).at(-1);
+  get(id: string): CallStatus | undefined {
+    return this.#calls.find(id) ?? this.parts.ended.find(id);
   }
 
   /** A dead call begins anew. Rejects with CALL_UNKNOWN, or OPERATION_REFUSED for one that is not dead. */
@@ -94,6 +98,7 @@ export class CallQueue {
     if (call.state !== 'dead') throw new Fault('CALL_NOT_DEAD', { call: id, state: call.state });
     // One that only its callback was not told of is not made again.
     const isAnswered = call.failed === 'callback';
+    this.#count(call, -1);
     Object.assign(call, { state: isAnswered ? 'answering' : 'waiting', attempts: isAnswered ? call.attempts : 0, callbackAttempts: 0, dueAtMs: this.parts.clock.now() });
     delete call.reason;
     delete call.failed;
@@ -112,13 +117,11 @@ export class CallQueue {
 
   /** In Prometheus' text form, named as OpenFaaS's queue worker names it. */
   metrics(): string {
-    const calls = this.list();
-    const count = (state: CallState) => calls.filter((call) => call.state === state).length;
     return [
-      '# TYPE queue_worker_pending_messages gauge', `queue_worker_pending_messages{queue_name="faas-request"} ${calls.length - count('dead')}`,
+      '# TYPE queue_worker_pending_messages gauge', `queue_worker_pending_messages{queue_name="faas-request"} ${this.#open.calls}`,
       '# TYPE queue_worker_messages_submitted_total counter', `queue_worker_messages_submitted_total{queue_name="faas-request"} ${this.submitted}`,
       '# TYPE queue_worker_messages_processed_total counter', `queue_worker_messages_processed_total{queue_name="faas-request"} ${this.processed}`,
-      '# TYPE queue_worker_dead_messages gauge', `queue_worker_dead_messages{queue_name="faas-request"} ${count('dead')}`, '',
+      '# TYPE queue_worker_dead_messages gauge', `queue_worker_dead_messages{queue_name="faas-request"} ${this.#dead.calls}`, '',
     ].join('\n');
   }
 
@@ -138,31 +141,52 @@ export class CallQueue {
   // ── Books ────────────────────────────────────────────────────────────────────────────────────
 
   #known(id: string): Call {
-    const call = this.#calls.get(id) ?? this.list().findLast(({ callId }) => callId === id);
+    const call = this.#calls.find(id);
     if (!call) throw new Fault('CALL_UNKNOWN', { call: id });
     return call;
   }
 
   #hold(call: Call): void {
-    this.#calls.set(call.id, call);
-    this.#bytes += call.bytes;
-    if (call.state !== 'dead') this.#count(call, 1);
+    this.#calls.add(call);
+    this.#count(call, 1);
   }
 
   #forget(call: Call): void {
-    if (!this.#calls.delete(call.id)) return;
-    this.#bytes -= call.bytes;
+    if (!this.#calls.remove(call.id)) return;
     this.parts.clock.clearTimeout(this.#timers.get(call.id));
     this.#timers.delete(call.id);
-    if (call.state !== 'dead') this.#count(call, -1);
+    this.#count(call, -1);
   }
 
-  #count({ function: name }: Call, by: 1 | -1): void {
+  /** To be told before and after a call dies or begins anew. */
+  #count(call: Call, by: 1 | -1): void {
+    const book = call.state === 'dead' ? this.#dead : this.#open;
+    book.calls += by;
+    book.bytes += by * weightOf(call);
+    if (book === this.#dead) return;
+    const { function: name } = call;
     const count = this.queued(name) + by;
     if (count > 0) this.#waiting.set(name, count);
     else {
       this.#waiting.delete(name);
       this.#lines.delete(name);
+    }
+  }
+
+  /** The dead take no place of those that wait; of too many the oldest are let go. */
+  async #bury(call: Call): Promise<void> {
+    const { files, log, limits = {} } = this.parts;
+    this.#count(call, -1);
+    call.state = 'dead';
+    this.#count(call, 1);
+    log.warn({ call: call.callId, function: call.function, reason: call.reason }, 'an asynchronous call is given up');
+    await files.keep(call);
+    const { dead = MAX_DEAD_CALLS, deadBytes = MAX_DEAD_BYTES } = limits;
+    while (this.#dead.calls > dead || (this.#dead.bytes > deadBytes && this.#dead.calls > 1)) {
+      const oldest = this.list({ state: 'dead' })[0]!;
+      log.warn({ call: oldest.callId, function: oldest.function, dead: this.#dead.calls }, 'the oldest dead call is dropped, there are too many');
+      this.#forget(oldest);
+      await files.remove(oldest.id);
     }
   }
 
@@ -281,19 +305,13 @@ export class CallQueue {
   }
 
   async #end(call: Call): Promise<void> {
-    const { files, clock, log } = this.parts;
+    const { files, ended, clock, log } = this.parts;
     if (!this.#isHeld(call)) return;
     call.endedAtMs = clock.now();
-    if (call.reason !== undefined) {
-      this.#count(call, -1);
-      call.state = 'dead';
-      log.warn({ call: call.callId, function: call.function, reason: call.reason }, 'an asynchronous call is given up');
-      return files.keep(call);
-    }
+    if (call.reason !== undefined) return this.#bury(call);
     this.#forget(call);
     call.state = 'done';
-    this.#ended.set(call.id, call);
-    if (this.#ended.size > MAX_ENDED_CALLS) this.#ended.delete(this.#ended.keys().next().value!);
+    await ended.add(call).catch((error: unknown) => log.warn({ call: call.callId, reason: String(error) }, 'the end of an asynchronous call could not be written down'));
     await files.remove(call.id);
   }
 }

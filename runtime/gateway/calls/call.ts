@@ -37,12 +37,28 @@ export interface Call {
   endedAtMs?: number;
 }
 
-/** What anybody may know who knows its id: nothing of what was sent or answered. */
-export function statusOf({ id, callId, function: name, state, attempts, callbackAttempts, queuedAtMs, dueAtMs, endedAtMs, answer, reason, bytes }: Call): object {
+/** What is told of a call: nothing of what was sent or answered. */
+export type CallStatus = Pick<Call, 'id' | 'callId' | 'function' | 'state' | 'attempts' | 'callbackAttempts' | 'queuedAtMs' | 'dueAtMs' | 'endedAtMs' | 'reason' | 'failed' | 'bytes'>
+  & { answer?: Pick<CallAnswer, 'status' | 'durationSeconds'> };
+
+/**
+ * What anybody may know who knows its id, and what the administrator may: only the latter is told why a callback failed, for who
+ * may choose the callback could find out that way what there is in the node's network.
+ */
+export function statusOf(call: CallStatus, forAdmin: boolean): object {
+  const { id, callId, function: name, state, attempts, callbackAttempts, queuedAtMs, dueAtMs, endedAtMs, answer, failed, bytes } = call;
   const time = (ms: number) => new Date(ms).toISOString();
+  const reason = call.reason !== undefined && failed === 'callback' && !forAdmin ? 'the callback could not be told' : call.reason;
   return {
     id, callId, function: name, state, attempts, callbackAttempts, bytes, queuedAt: time(queuedAtMs),
     ...(state === 'waiting' && { dueAt: time(dueAtMs) }), ...(endedAtMs !== undefined && { endedAt: time(endedAtMs) }),
     ...(answer && { status: answer.status, durationSeconds: answer.durationSeconds }), ...(reason !== undefined && { reason }),
   };
+}
+
+/** Bytes that it takes while it waits: its body on the disk, its head in memory. */
+export function weightOf({ bytes, path, query, headers }: Call): number {
+  let weight = bytes + path.length + query.length;
+  for (const name in headers) weight += name.length + String(headers[name]).length;
+  return weight;
 }

@@ -1,8 +1,9 @@
 /** Makes the HTTP calls of the queue: to the function through the node's own gateway, and to the callback. */
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
 import { FUNCTION_PREFIX } from '../../base/function-path.js';
 import { CALLBACK_DEADLINE_MS, MAX_ASYNC_BODY_BYTES } from '../../model/limits.js';
 import type { Call, CallAnswer } from './call.js';
+import type { CallbackRules } from './callback-rules.js';
 
 export interface Sender {
   /**
@@ -10,7 +11,7 @@ export interface Sender {
    * @returns `body` undefined when it is not wanted, or too large to be kept
    */
   invoke(call: Call, body: Buffer, signal: AbortSignal): Promise<{ answer: CallAnswer; body?: Buffer }>;
-  /** Resolves with the status. */
+  /** Resolves with the status; a redirect is not followed. Rejects also when nothing may be sent there. */
   callBack(call: Call & { callbackUrl: string }, body: Buffer, signal: AbortSignal): Promise<number>;
   close(): Promise<void>;
 }
@@ -26,17 +27,18 @@ const NO_ANSWER = 502;
 const PASSED_ON = ['content-type', 'content-encoding', 'content-language'];
 
 /** @param url of the node's own gateway */
-export function createSender({ url, monotonic }: { url: () => string; monotonic: () => number }): Sender {
+export function createSender({ node, url, callbacks, monotonic }: { node: string; url: () => string; callbacks: CallbackRules; monotonic: () => number }): Sender {
   // The deadlines of a function are its own: its gateway keeps them.
   const own = new Agent({ headersTimeout: 0, bodyTimeout: 0, connections: null });
-  const others = new Agent({ headersTimeout: CALLBACK_DEADLINE_MS, bodyTimeout: CALLBACK_DEADLINE_MS, connect: { timeout: CALLBACK_DEADLINE_MS } });
+  const others = new Agent({ headersTimeout: CALLBACK_DEADLINE_MS, bodyTimeout: CALLBACK_DEADLINE_MS, connect: { timeout: CALLBACK_DEADLINE_MS, lookup: callbacks.lookup } });
 
   return {
     async invoke(call, body, signal) {
       const startedMs = monotonic();
-      const target = `${url()}${FUNCTION_PREFIX}${call.function}${call.path}${call.query && `?${call.query}`}`;
-      const { statusCode, headers, body: stream } = await request(target, {
-        method: call.method as 'POST', headers: headersOf(call), body: body.length > 0 ? body : null, dispatcher: own, signal,
+      // As it came: a URL object would resolve `/../` and lead out of the function.
+      const path = `${FUNCTION_PREFIX}${call.function}${call.path}${call.query && `?${call.query}`}`;
+      const { statusCode, headers, body: stream } = await own.request({
+        origin: url(), path, method: call.method as Dispatcher.HttpMethod, headers: headersOf(call), body: body.length > 0 ? body : null, signal,
       });
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -51,11 +53,15 @@ export function createSender({ url, monotonic }: { url: () => string; monotonic:
     },
     async callBack(call, body, signal) {
       const { answer } = call;
+      const problem = callbacks.problem(new URL(call.callbackUrl));
+      if (problem !== undefined) throw new Error(problem);
       const { statusCode, body: stream } = await request(call.callbackUrl, {
         method: 'POST', body: body.length > 0 ? body : null, dispatcher: others, signal,
         headers: {
           ...answer?.headers, 'x-call-id': call.callId, 'x-function-name': call.function, 'x-function-status': String(answer?.status ?? NO_ANSWER),
           'x-duration-seconds': (answer?.durationSeconds ?? 0).toFixed(6), 'x-start-time': `${call.queuedAtMs}000000`,
+          // Somebody else's wish: what trusts this machine itself must not trust it.
+          via: `1.1 ${encodeURIComponent(node)}`,
         },
       });
       await stream.dump();

@@ -61,7 +61,7 @@ export class Autoscaler {
   /** Undefined: as it is. */
   #wantedOf(deployed: Deployed, watched: Watched, nowMs: number): number | undefined {
     const { rules } = deployed;
-    if (rules.zero && nowMs - watched.busyAtMs >= rules.zeroAfterMs) return 0;
+    if (rules.zero && deployed.inHand === 0 && nowMs - watched.busyAtMs >= rules.zeroAfterMs) return 0;
     // From nothing it comes back by a call.
     if (deployed.isAsleep || !rules.isAutomatic || rules.min === rules.max || rules.type === undefined) return undefined;
     const replicas = replicasFor(rules, this.#loadOf(deployed, watched));

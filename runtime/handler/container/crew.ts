@@ -57,10 +57,14 @@ export class Crew implements Worker {
   }
 
   upgrade(call: UpgradeCall, client: Duplex, head: Buffer): void {
+    const join = (member: Replica) => {
+      client.once('close', () => member.leave());
+      if (client.destroyed) member.leave();
+      else tunnel(member.upstream, { ...call, signal: AbortSignal.any([call.signal, this.#ended.signal]) }, client, head);
+    };
     const member = this.#enter(this.#least());
-    if (member === undefined) return void client.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-    client.once('close', () => member.leave());
-    tunnel(member.upstream, { ...call, signal: AbortSignal.any([call.signal, this.#ended.signal]) }, client, head);
+    if (member) join(member);
+    else this.#late().then(join).catch((error: unknown) => call.refuse(error));
   }
 
   /** Lets calls end, then ends the containers. */

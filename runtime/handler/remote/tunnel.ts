@@ -1,36 +1,51 @@
 /** A connection that becomes one of another protocol, such as WebSocket: the request goes on to the upstream, and then the bytes both ways. */
 import { request as plainRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
 import { request as secureRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Fault } from '../../model/faults.js';
 import type { UpgradeCall } from '../../session/call.js';
 import { carried, forwarded, type Upstream } from './upstream.js';
 
 /** @param head bytes of the new protocol that came with the request */
-export function tunnel(upstream: Upstream, { request, callId, signal }: UpgradeCall, client: Duplex, head: Buffer): void {
+export function tunnel(upstream: Upstream, call: UpgradeCall, client: Duplex, head: Buffer): void {
+  const { request, callId, signal, timeoutMs } = call;
   const { protocol, hostname, port, host } = upstream.url;
   const { upgrade = '', method } = { upgrade: String(request.headers['upgrade'] ?? ''), method: request.method };
   const send = protocol === 'https:' ? secureRequest : plainRequest;
+  const own = forwarded(request, callId);
   const outgoing = send({
     hostname: hostname.replace(/^\[|\]$/g, ''), ...(port !== '' && { port: Number(port) }), method, path: upstream.pathOf(request), signal,
-    headers: { ...carried(request.headers), host, ...forwarded(request, callId), connection: 'Upgrade', upgrade },
+    headers: { ...carried(request.headers), host, ...own, connection: 'Upgrade', upgrade }, ...(timeoutMs > 0 && { timeout: timeoutMs }),
   });
   client.on('error', () => outgoing.destroy());
   client.once('close', () => outgoing.destroy());
   outgoing.once('upgrade', (answer, server: Duplex, first: Buffer) => {
-    client.write(headOf(answer, { connection: 'Upgrade', upgrade }));
+    (server as Socket).setTimeout(0);
+    call.answered(answer.statusCode!);
+    client.write(headOf(answer, { connection: 'Upgrade', upgrade, 'x-call-id': own['x-call-id']! }));
     join(client, server, head, first);
-    signal.addEventListener('abort', () => {
+    const end = () => {
       client.destroy();
       server.destroy();
-    }, { once: true });
+    };
+    signal.addEventListener('abort', end, { once: true });
+    // The signal outlives the connection, and would keep it.
+    client.once('close', () => signal.removeEventListener('abort', end));
+    if (signal.aborted) end();
   });
   outgoing.once('response', (answer) => {
-    client.write(headOf(answer, { connection: 'close' }));
+    call.answered(answer.statusCode!);
+    client.write(headOf(answer, { connection: 'close', 'x-call-id': own['x-call-id']! }));
     answer.pipe(client);
     answer.once('error', () => client.destroy());
   });
-  outgoing.once('error', () => {
-    if (!client.writableEnded) client.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  outgoing.once('timeout', () => {
+    call.refuse(new Fault('HANDLER_TIMEOUT', { limit: timeoutMs, setting: 'exec_timeout', layer: 'gateway' }));
+    outgoing.destroy();
+  });
+  outgoing.once('error', (error: NodeJS.ErrnoException) => {
+    if (!client.writableEnded) call.refuse(new Fault('UPSTREAM_UNREACHABLE', { function: upstream.service, url: upstream.url.origin, reason: error.code ?? error.message }, { cause: error }));
   });
   outgoing.end();
 }

@@ -80,7 +80,25 @@ async function responseOf({ statusCode: status, headers, body }: Dispatcher.Resp
   const length = Number(headers['content-length'] ?? Infinity);
   const passed = carried(headers);
   if (length > STREAM_PIECE_BYTES) return { status, headers: passed, body: NOTHING, stream: body as AsyncIterable<Buffer> };
-  return { status, headers: passed, body: Buffer.from(await body.arrayBuffer()) };
+  const pieces = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  const first = await pieces.next();
+  if (first.done === true) return { status, headers: passed, body: NOTHING };
+  if (first.value.length === length) {
+    // To its end, so that the connection is free for another call.
+    await pieces.next();
+    return { status, headers: passed, body: first.value };
+  }
+  // It comes bit by bit: none of them waits for the others.
+  return { status, headers: passed, body: NOTHING, stream: after(first.value, pieces) };
+}
+
+async function* after(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield first;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
 }
 
 /** All but those of the connection, and those that `Connection` names. */
@@ -90,9 +108,10 @@ export function carried(headers: Record<string, string | string[] | undefined>):
   return Object.fromEntries(Object.entries(headers).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined && !dropped.has(entry[0])));
 }
 
+/** The call's id is the client's own if it has one: it may name a whole chain of calls. */
 export function forwarded({ headers }: FunctionRequest, callId: string): Record<string, string> {
   const host = headers['x-forwarded-host'] ?? headers['host'];
-  return { 'x-call-id': callId, ...(typeof host === 'string' && { 'x-forwarded-host': host }) };
+  return { 'x-call-id': String(headers['x-call-id'] ?? callId), ...(typeof host === 'string' && { 'x-forwarded-host': host }) };
 }
 
 function reasonOf(error: unknown): string {
