@@ -27,7 +27,8 @@ export interface MovementCall {
 }
 
 const PATH = '/api/v1/telemetry';
-const DEFAULT_INTERVAL_S = 10;
+/** The original's. */
+const DEFAULT_INTERVAL_S = 1_800;
 
 export class Movement {
   private events: FallEvent[] = [];

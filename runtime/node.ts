@@ -49,7 +49,7 @@ import { createGateway } from './gateway/gateway.js';
 import { createHealth } from './gateway/health.js';
 import { createLocalFunctions } from './gateway/local-functions.js';
 import { metricsText, nodeRoutes } from './gateway/node-routes.js';
-import { createOwnSamples } from './gateway/own-samples.js';
+import { createOwnSamples, healthIn, samplesIn } from './gateway/own-samples.js';
 import { PassingOn } from './gateway/passing-on.js';
 import { createSendOn } from './gateway/send-on.js';
 import { systemRoutes } from './gateway/system-routes.js';
@@ -142,7 +142,9 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   const plainWorkers = createWorkers({ clock, log: functionLogs.beside(log), ...config.workers,
     containers: { socket: engineSocket(process.env), ...config.containers, owner: `${name} ${resolve(stateDir)}` },
   });
-  const workers = config.performanceSamples ? sampledWorkers(plainWorkers, { activity, clock, monotonic: () => performance.now() }) : plainWorkers;
+  const workers = config.performanceSamples ? sampledWorkers(plainWorkers, {
+    record: (functionName, samples) => telemetry.record(ownSamples.took(functionName, samples)), clock, monotonic: () => performance.now(),
+  }) : plainWorkers;
   const place = { name, level, labels: config.labels, collections: [] as string[] };
   const secrets = new Secrets({ stateDir, clock });
   const namespaces = new Namespaces({ stateDir, clock });
@@ -176,11 +178,21 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   const sessions = createSessions({ node: name, boot, store, line, changes, neighbourhood, clock, ids });
 
   const access = createAccess(credentials, createPeerVerifier({ key: peerKey, clock }));
+  const telemetryOf = telemetrySettings(config.telemetry ?? {}, process.env, config.oracleUrl !== undefined);
   const telemetry = createTelemetry({
-    node: name, stateDir, clock, log, settings: telemetrySettings(config.telemetry ?? {}, process.env, config.oracleUrl !== undefined),
+    node: name, stateDir, clock, log, settings: telemetryOf,
     directory, peers: peerClient, oracleUrl: config.oracleUrl, sample: () => ownSamples.take(),
+    onPoints: config.performanceSamples ? (points) => { for (const sample of samplesIn(points)) activity.sample(sample); } : undefined,
   });
-  const ownSamples = createOwnSamples({ node: name, deployments, health: new MachineHealth({ folder: stateDir, monotonic: () => performance.now() }), clock });
+  const machineHealth = new MachineHealth({ folder: stateDir, monotonic: () => performance.now() });
+  const ownSamples = createOwnSamples({ node: name, deployments, health: machineHealth, clock });
+  // Reports tell what the node has put into its telemetry; only one that puts nothing there is looked at for them.
+  let firstSample: Promise<void> | undefined;
+  const health = async () => {
+    if (telemetryOf.ownSamplesMs <= 0) return machineHealth.read();
+    await (firstSample ??= telemetry.sample());
+    return healthIn((metricID) => telemetry.latest(name, metricID));
+  };
   const telemetryDoor = createTelemetryDoor({ routes: telemetry.routes, access, clock, ids, log });
   const { aliasPort } = config.telemetry ?? {};
   const alias = aliasPort === undefined ? undefined : createAliasListener(telemetryDoor, config.host, aliasPort);
@@ -207,7 +219,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   const gateway = createGateway({
     node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access, telemetry: telemetryDoor,
     asyncCalls: createAsyncDoor({ node: name, deployments, queue: callQueue, callbacks, clock, ids, onAnswered }),
-    onSaid: (functionName, entries) => telemetry.record(ownSamples.said(functionName, entries)),
+    onSaid: (functionName, entries, residency) => telemetry.record(ownSamples.said(functionName, entries, residency)),
     health: createHealth({ store, missing: () => deployments.missing(config.awaitFunctions ?? []), registered: () => agent.registered(), clock }),
     ...(config.statefulBodyMb !== undefined && { limits: { statefulBodyBytes: config.statefulBodyMb * 1024 * 1024 } }),
     admin: () => createAdmin({
@@ -216,7 +228,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
     cors: config.cors && config.cors.origins.length > 0 ? createCors({ settings: config.cors, key: peerKey, clock }) : undefined,
   });
   const reporter = config.oracleUrl === undefined ? undefined : new Reporter({
-    node: name, boot, oracleUrl: config.oracleUrl, peers: peerClient, store, activity, labels: { ...config.labels, level }, machine: hardware, stateDir,
+    node: name, boot, oracleUrl: config.oracleUrl, peers: peerClient, store, activity, labels: { ...config.labels, level }, machine: hardware, health,
     capacity: config.capacity ?? DEFAULT_CAPACITY_PER_CORE * availableParallelism(), memoryLimitBytes: config.memoryLimitBytes ?? 0,
     ...(config.capabilities && { capabilities: config.capabilities }),
     workDone: () => ({ ...deployments.metrics.sum(), inHand: deployments.list().reduce((sum, { inHand }) => sum + inHand, 0) }),

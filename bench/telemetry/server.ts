@@ -61,7 +61,14 @@ const asks: Record<string, () => Promise<object>> = {
     return { filled: true };
   },
   cpu: async () => ({ cpuMs: cpuMs() }),
-  memory: async () => ({ rss: process.memoryUsage.rss() }),
+  async settle() {
+    await telemetry.settle();
+    return {};
+  },
+  async memory() {
+    const { rss, heapUsed, external } = process.memoryUsage();
+    return { rss, heapUsed, external };
+  },
 };
 
 process.on('message', (message: string) => {

@@ -34,7 +34,7 @@ export interface FunctionDoorParts {
   /** Missing: functions see to it themselves. */
   cors?: Cors;
   /** Told what functions say by `telemetryLog`, once their call has taken effect. */
-  onSaid?(functionName: string, entries: readonly TelemetryEntry[]): void;
+  onSaid?(functionName: string, entries: readonly TelemetryEntry[], residency?: { session: string; epoch: number }): void;
   /** Milliseconds that only ever grow. */
   monotonic: () => number;
   /** Told of every stateful request that was served here or sent elsewhere. */
@@ -232,7 +232,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       const sentMs = stampOf(incoming.headers['x-start-time']);
       if (sentMs !== undefined) call.deployed.metrics.transfer(clock.now() - sentMs);
       const served = carried ?? await sessions.invoke(invocation);
-      if (served.kind === 'answer' && served.telemetry && served.telemetry.length > 0) parts.onSaid?.(call.function, served.telemetry);
+      if (served.kind === 'answer' && served.telemetry && served.telemetry.length > 0) parts.onSaid?.(call.function, served.telemetry, { session: invocation.session, epoch: served.epoch });
       if (call.settled) return;
       if (served.kind === 'answer') {
         reply(call, served.response, headersOf(call, served));

@@ -1,17 +1,22 @@
-/** What a node says of itself: its health and its functions' times, as points like anybody's; and what functions say by `telemetryLog`. */
+/**
+ * What a node says of itself: its health and its functions' times, as points like anybody's; and what functions say by
+ * `telemetryLog`. The reports to the oracle are made of these points, when they have been stored.
+ */
 import type { Clock } from '../base/clock.js';
 import { type MachineHealth, NO_TEMPERATURE } from '../base/machine-health.js';
-import { HEALTH_FIELDS, type NodeHealthStatus } from '../model/report.js';
+import { HEALTH_FIELDS, type NodeHealthStatus, type Sample } from '../model/report.js';
 import type { TelemetryEntry } from '../session/call.js';
-import type { Point } from '../telemetry/read-put.js';
+import type { Point, Residency } from '../telemetry/read-put.js';
 import type { Deployments } from './deployments.js';
 import type { FunctionMetrics } from './function-metrics.js';
 
 export interface OwnSamples {
   /** Since the last look. */
   take(): Promise<Point[]>;
-  /** What one call of the function has said. */
-  said(functionName: string, entries: readonly TelemetryEntry[]): Point[];
+  /** What one call of the function has said, and of which session. */
+  said(functionName: string, entries: readonly TelemetryEntry[], residency?: Residency): Point[];
+  /** What one call of the function took. */
+  took(functionName: string, samples: readonly Sample[]): Point[];
 }
 
 export interface OwnSamplesParts {
@@ -70,9 +75,23 @@ export function createOwnSamples({ node, deployments, health, clock }: OwnSample
       const timestamp = clock.now();
       return [...await ofTheNode(timestamp), ...deployments.list().flatMap(({ name, metrics }) => times(name, metrics, timestamp))];
     },
-    said: (functionName, entries) => entries.filter(({ target }) => target !== '' && target.length <= 1_024).map(({ level, target, value, atMs }) => ({
+    said: (functionName, entries, residency) => entries.filter(({ target }) => target !== '' && target.length <= 1_024).map(({ level, target, value, atMs }) => ({
       entityID: `${node}/${functionName}`, metricID: target, val: value, timestamp: Math.round(atMs),
-      meta: { entityType: 'function', group: `telemetry_log/${level}`, name: target },
+      meta: { entityType: 'function', group: `telemetry_log/${level}`, name: target }, ...(residency && { residency }),
+    })),
+    took: (functionName, samples) => samples.map(({ session, epoch, metric, value, atMs }) => ({
+      entityID: `${node}/${functionName}`, metricID: metric, val: Number(value), timestamp: Math.round(atMs),
+      meta: { entityType: 'function', group: 'function', name: functionName, units: 's' }, residency: { session, epoch },
     })),
   };
+}
+
+/** The node's health as its own latest points have it; what the machine did not tell is no point, and unknown. */
+export function healthIn(latest: (metricID: string) => number | undefined): NodeHealthStatus {
+  return Object.fromEntries(HEALTH_FIELDS.map((field) => [field, latest(field) ?? (field === 'gpu_temp_cels' ? NO_TEMPERATURE : -1)])) as NodeHealthStatus;
+}
+
+/** Points of sessions, as a report tells them. */
+export function samplesIn(points: readonly Point[]): Sample[] {
+  return points.flatMap(({ metricID: metric, val: value, timestamp: atMs, residency }) => residency ? [{ ...residency, metric, value, atMs }] : []);
 }

@@ -51,7 +51,7 @@ export function createTelemetryDoor({ routes, access, clock, ids, log }: Telemet
       admitted?.assertBody(sent);
       return request.headers['content-encoding'] === 'gzip' ? unpacked(sent) : sent;
     }).then((body) => {
-      return route.run({ query: new URLSearchParams(query), body, contentType: request.headers['content-type'] ?? '', accept: request.headers.accept ?? '' });
+      return route.run({ query: query === '' ? NO_QUERY : new URLSearchParams(query), body, contentType: request.headers['content-type'] ?? '', accept: request.headers.accept ?? '' });
     }).then((reply) => send(response, reply), (error: unknown) => refuse(request, response, route, error));
   }
 
@@ -90,6 +90,7 @@ async function unpacked(body: Buffer): Promise<Buffer> {
   }
 }
 
+const NO_QUERY = new URLSearchParams();
 /** Of what is no route. */
 const OTHER: TelemetryRoute = { method: 'GET', path: '', access: 'open', wrong: 'Not found!', run: () => ({ status: 404, body: '' }) };
 

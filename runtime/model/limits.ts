@@ -293,6 +293,8 @@ export const MAX_LISTED_ERRORS = 100;
 export const MIN_REGION_MB = 100;
 /** Points of one series that lie together: large enough for its summary to pay, small enough to shift for a late point. */
 export const CHUNK_POINTS = 512;
+/** Series, times questions about them, that are looked at before others get their turn: a few tens of milliseconds. */
+export const SERIES_A_PASS = 100_000;
 /** A node that has not answered a question to many by then is named unavailable. */
 export const FAN_OUT_MS = 2_000;
 /** What the oracle knows of nodes, replicas and restarts is asked for this often. */
@@ -348,8 +350,8 @@ export const DEFAULT_CAPACITY_PER_CORE = 16;
 export const MAX_CAPACITY = 100_000;
 /** A session that an operator moved is left there by the policy for so long. */
 export const PINNED_MS = 10 * 60_000;
-/** A log of points that has grown so far goes into the database: some 1.6 million points, a second or two of its work. */
-export const TELEMETRY_LOG_BYTES = 32 * 1024 * 1024;
+/** A log of points that has grown so far goes into the database: some 800,000 points, a second of its work, and as much to be read again by a start. */
+export const TELEMETRY_LOG_BYTES = 16 * 1024 * 1024;
 /** Points that are acknowledged from memory are written to the log this soon. */
 export const TELEMETRY_WRITE_MS = 20;
 /** What could not be written to the log is tried again after so long. */

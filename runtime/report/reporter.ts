@@ -7,10 +7,9 @@ import { capabilitiesOf } from '../base/hardware.js';
 import type { PeerClient } from '../base/http-client.js';
 import type { Log } from '../base/log.js';
 import type { Machine } from '../base/machine.js';
-import { MachineHealth } from '../base/machine-health.js';
 import { MAX_PAGE, MAX_SESSIONS_PER_REPORT, ORACLE_TICK_MS } from '../model/limits.js';
 import type { Slot } from '../model/record.js';
-import type { NodeCapabilities, NodeLoad, NodeReport, ReportReply, SessionReport } from '../model/report.js';
+import type { NodeCapabilities, NodeHealthStatus, NodeLoad, NodeReport, ReportReply, SessionReport } from '../model/report.js';
 import type { SessionStore } from '../store/store.js';
 import type { Activity, SessionActivity } from './activity.js';
 
@@ -37,7 +36,8 @@ export interface ReporterParts {
   /** Requests that the node can work on at once. */
   capacity: number;
   memoryLimitBytes: number;
-  stateDir: string;
+  /** How the machine is. */
+  health(): NodeHealthStatus | Promise<NodeHealthStatus>;
   workDone(): WorkDone;
   accepting(): boolean;
   /** Calls the listener with the id of every session whose record changes. */
@@ -56,7 +56,6 @@ export class Reporter {
   private readonly told = new Map<string, { epoch: number; bytes: number }>();
   /** Sessions that had requests of late, and for how many reports more they are told with none: their rate has to fade. */
   private readonly cooling = new Map<string, number>();
-  private readonly health: MachineHealth;
   private capabilities: NodeCapabilities | undefined;
   private number = 0;
   private wantsAll = true;
@@ -66,8 +65,7 @@ export class Reporter {
   private closed = false;
 
   constructor(private readonly parts: ReporterParts) {
-    const { stateDir, monotonic, onSession } = parts;
-    this.health = new MachineHealth({ folder: stateDir, monotonic });
+    const { monotonic, onSession } = parts;
     this.work = parts.workDone();
     this.atMs = monotonic();
     onSession((session) => void this.dirty.add(session));
@@ -114,7 +112,7 @@ export class Reporter {
     this.capabilities ??= await capabilitiesOf({ machine: parts.machine, labels: parts.labels, ...(parts.capabilities && { overrides: parts.capabilities }) });
     this.number += 1;
     return {
-      boot: parts.boot, number: this.number, isFull, accepting: parts.accepting(), health: await this.health.read(), load,
+      boot: parts.boot, number: this.number, isFull, accepting: parts.accepting(), health: await parts.health(), load,
       ...((isNews || isFull) && { capabilities: this.capabilities }), sessions, gone,
       astray: [...astray].map(([id, requests]) => ({ id, requests })), samples, dependencies: outputs.map(([id, each]) => ({ id, outputs: each })),
     };

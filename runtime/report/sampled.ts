@@ -1,11 +1,11 @@
 /**
- * Workers whose stateful calls leave their times behind: how long each was on its way to the handler, and how
- * long the handler took. Only for nodes that are told to give performance samples; others pay nothing.
+ * Workers whose stateful calls leave their times behind, as points of telemetry: how long each was on its way to the
+ * handler, and how long the handler took. Only for nodes that are told to give performance samples; others pay nothing.
  */
 import type { Clock } from '../base/clock.js';
 import type { Deployment } from '../model/config.js';
+import type { Sample } from '../model/report.js';
 import type { Worker, WorkerAnswer, WorkerCall } from '../session/call.js';
-import type { Activity } from './activity.js';
 
 export interface Loading {
   load(deployment: Deployment, bundle: string | undefined): Promise<Worker>;
@@ -13,7 +13,8 @@ export interface Loading {
 }
 
 export interface SampledParts {
-  activity: Pick<Activity, 'sample'>;
+  /** Where they go: what one call of the function took. */
+  record(functionName: string, samples: readonly Sample[]): void;
   clock: Clock;
   monotonic: () => number;
 }
@@ -22,7 +23,7 @@ export function sampledWorkers(workers: Loading, parts: SampledParts): Loading {
   return { load: async (deployment, bundle) => sampled(await workers.load(deployment, bundle), parts), close: () => workers.close() };
 }
 
-function sampled(worker: Worker, { activity, clock, monotonic }: SampledParts): Worker {
+function sampled(worker: Worker, { record, clock, monotonic }: SampledParts): Worker {
   if (worker.kind === 'stateless') return worker;
   return {
     kind: worker.kind, streams: worker.streams ?? false, close: () => worker.close(),
@@ -33,10 +34,10 @@ function sampled(worker: Worker, { activity, clock, monotonic }: SampledParts): 
       const [startedMs, atMs] = [monotonic(), clock.now()];
       const transferMs = sentMs(call) === undefined ? startedMs - (call.arrivedMs ?? startedMs) : atMs - sentMs(call)!;
       const answer = await worker.run(call);
-      const take = (metric: string, value: number | string, whenMs: number) => activity.sample({ session, epoch, metric, value, atMs: whenMs });
-      take('function_execution_time', (monotonic() - startedMs) / 1000, clock.now());
-      take('function_transfer_time', Math.max(0, transferMs) / 1000, atMs);
-      for (const { target, value, atMs: loggedMs } of answer.telemetry) take(target, value, loggedMs);
+      record(call.function, [
+        { session, epoch, metric: 'function_execution_time', value: (monotonic() - startedMs) / 1000, atMs: clock.now() },
+        { session, epoch, metric: 'function_transfer_time', value: Math.max(0, transferMs) / 1000, atMs },
+      ]);
       return answer;
     },
   };

@@ -4,242 +4,42 @@
  * that comes again takes the place of the former: the last write wins, and nothing has to be sorted out at a read.
  */
 import { CHUNK_POINTS } from '../model/limits.js';
-import type { Aggregate } from './aggregate.js';
+import { type Aggregate, combine } from './aggregate.js';
+import { Chunk } from './chunk.js';
 
 /** So few that both arrays of a chunk lie in the heap itself, without a buffer of their own. */
 const FIRST_POINTS = 4;
-const GROWTH = 4;
-/** What a chunk costs beside its points: the object, its arrays' headers. */
-const CHUNK_BYTES = 200;
-const POINT_BYTES = 12;
-/** Points of a full chunk that have a sum and extremes of their own, so that a part of the chunk need not be added up one by one. */
-const BLOCK_POINTS = 32;
-const BLOCK_FIELDS = 3;
-const BLOCK_BYTES = CHUNK_POINTS / BLOCK_POINTS * BLOCK_FIELDS * 8 + 100;
-/** Times are kept as distances from the first: some 49 days fit in one chunk. */
-const MAX_SPAN_MS = 0xffff_ffff;
-
-export class Chunk {
-  length = 0;
-  private baseMs = 0;
-  private offsets: Uint32Array;
-  private values: Float64Array;
-  private sum = 0;
-  private min = Infinity;
-  private max = -Infinity;
-  private stale = false;
-  /** Sum, least and most of each block; made when they are asked for, gone with the next change. */
-  private blocks: Float64Array | undefined;
-
-  constructor(points: number) {
-    this.offsets = new Uint32Array(points);
-    this.values = new Float64Array(points);
-  }
-
-  get firstMs(): number {
-    return this.timeAt(0);
-  }
-
-  get lastMs(): number {
-    return this.timeAt(this.length - 1);
-  }
-
-  get capacity(): number {
-    return this.values.length;
-  }
-
-  get bytes(): number {
-    return CHUNK_BYTES + this.capacity * POINT_BYTES + (this.capacity === CHUNK_POINTS ? BLOCK_BYTES : 0);
-  }
-
-  timeAt(index: number): number {
-    return this.baseMs + this.offsets[index]!;
-  }
-
-  valueAt(index: number): number {
-    return this.values[index]!;
-  }
-
-  /** Whether the time is near enough to the others. */
-  fits(atMs: number): boolean {
-    return this.length === 0 || (atMs >= this.baseMs ? atMs - this.baseMs : this.lastMs - atMs) <= MAX_SPAN_MS;
-  }
-
-  /** Time and value in turn, of the points with an index from `from` up to, not including, `to`. */
-  pairs(from: number, to: number): Float64Array {
-    const pairs = new Float64Array((to - from) * 2);
-    for (let at = from, into = 0; at < to; at += 1, into += 2) {
-      pairs[into] = this.timeAt(at);
-      pairs[into + 1] = this.values[at]!;
-    }
-    return pairs;
-  }
-
-  push(atMs: number, value: number): void {
-    if (this.length === 0) this.baseMs = atMs;
-    this.offsets[this.length] = atMs - this.baseMs;
-    this.values[this.length] = value;
-    this.length += 1;
-    this.sum += value;
-    if (value < this.min) this.min = value;
-    if (value > this.max) this.max = value;
-  }
-
-  overwrite(index: number, value: number): void {
-    this.values[index] = value;
-    this.spoil();
-  }
-
-  insert(index: number, atMs: number, value: number): void {
-    if (atMs < this.baseMs) {
-      const further = this.baseMs - atMs;
-      for (let at = 0; at < this.length; at += 1) this.offsets[at]! += further;
-      this.baseMs = atMs;
-    }
-    this.offsets.copyWithin(index + 1, index, this.length);
-    this.values.copyWithin(index + 1, index, this.length);
-    this.offsets[index] = atMs - this.baseMs;
-    this.values[index] = value;
-    this.length += 1;
-    this.spoil();
-  }
-
-  /** Index of the first point at or after the time. Most series are regular: where it would be then is looked at first. */
-  indexOf(atMs: number): number {
-    const { offsets, length } = this;
-    const offset = atMs - this.baseMs;
-    const first = offsets[0]!;
-    if (length === 0 || offset <= first) return 0;
-    const last = offsets[length - 1]!;
-    if (offset > last) return length;
-    const guess = Math.ceil((offset - first) / (last - first) * (length - 1));
-    let [low, high] = [1, length - 1];
-    if (offsets[guess]! < offset) low = guess + 1;
-    else if (offsets[guess - 1]! < offset) return guess;
-    else high = guess - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (offsets[middle]! < offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  grow(): void {
-    const points = Math.min(this.capacity * GROWTH, CHUNK_POINTS);
-    const [offsets, values] = [new Uint32Array(points), new Float64Array(points)];
-    offsets.set(this.offsets);
-    values.set(this.values);
-    this.offsets = offsets;
-    this.values = values;
-  }
-
-  /** Takes the points from `from` on out. */
-  cut(from: number): Chunk {
-    const rest = new Chunk(CHUNK_POINTS);
-    rest.baseMs = this.baseMs;
-    rest.offsets.set(this.offsets.subarray(from, this.length));
-    rest.values.set(this.values.subarray(from, this.length));
-    rest.length = this.length - from;
-    rest.spoil();
-    this.length = from;
-    this.spoil();
-    return rest;
-  }
-
-  /** Takes out the points with an index from `from` up to, not including, `to`. */
-  remove(from: number, to: number): void {
-    this.offsets.copyWithin(from, to, this.length);
-    this.values.copyWithin(from, to, this.length);
-    this.length -= to - from;
-    this.spoil();
-  }
-
-  /** All of it, by its summary. */
-  addTo(aggregate: Aggregate): void {
-    if (this.stale) this.summarise();
-    aggregate.count += this.length;
-    aggregate.sum += this.sum;
-    if (this.min < aggregate.min) aggregate.min = this.min;
-    if (this.max > aggregate.max) aggregate.max = this.max;
-  }
-
-  /** The points with an index from `from` up to, not including, `to`. */
-  addPartTo(aggregate: Aggregate, from: number, to: number): void {
-    const firstBlock = Math.ceil(from / BLOCK_POINTS);
-    const lastBlock = Math.floor(to / BLOCK_POINTS);
-    if (lastBlock <= firstBlock || this.length < CHUNK_POINTS) return this.addEach(aggregate, from, to);
-    const blocks = this.blocks ??= this.summariseBlocks();
-    this.addEach(aggregate, from, firstBlock * BLOCK_POINTS);
-    let { sum, min, max } = aggregate;
-    for (let at = firstBlock * BLOCK_FIELDS; at < lastBlock * BLOCK_FIELDS; at += BLOCK_FIELDS) {
-      sum += blocks[at]!;
-      if (blocks[at + 1]! < min) min = blocks[at + 1]!;
-      if (blocks[at + 2]! > max) max = blocks[at + 2]!;
-    }
-    aggregate.count += (lastBlock - firstBlock) * BLOCK_POINTS;
-    aggregate.sum = sum;
-    aggregate.min = min;
-    aggregate.max = max;
-    this.addEach(aggregate, lastBlock * BLOCK_POINTS, to);
-  }
-
-  private addEach(aggregate: Aggregate, from: number, to: number): void {
-    const { values } = this;
-    let { sum, min, max } = aggregate;
-    for (let at = from; at < to; at += 1) {
-      const value = values[at]!;
-      sum += value;
-      if (value < min) min = value;
-      if (value > max) max = value;
-    }
-    aggregate.count += to - from;
-    aggregate.sum = sum;
-    aggregate.min = min;
-    aggregate.max = max;
-  }
-
-  private summariseBlocks(): Float64Array {
-    const blocks = new Float64Array(this.length / BLOCK_POINTS * BLOCK_FIELDS);
-    for (let at = 0; at < this.length / BLOCK_POINTS; at += 1) {
-      const own = { count: 0, sum: 0, min: Infinity, max: -Infinity };
-      this.addEach(own, at * BLOCK_POINTS, (at + 1) * BLOCK_POINTS);
-      blocks.set([own.sum, own.min, own.max], at * BLOCK_FIELDS);
-    }
-    return blocks;
-  }
-
-  private spoil(): void {
-    this.stale = true;
-    this.blocks = undefined;
-  }
-
-  private summarise(): void {
-    const own = { count: 0, sum: 0, min: Infinity, max: -Infinity };
-    this.addEach(own, 0, this.length);
-    this.sum = own.sum;
-    this.min = own.min;
-    this.max = own.max;
-    this.stale = false;
-  }
-}
+/** What a point that is alone takes: it needs no chunk, and many series never have a second one. */
+const SOLE_BYTES = 32;
+const NONE: readonly never[] = Object.freeze([]);
 
 export class Column {
   /** By time; none is empty. */
-  chunks: Chunk[] = [];
+  private chunks: readonly Chunk[] = NONE;
+  /** Last time of each chunk but the last one, which grows: all that a search looks at. Made when it is needed, gone when a chunk comes or goes. */
+  private ends: number[] | undefined;
+  /** Time of a point that is the only one, and in no chunk; -1 when there is none. */
+  private soleMs = -1;
+  private soleValue = 0;
 
   get isEmpty(): boolean {
-    return this.chunks.length === 0;
+    return this.chunks.length === 0 && this.soleMs < 0;
   }
 
   get bytes(): number {
-    return this.chunks.reduce((bytes, chunk) => bytes + chunk.bytes, 0);
+    return this.chunks.reduce((bytes, chunk) => bytes + chunk.bytes, this.soleMs < 0 ? 0 : SOLE_BYTES);
+  }
+
+  /** The pieces that can be given up, by time: when the last point of each is, and what it takes. */
+  pieces(): { lastMs: number; bytes: number }[] {
+    if (this.soleMs >= 0) return [{ lastMs: this.soleMs, bytes: SOLE_BYTES }];
+    return this.chunks.map(({ lastMs, bytes }) => ({ lastMs, bytes }));
   }
 
   /** @returns bytes by which the column grew */
   put(atMs: number, value: number): number {
     const last = this.chunks[this.chunks.length - 1];
-    if (last === undefined) return this.begin(0, atMs, value, FIRST_POINTS);
+    if (last === undefined) return this.putFirst(atMs, value);
     if (atMs <= last.lastMs) return this.late(atMs, value);
     if (!last.fits(atMs)) return this.begin(this.chunks.length, atMs, value, FIRST_POINTS);
     if (last.length < last.capacity) {
@@ -253,8 +53,29 @@ export class Column {
     return last.bytes - before;
   }
 
+  /** The first stays alone until a second one comes. */
+  private putFirst(atMs: number, value: number): number {
+    if (this.soleMs >= 0 && this.soleMs !== atMs) return this.unfold() + this.put(atMs, value);
+    const grown = this.soleMs < 0 ? SOLE_BYTES : 0;
+    this.soleMs = atMs;
+    this.soleValue = value;
+    return grown;
+  }
+
+  /** A point that is alone gets its chunk. @returns bytes by which the column grew */
+  private unfold(): number {
+    const { soleMs, soleValue } = this;
+    if (soleMs < 0) return 0;
+    this.soleMs = -1;
+    return this.begin(0, soleMs, soleValue, FIRST_POINTS) - SOLE_BYTES;
+  }
+
   /** Calls back with each chunk that has points in the range (both ends included) and the indexes of them. */
   eachPart(fromMs: number, toMs: number, visit: (chunk: Chunk, from: number, to: number) => void): void {
+    if (this.soleMs >= 0) {
+      if (this.soleMs >= fromMs && this.soleMs <= toMs) visit(Chunk.of(this.soleMs, this.soleValue), 0, 1);
+      return;
+    }
     for (let at = this.chunkAt(fromMs); at < this.chunks.length; at += 1) {
       const chunk = this.chunks[at]!;
       if (chunk.firstMs > toMs) return;
@@ -265,6 +86,11 @@ export class Column {
   }
 
   addTo(aggregate: Aggregate, fromMs: number, toMs: number): void {
+    const { soleMs, soleValue } = this;
+    if (soleMs >= 0) {
+      if (soleMs >= fromMs && soleMs <= toMs) combine(aggregate, { count: 1, sum: soleValue, min: soleValue, max: soleValue });
+      return;
+    }
     for (let at = this.chunkAt(fromMs); at < this.chunks.length; at += 1) {
       const chunk = this.chunks[at]!;
       if (chunk.firstMs > toMs) return;
@@ -275,6 +101,7 @@ export class Column {
 
   /** @returns bytes given back */
   delete(fromMs: number, toMs: number): number {
+    if (this.soleMs >= 0) return this.soleMs >= fromMs && this.soleMs <= toMs ? this.clear() : 0;
     let freed = 0;
     const kept: Chunk[] = [];
     for (const chunk of this.chunks) {
@@ -284,8 +111,16 @@ export class Column {
       if (chunk.length > 0) kept.push(chunk);
       else freed += chunk.bytes;
     }
-    this.chunks = kept;
+    this.become(kept);
     return freed;
+  }
+
+  /** @returns bytes given back */
+  clear(): number {
+    const { bytes } = this;
+    this.become(NONE);
+    this.soleMs = -1;
+    return bytes;
   }
 
   /** Puts the other's points before its own; those that it has itself up to the time win. @returns bytes by which the column grew */
@@ -294,20 +129,27 @@ export class Column {
     this.eachPart(0, untilMs, (chunk, from, to) => {
       for (let at = from; at < to; at += 1) own.push([chunk.timeAt(at), chunk.valueAt(at)]);
     });
-    let grown = other.bytes - this.delete(0, untilMs);
-    this.chunks = [...other.chunks, ...this.chunks];
+    let grown = -this.delete(0, untilMs) + this.unfold();
+    other.unfold();
+    grown += other.bytes;
+    this.become([...other.chunks, ...this.chunks]);
     for (const [atMs, value] of own) grown += this.put(atMs, value);
     return grown;
   }
 
   /** Gives up the chunks that end before the time. @returns bytes given back */
   dropBefore(atMs: number): number {
+    if (this.soleMs >= 0) return this.soleMs < atMs ? this.clear() : 0;
     const first = this.chunkAt(atMs);
-    return this.chunks.splice(0, first).reduce((bytes, chunk) => bytes + chunk.bytes, 0);
+    if (first === 0) return 0;
+    const gone = this.chunks.slice(0, first);
+    this.become(this.chunks.slice(first));
+    return gone.reduce((bytes, chunk) => bytes + chunk.bytes, 0);
   }
 
   /** The newest point up to the time; undefined when there is none. */
   latest(): { atMs: number; value: number } | undefined {
+    if (this.soleMs >= 0) return { atMs: this.soleMs, value: this.soleValue };
     const last = this.chunks[this.chunks.length - 1];
     return last && { atMs: last.lastMs, value: last.valueAt(last.length - 1) };
   }
@@ -315,8 +157,14 @@ export class Column {
   private begin(at: number, atMs: number, value: number, points: number): number {
     const chunk = new Chunk(points);
     chunk.push(atMs, value);
-    this.chunks.splice(at, 0, chunk);
+    this.become(this.chunks.toSpliced(at, 0, chunk));
     return chunk.bytes;
+  }
+
+  /** Exactly as long as it has to be: an array that grows by itself keeps room that thousands of series never use. */
+  private become(chunks: readonly Chunk[]): void {
+    this.chunks = chunks.length === 0 ? NONE : chunks;
+    this.ends = undefined;
   }
 
   private late(atMs: number, value: number): number {
@@ -335,7 +183,7 @@ export class Column {
       return chunk.bytes - before;
     }
     const rest = chunk.cut(CHUNK_POINTS / 2);
-    this.chunks.splice(at + 1, 0, rest);
+    this.become(this.chunks.toSpliced(at + 1, 0, rest));
     if (index <= chunk.length) chunk.insert(index, atMs, value);
     else rest.insert(index - chunk.length, atMs, value);
     return rest.bytes;
@@ -343,13 +191,16 @@ export class Column {
 
   /** Index of the first chunk that ends at or after the time. */
   private chunkAt(atMs: number): number {
+    const { chunks } = this;
+    if (chunks.length === 0) return 0;
+    const ends = this.ends ??= chunks.slice(0, -1).map(({ lastMs }) => lastMs);
     let low = 0;
-    let high = this.chunks.length;
+    let high = ends.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.chunks[middle]!.lastMs < atMs) low = middle + 1;
+      if (ends[middle]! < atMs) low = middle + 1;
       else high = middle;
     }
-    return low;
+    return low === ends.length && chunks[low]!.lastMs < atMs ? low + 1 : low;
   }
 }

@@ -11,12 +11,14 @@ import { MAX_GROUPS_PER_ANSWER } from '../model/limits.js';
 import { AnalyticsTable } from './analytics-table.js';
 import type { ColdGroup, ColdPoints, ColdRow } from './disk.js';
 import type { Applied, Dimensions, HistoryCalls, HistoryOptions, Progress } from './history-protocol.js';
-import { DELETION, type PointsRecord, recordsOf } from './records.js';
+import { DELETION, type PointsRecord, recordsIn } from './records.js';
 
 const DAY_MS = 86_400_000;
 /** A day becomes a file when it has this part of what makes the table large. */
 const POINTS_TO_A_FILE = 1_000;
 const VECTOR = 2_048;
+/** Rows of a log that are in memory at once on their way into the table: a row group of the database's. */
+const APPEND_ROWS = 122_880;
 const PART_ROWS = 65_536;
 const POINT_TYPES = [INTEGER, BIGINT, DOUBLE, BIGINT];
 
@@ -60,8 +62,7 @@ export class Database {
   async apply({ segment, file }: HistoryCalls['apply']['ask']): Promise<Applied> {
     const known = await this.rows(`SELECT 1 FROM segments WHERE segment = ${segment}`);
     if (known.length === 0) {
-      const log = await readFile(file);
-      await this.inTransaction(() => this.applyLog(segment, log));
+      await this.inTransaction(() => this.applyLog(segment, file));
     }
     return { maxMs: await this.maxMs() };
   }
@@ -91,20 +92,23 @@ export class Database {
     }
   }
 
-  private async applyLog(segment: number, log: Buffer): Promise<void> {
+  private async applyLog(segment: number, file: string): Promise<void> {
     let storedMs = 0;
     let row = 0;
     let batch: PointsRecord[] = [];
+    let waiting = 0;
     const append = async () => {
-      if (batch.length === 0) return;
-      await this.append(batch, segment, row);
-      row += batch.reduce((count, { ids }) => count + ids.length, 0);
+      if (waiting > 0) await this.append(batch, segment, row);
+      row += waiting;
+      waiting = 0;
       batch = [];
     };
-    for (const { record } of recordsOf(log)) {
+    for await (const record of recordsIn(file)) {
       if (record.kind !== DELETION) {
         batch.push(record);
+        waiting += record.ids.length;
         storedMs = Math.max(storedMs, record.storedMs);
+        if (waiting >= APPEND_ROWS) await append();
         continue;
       }
       await append();

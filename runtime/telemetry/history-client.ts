@@ -40,7 +40,7 @@ export class HistoryClient {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./history-thread.js', import.meta.url), { workerData: this.options, resourceLimits: { maxOldGenerationSizeMb: 256 } });
+    const worker = new Worker(new URL('./history-thread.js', import.meta.url), { workerData: this.options, resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 } });
     worker.on('message', ({ id, answer, part, error }: AnswerMessage) => {
       const waiting = this.#waiting.get(id);
       if (part !== undefined) return waiting?.onPart?.(part);

@@ -18,7 +18,7 @@ import { readLatest, writeLatest } from './latest-file.js';
 import type { Points, StoredBatch } from './points.js';
 import type { KeyedPoint } from './read-put.js';
 import type { Range } from './read-query.js';
-import { DELETION, deletionRecord, pointsRecord, recordsOf } from './records.js';
+import { DELETION, deletionRecord, pointsRecord, recordsOf, sealedPoints } from './records.js';
 import { SegmentLog } from './segment-log.js';
 import type { Series } from './series.js';
 import { linesOf, readLines, SeriesFile } from './series-file.js';
@@ -198,10 +198,11 @@ export class History implements Disk {
     if (settings.durability === 'flush' || waiting > MAX_UNWRITTEN_BYTES) throw new Fault('HISTORY_UNAVAILABLE', { node, reason: `it cannot be written (${codeOf(failure)})` }, { cause: failure });
   }
 
-  stored({ ids, times, values, learnt }: StoredBatch): Promise<void> | undefined {
+  stored({ ids, times, values, learnt, record }: StoredBatch): Promise<void> | undefined {
     this.series.learnt(learnt);
     if (ids.length > 0) {
-      this.pointsLog.append(pointsRecord(this.parts.clock.now(), ids, times, values));
+      const nowMs = this.parts.clock.now();
+      this.pointsLog.append(record ? sealedPoints(record, nowMs) : pointsRecord(nowMs, ids, times, values));
       this.pointsLog.hasTail ||= times.some((atMs) => atMs < this.points.floorMs);
     }
     return this.done(this.pointsLog);

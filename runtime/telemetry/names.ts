@@ -7,7 +7,7 @@ export class NameFilter {
   readonly exact: ReadonlySet<string>;
   private readonly patterns: string[][];
 
-  constructor(names: readonly string[]) {
+  constructor(private readonly names: readonly string[]) {
     const stars = names.filter((name) => name.includes('*'));
     this.exact = new Set(names.flatMap((name) => name.includes('\\*') ? [name, name.replaceAll('\\*', '*')] : [name]));
     this.patterns = stars.map(partsOf).filter((parts) => parts.length > 1);
@@ -16,6 +16,11 @@ export class NameFilter {
   /** Exactly these names, whatever characters they have. */
   static of(names: readonly string[]): NameFilter {
     return new NameFilter(names.map((name) => name.replaceAll('*', '\\*')));
+  }
+
+  /** The same for filters that say the same. */
+  get text(): string {
+    return JSON.stringify(this.names);
   }
 
   /** True when only exact names can match, so that they may be looked up. */

@@ -4,9 +4,9 @@
  */
 import { Fault } from '../model/faults.js';
 import { MAX_GONE_SERIES, MAX_SERIES } from '../model/limits.js';
-import type { Aggregate } from './aggregate.js';
 import type { Point } from './read-put.js';
 import type { Range, Selection } from './read-query.js';
+import { columnsOf } from './records.js';
 import { type Meta, Series, seriesBytes } from './series.js';
 import { Shelf } from './shelf.js';
 
@@ -29,6 +29,8 @@ export interface StoredBatch {
   ids: Uint32Array;
   times: Float64Array;
   values: Float64Array;
+  /** Its record in the log, with these columns in it; missing where it was put together otherwise. */
+  record?: Buffer;
   /** Series that are new or of which more is known now. */
   learnt: Series[];
 }
@@ -83,7 +85,7 @@ export class Points {
   put(points: readonly Point[], owner: string, nowMs: number): StoredBatch {
     const shelf = this.shelf(owner);
     const { length } = points;
-    const batch: StoredBatch = { owner, ids: new Uint32Array(length), times: new Float64Array(length), values: new Float64Array(length), learnt: [] };
+    const batch: StoredBatch = { owner, ...columnsOf(length), learnt: [] };
     const found: (Series | undefined)[] = [];
     let isNews = false;
     for (let at = 0; at < length; at += 1) {
@@ -186,22 +188,16 @@ export class Points {
     if (bytes > region) throw new Fault('TELEMETRY_FULL', { node, limit: region, what: 'bytes of series and what is known of them' });
   }
 
-  // ── Reading what is in memory ────────────────────────────────────────────────────────────────
-
-  aggregate(series: readonly Series[], { fromMs, toMs }: Range, into: Aggregate): void {
-    for (const { column } of series) column.addTo(into, fromMs, toMs);
-  }
-
   // ── Room ─────────────────────────────────────────────────────────────────────────────────────
 
   /** True when the floor rose. Whatever lies below it must be in the history. */
   makeRoom(): boolean {
     if (this.pointBytesUsed <= this.options.pointBytes) return false;
-    const chunks = [...this.byId.values()].flatMap(({ column }) => column.chunks).map(({ lastMs, bytes }) => ({ lastMs, bytes }))
+    const pieces = [...this.byId.values()].flatMap(({ column }) => column.pieces())
       .sort((left, right) => left.lastMs - right.lastMs);
     let excess = this.pointBytesUsed - this.options.pointBytes * (1 - CUT_SHARE);
     let floorMs = this.floorMs;
-    for (const { lastMs, bytes } of chunks) {
+    for (const { lastMs, bytes } of pieces) {
       if (excess <= 0) break;
       excess -= bytes;
       floorMs = lastMs + 1;
@@ -264,8 +260,7 @@ export class Points {
 
   private forget(series: Series): void {
     if (!this.byId.delete(series.id)) return;
-    for (const { bytes } of series.column.chunks) this.pointBytesUsed -= bytes;
-    series.column.chunks = [];
+    this.pointBytesUsed -= series.column.clear();
     this.seriesBytesUsed -= series.bytes;
     if (series.owner === OWN) {
       this.gone.push({ version: this.metaVersion += 1, entityID: series.entityID, metricID: series.metricID });

@@ -16,6 +16,13 @@ export interface Point {
   /** Milliseconds since the epoch. */
   timestamp: number;
   meta?: Meta;
+  /** Of which stay of a session at this node it was measured; who looks on hears it, the history does not keep it. */
+  residency?: Residency;
+}
+
+export interface Residency {
+  session: string;
+  epoch: number;
 }
 
 /** A value under a key: analytics and application data. */
@@ -93,8 +100,17 @@ export function readPoints(items: unknown[], under: string, nowMs: number): Read
     const point: Point = { entityID, metricID, val, timestamp };
     const meta = metaOf(item, complain);
     if (meta !== undefined) point.meta = meta;
+    if (item['residency'] !== undefined && item['residency'] !== null) point.residency = residencyOf(item['residency'], complain);
     return point;
   });
+}
+
+/** Beyond the seed. */
+function residencyOf(value: unknown, complain: Complain): Residency {
+  const { session, epoch } = (typeof value === 'object' ? value : {}) as Residency;
+  if (!isName(session)) complain('/residency/session', nameReason(session));
+  if (!Number.isSafeInteger(epoch) || epoch < 0) complain('/residency/epoch', 'a whole number from 0 on is needed');
+  return { session, epoch };
 }
 
 export function readKeyed(items: unknown[], under: string, nowMs: number): ReadBatch<KeyedPoint> {

@@ -7,7 +7,7 @@ import { AGG_WRONG, DONE, done, failed, json, KEYS_EMPTY, SCHEMA_WRONG, type Tel
 import type { Cluster, FanOut } from './cluster.js';
 import type { Knowledge } from './knowledge.js';
 import { metaNews, type MetaQuestion, PEER_META } from './meta-copies.js';
-import { invalid, itemsOf, parseJson, type ReadBatch, readKeyed, readPoints } from './read-put.js';
+import { invalid, itemsOf, parseJson, type Point, type ReadBatch, readKeyed, readPoints } from './read-put.js';
 import { bodyOf, FILTERS, readAggregate, readKeyQuestion, readQuestion } from './read-query.js';
 import { PEER_REPLICATE, takeReplica, unpackMessage } from './replica-message.js';
 import type { Storage } from './storage.js';
@@ -43,6 +43,8 @@ export interface RouteParts {
   now(): number;
 }
 
+/** Some 200 points: from here on a batch holds others up for longer than a small question takes. */
+const LARGE_BODY_BYTES = 16 * 1024;
 export const PEER_DELETE = '/peer/telemetry/delete';
 const PEER_DELETE_ANALYTICS = '/peer/telemetry/delete-analytics';
 const PEER_DELETE_APP = '/peer/telemetry/delete-app';
@@ -72,8 +74,11 @@ export function seedRoutes(parts: RouteParts): TelemetryRoute[] {
     {
       ...post, path: '/put', wrong: WENT_WRONG.put,
       run: (call) => {
-        const { items, under } = itemsOf(parseJson(call.body), ['monitoring']);
-        return take(call, readPoints(items, under, now()), (good) => storage.put(good));
+        const parsed = () => itemsOf(parseJson(call.body), ['monitoring']);
+        const read = ({ items, under }: ReturnType<typeof parsed>) => readPoints(items, under, now());
+        const stored = (batch: ReadBatch<Point>) => take(call, batch, (good) => storage.put(good));
+        // A large batch in steps: between them those have their turn who ask for little.
+        return call.body.length < LARGE_BODY_BYTES ? stored(read(parsed())) : turn(parsed).then((items) => turn(() => read(items))).then((batch) => turn(() => stored(batch)));
       },
     },
     { ...post, path: '/get', wrong: WENT_WRONG.get, run: read((body) => asking.get(body)) },
@@ -134,6 +139,17 @@ export function peerRoutes(parts: RouteParts): TelemetryRoute[] {
     { ...peer, path: PEER_DELETE_ANALYTICS, wrong: WENT_WRONG.delete, run: about(async (body) => json({ keys: await deleteKeys(storage, 'analytics', body) })) },
     { ...peer, path: PEER_DELETE_APP, wrong: WENT_WRONG.delete, run: about(async (body) => json({ keys: await deleteKeys(storage, 'app', body) })) },
   ];
+}
+
+/** A step of its own, after whatever else has arrived by now. */
+function turn<T>(step: () => T | Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => setImmediate(() => {
+    try {
+      resolve(step());
+    } catch (error) {
+      reject(error);
+    }
+  }));
 }
 
 /** Everything or nothing, unless `?partial=true`: then the good items are stored and the bad ones listed. */

@@ -45,9 +45,12 @@ function metaBytes(meta: object | undefined): number {
   return bytes;
 }
 
+/** Of a series of which nothing is known: one for all, because it is never written to. */
+const NOTHING_KNOWN: Meta = Object.freeze({});
+
 export class Series implements Identity {
   readonly column = new Column();
-  meta: Meta = {};
+  meta: Meta = NOTHING_KNOWN;
   /** Time of the latest value; -1 when there is none or it was evicted. */
   latestMs = -1;
   latestValue = 0;

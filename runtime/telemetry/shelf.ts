@@ -3,7 +3,8 @@ import type { FilterName, Selection } from './read-query.js';
 import { Series } from './series.js';
 
 export class Shelf {
-  private readonly byEntity = new Map<string, Map<string, Series>>();
+  /** An entity of one metric has no map of its own. */
+  private readonly byEntity = new Map<string, Series | Map<string, Series>>();
   private readonly byMetric = new Map<string, Set<Series>>();
   private count = 0;
 
@@ -14,14 +15,16 @@ export class Shelf {
   }
 
   find(entityID: string, metricID: string): Series | undefined {
-    return this.byEntity.get(entityID)?.get(metricID);
+    const metrics = this.byEntity.get(entityID);
+    if (metrics instanceof Series) return metrics.metricID === metricID ? metrics : undefined;
+    return metrics?.get(metricID);
   }
 
   add(series: Series): void {
     const { entityID, metricID } = series;
     const metrics = this.byEntity.get(entityID);
-    if (metrics) metrics.set(metricID, series);
-    else this.byEntity.set(entityID, new Map([[metricID, series]]));
+    if (metrics instanceof Map) metrics.set(metricID, series);
+    else this.byEntity.set(entityID, metrics ? new Map([[metrics.metricID, metrics], [metricID, series]]) : series);
     const same = this.byMetric.get(metricID);
     if (same) same.add(series);
     else this.byMetric.set(metricID, new Set([series]));
@@ -29,17 +32,21 @@ export class Shelf {
   }
 
   remove(series: Series): void {
-    const metrics = this.byEntity.get(series.entityID);
-    if (!metrics?.delete(series.metricID)) return;
-    if (metrics.size === 0) this.byEntity.delete(series.entityID);
-    const same = this.byMetric.get(series.metricID)!;
+    const { entityID, metricID } = series;
+    const metrics = this.byEntity.get(entityID);
+    if (metrics === undefined || (metrics instanceof Map ? !metrics.delete(metricID) : metrics !== series)) return;
+    if (metrics === series || (metrics as Map<string, Series>).size === 0) this.byEntity.delete(entityID);
+    const same = this.byMetric.get(metricID)!;
     same.delete(series);
-    if (same.size === 0) this.byMetric.delete(series.metricID);
+    if (same.size === 0) this.byMetric.delete(metricID);
     this.count -= 1;
   }
 
   * all(): Iterable<Series> {
-    for (const metrics of this.byEntity.values()) yield* metrics.values();
+    for (const metrics of this.byEntity.values()) {
+      if (metrics instanceof Series) yield metrics;
+      else yield* metrics.values();
+    }
   }
 
   select({ filters }: Selection): Series[] {
@@ -56,7 +63,8 @@ export class Shelf {
     if (entityID?.isExact && (entityID.exact.size <= (metricID?.isExact ? metricID.exact.size : Infinity))) {
       for (const entity of entityID.exact) {
         const metrics = this.byEntity.get(entity);
-        if (metrics && metricID?.isExact && metricID.exact.size < metrics.size) {
+        if (metrics instanceof Series) yield metrics;
+        else if (metrics && metricID?.isExact && metricID.exact.size < metrics.size) {
           for (const metric of metricID.exact) if (metrics.has(metric)) yield metrics.get(metric)!;
         } else if (metrics) yield* metrics.values();
       }

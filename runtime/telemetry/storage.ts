@@ -2,10 +2,11 @@
 import type { Clock } from '../base/clock.js';
 import { Fault } from '../model/faults.js';
 import { MAX_GROUPS_PER_ANSWER, MAX_POINTS_PER_ANSWER } from '../model/limits.js';
-import { type Aggregate, combine, emptyAggregate } from './aggregate.js';
+import { combine, emptyAggregate } from './aggregate.js';
 import type { Partial, SeriesValues } from './answers.js';
 import type { Disk } from './disk.js';
 import { Keyed, type KeyedValues } from './keyed.js';
+import { type Divided, Passes } from './passes.js';
 import { OWN, Points, type StoredBatch } from './points.js';
 import type { KeyedPoint, Point } from './read-put.js';
 import type { AggregateQuestion, KeyQuestion, Range, Selection } from './read-query.js';
@@ -17,6 +18,8 @@ export interface StorageParts {
   settings: TelemetrySettings;
   clock: Clock;
   disk?: Disk;
+  /** Told of every point of the node's own, whoever put it, once it is stored. */
+  onPoints?(points: readonly Point[]): void;
   /** Told of every batch of the node's own, in order. */
   onStored?(batch: StoredBatch): void;
   /** Told of what is deleted of the node's own, in order with the batches. */
@@ -38,6 +41,7 @@ export class Storage {
   readonly points: Points;
   readonly analytics: Keyed;
   readonly app: Keyed;
+  private readonly passes = new Passes({ select: (selection, owner) => this.points.select(owner, selection), divide: (range) => this.divided(range) });
 
   constructor(private readonly parts: StorageParts) {
     const { node, settings } = parts;
@@ -56,7 +60,10 @@ export class Storage {
   put(points: readonly Point[], owner = OWN): Promise<void> | undefined {
     this.parts.disk?.assertWritable();
     const batch = this.points.put(points, owner, this.parts.clock.now());
-    if (owner === OWN) this.parts.onStored?.(batch);
+    if (owner === OWN) {
+      this.parts.onStored?.(batch);
+      this.parts.onPoints?.(points);
+    }
     const kept = this.parts.disk?.stored(batch);
     if (this.points.makeRoom()) this.parts.disk?.onFloorRaised();
     return kept;
@@ -131,6 +138,12 @@ export class Storage {
   }
 
   // ── Reading ──────────────────────────────────────────────────────────────────────────────────
+
+  /** The latest value of a series of the node's own. */
+  latest(entityID: string, metricID: string): number | undefined {
+    const series = this.points.find(OWN, entityID, metricID);
+    return series?.hasLatest ? series.latestValue : undefined;
+  }
 
   select(selection: Selection, owner = OWN): Series[] {
     return this.points.select(owner, selection);
@@ -213,17 +226,16 @@ export class Storage {
   /** What the aggregate of the question comes to here, by its groups. */
   async aggregate(question: AggregateQuestion, owner = OWN): Promise<Partial[]> {
     const { range, by, agg } = question;
-    const series = this.points.select(owner, question);
     const isPercentile = typeof agg === 'object';
+    if (range && !isPercentile && !by.series && by.bucketMs === undefined) return this.whole(question, range, owner);
+    const series = this.points.select(owner, question);
     if (!range) return groupsOfLatest(series.filter(({ hasLatest }) => hasLatest), by.series, isPercentile);
     if (isPercentile) return groupsOfValues(await this.range(series, range), by);
-    const cold = this.coldPart(range);
-    const hot: Range = cold ? { fromMs: cold.toMs + 1, toMs: range.toMs } : range;
+    const { cold, hot } = this.divided(range);
     const groups = new Groups();
-    let all: Aggregate | undefined;
     for (const each of series) {
       if (by.bucketMs !== undefined) bucketsOf(groups, each, hot, by.bucketMs, by.series);
-      else each.column.addTo(by.series ? groups.of(each).aggregate : (all ??= groups.of(undefined).aggregate), hot.fromMs, hot.toMs);
+      else each.column.addTo(groups.of(each).aggregate, hot.fromMs, hot.toMs);
     }
     if (cold) {
       for (const { series: id, bucketMs, aggregate } of await this.parts.disk!.aggregate(series.map((each) => each.id), cold, by)) {
@@ -231,6 +243,18 @@ export class Storage {
       }
     }
     return groups.list.filter(({ aggregate }) => aggregate.count > 0);
+  }
+
+  /** One sum of all of it: what most questions are about. */
+  private async whole(question: AggregateQuestion, range: Range, owner: string): Promise<Partial[]> {
+    const { series, aggregate, cold } = await this.passes.ask(question, owner, range);
+    if (cold) for (const part of await this.parts.disk!.aggregate(series.map(({ id }) => id), cold, { series: false })) combine(aggregate, part.aggregate);
+    return aggregate.count > 0 ? [{ aggregate }] : [];
+  }
+
+  private divided(range: Range): Divided {
+    const cold = this.coldPart(range);
+    return cold ? { cold, hot: { fromMs: cold.toMs + 1, toMs: range.toMs } } : { hot: range };
   }
 
   /** The part of the range that is on disk alone. */

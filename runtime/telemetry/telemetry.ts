@@ -27,6 +27,8 @@ export interface TelemetryParts {
   oracleUrl?: string;
   /** What the node says of itself, now and then. */
   sample?(): Promise<Point[]>;
+  /** Looks on: every point of the node's own that is stored, whether the node or somebody else has put it. */
+  onPoints?(points: readonly Point[]): void;
   stateDir: string;
   clock: Clock;
   log: Log;
@@ -38,6 +40,8 @@ export interface Telemetry {
   put(points: readonly Point[]): Promise<void> | undefined;
   /** The same for whoever cannot wait: what finds no room is logged and dropped. */
   record(points: readonly Point[]): void;
+  /** The latest value of a series of the node's own. */
+  latest(entityID: string, metricID: string): number | undefined;
   /** Has the node say of itself what it says now and then. */
   sample(): Promise<void>;
   /** Forgets what has been in memory for longer than the eviction time. @returns latest values that went */
@@ -58,7 +62,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
   const { node, settings, clock, log } = parts;
   const storage: Storage = new Storage({
     node, settings, clock, onStored: (batch) => replicas.stored(batch), onDeleted: (series, range) => replicas.deleted(series, range),
-    onKeyed: (kind, change) => replicas.keyed(kind, change),
+    onKeyed: (kind, change) => replicas.keyed(kind, change), onPoints: parts.onPoints,
   });
   const knowledge: Knowledge = new Knowledge({
     ...parts, file: join(parts.stateDir, 'telemetry-domain.json'), isHead: settings.isHead, discovery: settings.discovery,
@@ -104,7 +108,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
   return {
     routes: [...seedRoutes(routeParts), ...peerRoutes(routeParts), ...moreRoutes({ node, storage, asking, history, now: () => clock.now() })],
     put: (points) => storage.put(points),
-    record, sample,
+    record, sample, latest: (entityID, metricID) => storage.latest(entityID, metricID),
     settle: async () => history?.settle(),
     tidy: async () => history?.tidy(),
     evict: () => storage.evict(),

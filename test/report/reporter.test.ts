@@ -6,6 +6,7 @@ import type { Slot } from '../../runtime/model/record.js';
 import type { NodeReport, ReportReply } from '../../runtime/model/report.js';
 import { Activity } from '../../runtime/report/activity.js';
 import { Reporter } from '../../runtime/report/reporter.js';
+import { HEALTH } from '../oracle/reports.js';
 
 const slotOf = (session: string, given: Partial<Slot> = {}) => ({
   session, home: 'edge', epoch: 0, bytes: 10, functions: ['cart'], lastAccessAtMs: 5, state: 'resident', ...given,
@@ -53,7 +54,7 @@ describe('a node\'s reports to the oracle', () => {
     };
     reporter = new Reporter({
       node: 'edge', boot: 'b', oracleUrl: 'http://oracle', peers, clock, log: createLog('silent'), activity, labels: {}, machine: await detectMachine('/'), capacity: 4,
-      memoryLimitBytes: 0, stateDir: '/', workDone: () => ({ ...work, latencyCounts: [] }), accepting: () => true, onSession: (listener) => { changed = listener; }, monotonic: () => nowMs,
+      memoryLimitBytes: 0, health: () => HEALTH, workDone: () => ({ ...work, latencyCounts: [] }), accepting: () => true, onSession: (listener) => { changed = listener; }, monotonic: () => nowMs,
       store: { slot: async (session) => slots.get(session), page: async () => ({ slots: [...slots.values()] }) },
     });
     reporter.start();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { expect } from 'chai';
 import { endChild, killChild, spawnModule } from '../../bench/harness/children.js';
 import { systemClock } from '../../runtime/base/clock.js';
@@ -98,6 +99,28 @@ describe('telemetry of four nodes', function domain() {
       expect(Object.fromEntries(json.monitoring.map(({ node, data }: any) => [node, data[0].values[0].val]))).to.deep.equal({ cloud: 10, milan: 20, turin: 30, 'milan-001': 40 });
       expect((await send(aliasUrl, '/query', { metricID: ['load'], nodes: [], from: 0, agg: 'avg' })).json).to.deep.equal({ value: 110 / 8 });
       expect((await send(aliasUrl, '/nodes', {})).json.nodes.filter((each: any) => each.cluster_head)).to.deep.equal([{ hostname: 'cloud', cluster_head: true }]);
+    }
+  });
+
+  it('of all nodes comes as one file, as CSV and as Parquet', async () => {
+    const file = async (format: string) => {
+      const answer = await fetch(`${nodes['turin']!.aliasUrl}/export?format=${format}`, { method: 'POST', body: JSON.stringify({ metricID: ['load'], from: 0, nodes: [] }) });
+      expect([answer.status, answer.headers.get('x-unavailable')]).to.deep.equal([200, null]);
+      return Buffer.from(await answer.arrayBuffer());
+    };
+    const wanted = Object.keys(nodes).flatMap((name, index) => [`load,${name},${name},1000,${index + 1}`, `load,${name},${name},2000,${10 * (index + 1)}`]).sort();
+    const [head, ...lines] = String(await file('csv')).trim().split('\n');
+    expect([head, lines.sort()]).to.deep.equal(['metricID,entityID,node,timestamp,val', wanted]);
+    const path = join(folder, 'export.parquet');
+    await writeFile(path, await file('parquet'));
+    const database = await DuckDBInstance.create(':memory:');
+    const connection = await database.connect();
+    try {
+      const rows = await (await connection.runAndReadAll(`SELECT "metricID", "entityID", node, "timestamp"::DOUBLE, val FROM '${path}'`)).getRows();
+      expect(rows.map((row) => row.join(',')).sort()).to.deep.equal(wanted);
+    } finally {
+      connection.closeSync();
+      database.closeSync();
     }
   });
 

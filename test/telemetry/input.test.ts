@@ -21,6 +21,7 @@ describe('telemetry\'s input', () => {
     ['a time far ahead', { ...GOOD, timestamp: NOW_MS + MAX_FUTURE_MS + 1 }, '/timestamp'], ['a pod that is a text', { ...GOOD, pod: 'kube' }, '/pod'],
     ['a pod\'s name that is a number', { ...GOOD, pod: { name: 1 } }, '/pod/name'], ['yes instead of true', { ...GOOD, higherIsBetter: 'yes' }, '/higherIsBetter'],
     ['a text as a bound', { ...GOOD, minVal: '5' }, '/minVal'], ['a name of 2,000 characters', { ...GOOD, entityID: 'x'.repeat(2_000) }, '/entityID'], ['no object', 7, ''], ['a list', [], ''],
+    ['a stay of no session', { ...GOOD, residency: 'anna' }, '/residency/session'], ['a stay at half an epoch', { ...GOOD, residency: { session: 'anna', epoch: 0.5 } }, '/residency/epoch'],
   ];
   for (const [what, item, pointer] of WRONG) {
     it(`${what} is refused by its pointer, and nothing of the batch is stored`, async () => {

@@ -1,6 +1,10 @@
 import { expect } from 'chai';
 import { chooseReplicas, type FallEvent, fallsOf, MOVEMENT_DEFAULTS, problemScore, stableScore } from '../../oracle/movement.js';
+import { Movement } from '../../oracle/movement-service.js';
+import type { Registry } from '../../oracle/registry.js';
 import { oracleSettings } from '../../oracle/settings.js';
+import type { Clock } from '../../runtime/base/clock.js';
+import { silentLog } from '../../runtime/base/log.js';
 
 const DAY_MS = 86_400_000;
 const NOW = 30 * DAY_MS;
@@ -48,6 +52,21 @@ describe('movement', () => {
     expect(chooseReplicas(log, alive, [...others, at('a', 'c')], NOW)).to.deep.equal([{ owner: 'a', replica: 'd' }]);
     expect(chooseReplicas(log, alive, [...others, at('a', 'c')], NOW, { ...MOVEMENT_DEFAULTS, maxReplicasOfOwner: 1 })).to.deep.equal([]);
     expect(chooseReplicas(log, alive, [...others, at('a', 'c')], NOW, { ...MOVEMENT_DEFAULTS, problemThreshold: 1 })).to.deep.equal([]);
+  });
+
+  it('is looked after as often as PLACEMENT_INTERVAL says, every half hour without it, and never when PLACEMENT is off', async () => {
+    const everyMs = async (environment: Record<string, string>) => {
+      const waits: number[] = [];
+      const clock: Clock = { now: () => NOW, setTimeout: (_, ms) => waits.push(ms), clearTimeout: () => undefined };
+      const movement = new Movement({ stateDir: '/nowhere', registry: {} as Registry, clock, log: silentLog, environment });
+      await movement.start();
+      await movement.close();
+      return waits;
+    };
+    expect(await everyMs({})).to.deep.equal([1_800_000]);
+    expect(await everyMs({ PLACEMENT: 'true', PLACEMENT_INTERVAL: '7' })).to.deep.equal([7_000]);
+    expect(await everyMs({ PLACEMENT_INTERVAL: 'soon' })).to.deep.equal([1_800_000]);
+    expect(await everyMs({ PLACEMENT: 'FALSE' })).to.deep.equal([]);
   });
 
   it('has its constants from the oracle\'s settings, and refuses what is none of them', () => {

@@ -13,6 +13,7 @@ import { createPeerSigner, createPeerVerifier } from '../../runtime/base/peer-si
 import { createAccess } from '../../runtime/gateway/access.js';
 import { createTelemetryDoor } from '../../runtime/gateway/telemetry-door.js';
 import type { TelemetryConfig } from '../../runtime/model/config.js';
+import type { Point } from '../../runtime/telemetry/read-put.js';
 import { telemetrySettings } from '../../runtime/telemetry/settings.js';
 import { createTelemetry, type Telemetry } from '../../runtime/telemetry/telemetry.js';
 
@@ -41,10 +42,11 @@ export interface TestOptions {
   environment?: Record<string, string>;
   others?: { name: string; url: string }[];
   oracleUrl?: string;
+  onPoints?(points: readonly Point[]): void;
 }
 
 export async function startTelemetry(options: TestOptions = {}): Promise<TestTelemetry> {
-  const { name = 'ip1', config = { history: false }, environment = {}, others = [], oracleUrl } = options;
+  const { name = 'ip1', config = { history: false }, environment = {}, others = [], oracleUrl, onPoints } = options;
   const folder = await mkdtemp(join(tmpdir(), 'telemetry-'));
   const own: TestTelemetry = { name, folder, nowMs: NOW_MS } as TestTelemetry;
   const clock: Clock = { now: () => own.nowMs, setTimeout: (task, ms) => setTimeout(task, ms).unref(), clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout) };
@@ -61,7 +63,7 @@ export async function startTelemetry(options: TestOptions = {}): Promise<TestTel
     const elsewhere = others.map((other) => ({ node: { ...other, level: 'edge', accepting: true }, children: [] }));
     own.telemetry = createTelemetry({
       node: name, stateDir: folder, clock, log: silentLog, settings: telemetrySettings({ ownSamplesSeconds: 0, ...config }, environment, false),
-      directory: staticDirectory({ node: self, children: elsewhere }), peers, oracleUrl,
+      directory: staticDirectory({ node: self, children: elsewhere }), peers, oracleUrl, onPoints,
     });
     door = createTelemetryDoor({ routes: own.telemetry.routes, access, clock, ids: systemIds, log: silentLog });
     await own.telemetry.start();
