@@ -1,6 +1,7 @@
 /**
  * Every guard of the protocol by name. Production runs with all of them on; only tests switch one
  * off, to show that the model checker notices its absence (docs/protocol.md numbers the rules).
+ * All but the last are compares of the step function.
  */
 export interface Guards {
   /** Rule 1: `ask` judges by epoch whatever the state, ignoring an `arriving` overlay. */
@@ -15,7 +16,7 @@ export interface Guards {
   departRepeatsToSameOnly: boolean;
   /** Rule 5: confirms and updates older than what is known are ignored. */
   updateEpochCompare: boolean;
-  /** Rule 6: at start a node goes on with what it had begun. */
+  /** Rule 6: at start a node goes on with what it had begun: `wake` drops an arrival and says what has to be taken up. */
   resumeAtStart: boolean;
   /** Rule 7: `release` asserts the lease. */
   leaseCompare: boolean;
@@ -45,14 +46,16 @@ export interface Guards {
   departEpochCompare: boolean;
   /** The source deletes its data only when the target's commit is known. */
   deleteAfterConfirm: boolean;
-  /** The source aborts only after the target fenced the attempt. */
+  /** The source aborts only with the word of the departure's target that it fenced that epoch. */
   fenceBeforeAbort: boolean;
   /** A request id that was answered is answered again, not run again. */
   requestIdDedupe: boolean;
   /** A commit after the reservation's deadline is refused. */
   pauseDeadline: boolean;
-  /** An ancestor offers only sessions whose home lies in the asker's subtree. */
+  /** Nothing is reserved at a node that an onload or an order leads to, unless the session's home lies in its subtree. */
   subtreeOnOnload: boolean;
+  /** A delivery up to its sender's mark is not run again; judged under the lease, or on the basis, that its commit asserts (runtime/session/marks.ts). */
+  markCompare: boolean;
 }
 
 export const ALL_GUARDS: Readonly<Guards> = Object.freeze({
@@ -62,5 +65,5 @@ export const ALL_GUARDS: Readonly<Guards> = Object.freeze({
   owedBlocksForgetting: true, tombstoneOnExpiry: true, onlyHomeExpires: true,
   vouchedEpochCompare: true, discardCompare: true, incarnationCompare: true,
   departNeedsName: true, departEpochCompare: true, deleteAfterConfirm: true, fenceBeforeAbort: true,
-  requestIdDedupe: true, pauseDeadline: true, subtreeOnOnload: true,
+  requestIdDedupe: true, pauseDeadline: true, subtreeOnOnload: true, markCompare: true,
 });

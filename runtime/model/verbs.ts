@@ -100,9 +100,15 @@ export interface Reserve {
   /** The driver's own former attempt that this one replaces. */
   replaces?: string;
   deadlineMs: number;
+  /** Who picked this node: only what a child offers upward, and a new home, need not show that home lies below. */
+  course: 'offload' | 'onload' | 'migrate' | 're-home';
+  /** Nodes from the session's home upward, as the driver knows the tree; nothing with the courses that need not show it. */
+  way: string[];
 }
 export type ReserveReply =
   | { kind: 'reserved' }
+  /** The session is homed outside this node's subtree. */
+  | { kind: 'off-path' }
   | { kind: 'already-here'; epoch: number }
   | { kind: 'busy' }
   /** A place with an epoch at least the asked one is known. */
@@ -186,7 +192,13 @@ export interface Ask {
 }
 export type AskReply =
   | { kind: 'committed'; epoch: number; current: string; home: string; incarnation: string }
-  | { kind: 'fenced' };
+  | { kind: 'fenced' } & Fence;
+
+/** Said by a target: at this node no attempt under this epoch will ever commit. */
+export interface Fence {
+  by: string;
+  epoch: number;
+}
 
 /** The source takes its session back after the target fenced the attempt. */
 export interface Abort {
@@ -194,6 +206,8 @@ export interface Abort {
   session: string;
   epoch: number;
   attempt: string;
+  /** What the target answered; without its word nothing is taken back. */
+  fence?: Fence;
 }
 export type AbortReply = { kind: 'aborted'; epoch: number } | { kind: 'refused' };
 
@@ -204,6 +218,19 @@ export interface Drop {
   attempt: string;
 }
 export type DropReply = { kind: 'dropped' } | { kind: 'refused' };
+
+/** The node starts: what its former life had begun with the session ends, or has to be gone on with (rule 6). */
+export interface Wake {
+  verb: 'wake';
+  session: string;
+}
+/** What has to be gone on with: to ask what became of a departure, to pay what is owed, to deliver effects. */
+export interface WakeReply {
+  kind: 'woken';
+  asks: boolean;
+  owes: boolean;
+  delivers: boolean;
+}
 
 // ── Knowing ────────────────────────────────────────────────────────────────────────────────────
 
@@ -276,6 +303,7 @@ export interface Replies {
   ask: AskReply;
   abort: AbortReply;
   drop: DropReply;
+  wake: WakeReply;
   claim: ClaimReply;
   paid: PaidReply;
   expire: ExpireReply;
@@ -284,7 +312,7 @@ export interface Replies {
 
 export type Command =
   | Acquire | Release | Abandon | Reserve | Departing | Copy | Depart | Commit
-  | Learn | Ask | Abort | Drop | Claim | Paid | Expire | Gone;
+  | Learn | Ask | Abort | Drop | Wake | Claim | Paid | Expire | Gone;
 export type Verb = keyof Replies;
 
 /** What a store does to the session's data together with the change of its slot. */

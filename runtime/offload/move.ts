@@ -9,6 +9,7 @@ import { pass } from '../base/milestones.js';
 import { Fault } from '../model/faults.js';
 import { MAX_COPY_ROUNDS, MAX_KNOWN_BY, RESERVATION_MS, SMALL_DELTA_BYTES } from '../model/limits.js';
 import type { Owed, Passport, Slot } from '../model/record.js';
+import type { Reserve } from '../model/verbs.js';
 import type { Changes } from '../session/changes.js';
 import type { Item, SessionStore } from '../store/store.js';
 import { collect, isUnanswered, type Peers } from './peers.js';
@@ -25,6 +26,8 @@ export interface MoverOptions {
   log: Log;
   /** Ancestors, nearest first: a new home registers its session with them. */
   ancestors(): string[];
+  /** Nodes from a home upward, to this one where the home lies below it. */
+  way(home: string): Promise<string[]>;
   /** Called after a commit: the session may owe messages, and effects that came with it. */
   owes(session: string): void;
   /** Test hook: called with the name of each step as it is reached. */
@@ -35,10 +38,6 @@ export type MoveStepName =
   | 'reserved' | 'copying' | 'copied' | 'departing' | 'departed' | 'committed' | 'confirmed'
   // At the source: the copy is noted and nothing sent yet; the departure is durable and not answered yet.
   | 'serving' | 'left';
-
-export interface TakeOptions {
-  rehome?: boolean;
-}
 
 /** Pause before a store that did not answer is asked again to give a reservation up; doubled each time. */
 const FIRST_DROP_AGAIN_MS = 100;
@@ -52,26 +51,26 @@ export class Mover {
   constructor(private readonly options: MoverOptions) {}
 
   /** Takes a session from its holder. @returns the record as committed here */
-  async take(token: SessionToken, { rehome = false }: TakeOptions = {}): Promise<SessionToken> {
+  async take(token: SessionToken, course: Reserve['course']): Promise<SessionToken> {
     const { session } = token;
     if (this.#taking.has(session)) throw new Fault('MOVE_REFUSED', { reason: 'it is being moved here already' });
     this.#taking.add(session);
     try {
-      return await this.#drive(token, rehome);
+      return await this.#drive(token, course);
     } finally {
       this.#taking.delete(session);
       this.options.changes.announce(session);
     }
   }
 
-  async #drive(token: SessionToken, rehome: boolean): Promise<SessionToken> {
+  async #drive(token: SessionToken, course: Reserve['course']): Promise<SessionToken> {
     const attempt = this.options.ids.uuid();
-    await this.#reserve(token, attempt);
+    await this.#reserve(token, attempt, course);
     let slot: Slot;
     try {
       await this.#copy(token, attempt);
       const { passport, items } = await this.#depart(token, attempt);
-      slot = await this.#commit(token, attempt, this.#stamped(passport, token.currentLocation, rehome), passport.home, items);
+      slot = await this.#commit(token, attempt, this.#stamped(passport, token.currentLocation, course === 're-home'), passport.home, items);
     } catch (error) {
       await this.#giveUp(token.session, attempt);
       throw error;
@@ -80,16 +79,18 @@ export class Mover {
     return tokenOf(slot);
   }
 
-  async #reserve(token: SessionToken, attempt: string): Promise<void> {
+  async #reserve(token: SessionToken, attempt: string, course: Reserve['course']): Promise<void> {
     const { store, clock, node } = this.options;
-    const { session, currentLocation: from, incarnation, epoch } = token;
+    const { session, currentLocation: from, proprietaryLocation: home, incarnation, epoch } = token;
+    const way = course === 'onload' || course === 'migrate' ? await this.options.way(home) : [];
     const reply = await store.run({
-      verb: 'reserve', session, function: token.function, home: token.proprietaryLocation, incarnation,
-      from, epoch: epoch + 1, attempt, deadlineMs: clock.now() + RESERVATION_MS,
+      verb: 'reserve', session, function: token.function, home, incarnation,
+      from, epoch: epoch + 1, attempt, deadlineMs: clock.now() + RESERVATION_MS, course, way,
     });
     if (reply.kind === 'reserved') return this.#reached('reserved', session);
     if (reply.kind === 'stale') throw new Fault('STALE_EPOCH', { epoch: reply.epoch });
     if (reply.kind === 'conflict') throw refusalOf(reply, session, incarnation);
+    if (reply.kind === 'off-path') throw new Fault('NOT_ON_PATH', { node, home });
     throw new Fault('MOVE_REFUSED', { reason: reply.kind === 'busy' ? 'another move is under way' : `node ${node} holds it already` });
   }
 

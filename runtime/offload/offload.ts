@@ -94,12 +94,13 @@ export class Offload {
     this.debts = new Debts({ ...options, conflicts: this.conflicts });
     this.source = new Source(options);
     this.locator = new Locator(options);
+    this.paths = new Paths(options);
     this.mover = new Mover({
       ...options,
+      way: (home) => this.paths.upward(home),
       ancestors: () => directory.ancestors().map(({ name }) => name),
       owes: (session) => this.owes(session),
     });
-    this.paths = new Paths(options);
     this.receiver = new Receiver(options.node, options.functions);
     this.deadLetters = new DeadLetters({ ...options, shelf: shelf('dead-letters') });
     this.effects = new Effects({ ...options, receiver: this.receiver, paths: this.paths, deadLetters: this.deadLetters });
@@ -174,7 +175,7 @@ export class Offload {
     const { directory, node, peers } = this.options;
     const parent = directory.parent();
     const missing = this.#missingFunctions(token);
-    if (this.accepting() && missing.length === 0) return this.mover.take(token);
+    if (this.accepting() && missing.length === 0) return this.mover.take(token, 'offload');
     if (parent) return peers.offload(parent.name, token);
     throw missing.length > 0
       ? new Fault('FUNCTION_MISSING_AT_TARGET', { node, missing })
@@ -203,7 +204,7 @@ export class Offload {
     for (const ancestor of ancestors) {
       try {
         const offered = await peers.onload(ancestor.name, { session, choose: choice, asker: node, functions: this.options.functions.names(), ...(maxBytes !== undefined && { maxBytes }), ...(except && { except: [...except] }) });
-        if (offered.length > 0) return await Promise.all(offered.map((token) => this.mover.take(token)));
+        if (offered.length > 0) return await Promise.all(offered.map((token) => this.mover.take(token, 'onload')));
       } catch (error) {
         if (!isUnanswered(error)) throw error;
         unanswered = error;
@@ -248,7 +249,7 @@ export class Offload {
     // One that has expired comes home to end: nothing has to run it.
     const missing = isEnding || hasExpired(slot, { node, nowMs: clock.now() }) ? [] : this.#missingFunctions(tokenOf(slot));
     if (missing.length > 0) throw new Fault('FUNCTION_MISSING_AT_TARGET', { node, missing });
-    return this.mover.take(tokenOf(slot), { rehome: rehome && slot.home !== node });
+    return this.mover.take(tokenOf(slot), rehome && slot.home !== node ? 're-home' : 'migrate');
   }
 
   /** Follows the records from here to the node that holds the session. */
@@ -320,11 +321,10 @@ export class Offload {
     const { store } = this.options;
     await Promise.all([this.conflicts.open(), this.deadLetters.open()]);
     for (const session of await store.unfinished()) {
-      const slot = await store.slot(session);
-      if (slot?.arriving) await store.run({ verb: 'drop', session, attempt: slot.arriving.attempt });
-      if (slot?.state === 'leaving') this.source.watch(session);
-      if (slot && slot.owed.length > 0) this.debts.owes(session);
-      if (slot?.state === 'resident') this.effects.owes(session);
+      const { asks, owes, delivers } = await store.run({ verb: 'wake', session });
+      if (asks) this.source.watch(session);
+      if (owes) this.debts.owes(session);
+      if (delivers) this.effects.owes(session);
     }
   }
 

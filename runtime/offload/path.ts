@@ -34,6 +34,13 @@ export class Paths {
     return places;
   }
 
+  /** The way from a home upward, as far as it is known: to this node, where the home lies below it. */
+  async upward(home: string): Promise<string[]> {
+    const { directory, peers } = this.options;
+    const places = directory.isInSubtree(home) ? this.#below(home) : (await peers.path(home)).places;
+    return places.map(({ name }) => name);
+  }
+
   #below(home: string): Place[] {
     const { directory } = this.options;
     const near = directory.known().filter((name) => directory.isBelow(home, name));

@@ -127,19 +127,17 @@ export class Source {
     if (slot?.state !== 'leaving' || !slot.leaving) return true;
     const { leaving } = slot;
     const reply = await peers.ask(leaving.to, session, leaving.epoch, slot);
-    await this.#apply(session, slot.function, leaving, reply);
-    return true;
+    return this.#apply(session, slot.function, leaving, reply);
   }
 
-  async #apply(session: string, creator: string, leaving: Leaving, reply: AskReply): Promise<void> {
+  async #apply(session: string, creator: string, leaving: Leaving, reply: AskReply): Promise<boolean> {
     const { store, changes } = this.options;
-    if (reply.kind === 'committed') {
-      const { epoch, current, home, incarnation } = reply;
-      await store.run({ verb: 'learn', session, function: creator, home, current, epoch, incarnation });
-    } else {
-      await store.run({ verb: 'abort', session, epoch: leaving.epoch, attempt: leaving.attempt });
-    }
+    const settled = reply.kind === 'committed'
+      ? await store.run({ verb: 'learn', session, function: creator, home: reply.home, current: reply.current, epoch: reply.epoch, incarnation: reply.incarnation })
+      : await store.run({ verb: 'abort', session, epoch: leaving.epoch, attempt: leaving.attempt, fence: { by: reply.by, epoch: reply.epoch } });
     changes.announce(session);
+    // A word that did not fit the departure decides nothing: the target is asked again.
+    return settled.kind !== 'refused';
   }
 
   async #copy(session: string, { attempt, epoch, incarnation }: MoveStep & { step: 'copy' }): Promise<AsyncIterable<Buffer>> {

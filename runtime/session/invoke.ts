@@ -6,6 +6,7 @@
 import type { Clock, Timer } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
 import { Fault } from '../model/faults.js';
+import type { Guards } from '../model/guards.js';
 import {
   LEASE_MS, MAX_KEPT_RESPONSE_BYTES, MAX_REDIRECTS, MAX_SESSION_BYTES, MAX_VALUE_BYTES, MAX_WAIT_MS,
 } from '../model/limits.js';
@@ -82,6 +83,8 @@ export interface SessionLayerOptions {
   neighbourhood: Neighbourhood;
   clock: Clock;
   ids: Ids;
+  /** Only tests switch a guard off. */
+  guards?: Guards;
 }
 
 /** Pause before a store is asked again about a lease that somebody outside this process holds. */
@@ -336,7 +339,7 @@ export function createSessions(options: SessionLayerOptions): Sessions {
     }
     if (released.kind === 'refused') return undefined;
     const { epoch, version } = released;
-    if (taken) (known.marks ??= new RecentMarks()).keep(call.place!, taken.mark);
+    if (taken) (known.marks ??= new RecentMarks(options.guards)).keep(call.place!, taken.mark);
     remember(known, answer, version, right.request?.id);
     if (effects.length > 0) neighbourhood.owes(call.session, effects.length);
     return { kind: 'answer', response, node, epoch, version, replayed: false, telemetry };

@@ -3,6 +3,7 @@
  * time, so one row a sender is enough to tell a repeated delivery from a new one, however much came in between. Rows are
  * committed with what the delivery wrote, and checked under the same lease, or on the same basis, as it runs on.
  */
+import { ALL_GUARDS, type Guards } from '../model/guards.js';
 import { MARK_KEEP_MS, MAX_MARKS, MAX_REMEMBERED_LANES } from '../model/limits.js';
 import type { MarkChange } from '../store/store.js';
 
@@ -49,9 +50,11 @@ export function decodeMark(row: Buffer): Mark {
   return { number, atMs, status, appliedAtMs };
 }
 
+type MarkGuards = Pick<Guards, 'markCompare'>;
+
 /** @param found what the store has for the delivery's lane and for the floor, and how many lanes it has rows of */
-export function judge(place: Place, found: { mark?: Mark; floor?: Mark; count: number }): Verdict {
-  if (found.mark) return covers(found.mark, place) ? 'applied' : 'new';
+export function judge(place: Place, found: { mark?: Mark; floor?: Mark; count: number }, guards: MarkGuards = ALL_GUARDS): Verdict {
+  if (found.mark) return guards.markCompare && covers(found.mark, place) ? 'applied' : 'new';
   if (found.floor && place.atMs <= found.floor.atMs) return 'uncertain';
   return found.count >= MAX_MARKS ? 'full' : 'new';
 }
@@ -98,10 +101,12 @@ export function makeRoom(rows: [lane: string, row: Buffer][], nowMs: number): { 
 export class RecentMarks {
   readonly #marks = new Map<string, Mark>();
 
+  constructor(private readonly guards: MarkGuards = ALL_GUARDS) {}
+
   /** Whether the delivery is known to be the sender's next one; of a lane unknown here only the store can tell. */
   isNext(place: Place): boolean {
     const mark = this.#marks.get(place.lane);
-    return mark !== undefined && !covers(mark, place);
+    return mark !== undefined && !(this.guards.markCompare && covers(mark, place));
   }
 
   get(lane: string): Mark | undefined {

@@ -1,6 +1,7 @@
 /** Both ends of an effect's place in its sender's order: given to what a commit sends, looked at and kept with what it takes. */
 import type { Clock } from '../base/clock.js';
 import { Fault } from '../model/faults.js';
+import type { Guards } from '../model/guards.js';
 import type { Slot } from '../model/record.js';
 import type { Acquired, Effect, MarkChange, SessionStore } from '../store/store.js';
 import { numberOf, stamped } from './effect.js';
@@ -13,7 +14,7 @@ export interface Sender {
 }
 
 export class Senders {
-  constructor(private readonly options: { store: SessionStore; clock: Clock }) {}
+  constructor(private readonly options: { store: SessionStore; clock: Clock; guards?: Guards }) {}
 
   /** The lanes whose rows `judged` needs. */
   static lanesOf(place: Place): string[] {
@@ -25,10 +26,10 @@ export class Senders {
    * @throws Fault EFFECT_UNCERTAIN, SENDERS_TOO_MANY
    */
   async judged(place: Place, { session }: Slot, { rows: [row, floorRow], count }: NonNullable<Acquired['marks']>): Promise<Sender | { status: number }> {
-    const { store, clock } = this.options;
+    const { store, clock, guards } = this.options;
     const mark = row && decodeMark(row);
     let forgets: MarkChange[] = [];
-    let verdict = judge(place, { mark, floor: floorRow && decodeMark(floorRow), count });
+    let verdict = judge(place, { mark, floor: floorRow && decodeMark(floorRow), count }, guards);
     if (verdict === 'full') {
       const room = makeRoom(await store.marks(session), clock.now());
       if (!room) throw new Fault('SENDERS_TOO_MANY', { count });

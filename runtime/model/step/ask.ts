@@ -20,8 +20,9 @@ export function ask(slot: Slot | undefined, command: Ask, here: Here, guards: Gu
   if (slot && !isAbsent(slot) && !isSameLife && home === here.node && slot.epoch > asked) {
     return unchanged(slot, { kind: 'committed', epoch: asked, current: home, home, incarnation });
   }
-  if (guards.askFences && slot?.arriving?.epoch === command.epoch) {
-    return changed(withoutArriving(slot), { kind: 'fenced' }, { unstage: slot.arriving.attempt });
+  const fenced = { kind: 'fenced', by: here.node, epoch: asked } as const;
+  if (guards.askFences && slot?.arriving?.epoch === asked) {
+    return changed(withoutArriving(slot), fenced, { unstage: slot.arriving.attempt });
   }
-  return unchanged(slot, { kind: 'fenced' });
+  return unchanged(slot, fenced);
 }

@@ -54,6 +54,8 @@ export function abort(slot: Slot | undefined, command: Abort, here: Here, guards
   if (slot?.state !== 'leaving' || leaving?.attempt !== command.attempt || leaving.epoch !== command.epoch) {
     return unchanged(slot, { kind: 'refused' });
   }
+  const isFenced = command.fence?.by === leaving.to && command.fence.epoch === leaving.epoch;
+  if (guards.fenceBeforeAbort && !isFenced) return unchanged(slot, { kind: 'refused' });
   const { leaving: _, copying: __, ...rest } = slot;
   const epoch = guards.abortRaisesEpoch ? leaving.epoch : slot.epoch;
   return changed({ ...rest, state: 'resident', epoch, lastAccessAtMs: here.nowMs }, { kind: 'aborted', epoch }, { renote: true });

@@ -7,6 +7,7 @@ import { blank, changed, unchanged, withoutArriving } from './outcome.js';
 export function reserve(slot: Slot | undefined, command: Reserve, here: Here, guards: Guards): Step<ReserveReply> {
   if (slot?.state === 'resident') return unchanged(slot, { kind: 'already-here', epoch: slot.epoch });
   if (slot?.state === 'leaving') return unchanged(slot, { kind: 'busy' });
+  if (guards.subtreeOnOnload && !mayHold(command, here)) return unchanged(slot, { kind: 'off-path' });
   const overlay = slot?.arriving;
   if (overlay && overlay.attempt !== command.attempt && overlay.attempt !== command.replaces) {
     return unchanged(slot, { kind: 'busy' });
@@ -25,6 +26,11 @@ export function reserve(slot: Slot | undefined, command: Reserve, here: Here, gu
   const arriving = { from, epoch, attempt, deadlineMs, departing };
   const replaced = overlay && overlay.attempt !== attempt ? { unstage: overlay.attempt } : {};
   return changed({ ...ground, arriving }, { kind: 'reserved' }, replaced);
+}
+
+/** A session lives on the way from its home to the root: so does the parent of its holder, and its new home; any other has to show it. */
+function mayHold({ course, way, home }: Reserve, here: Here): boolean {
+  return course === 'offload' || course === 're-home' || way[0] === home && way.includes(here.node);
 }
 
 /** Nothing is known here but what the reservation says; a replaced one says nothing any more. */

@@ -15,6 +15,7 @@ import { expire } from './expire.js';
 import { gone, learn } from './learn.js';
 import { abandon, release } from './release.js';
 import { departing, drop, reserve } from './reserve.js';
+import { wake } from './wake.js';
 
 /** @param seen what the store keeps under the request id; only `acquire`, and `release` on a basis, ask. */
 export type StepFunction = <C extends Command>(
@@ -36,6 +37,7 @@ export function createStep(guards: Guards = ALL_GUARDS): StepFunction {
       case 'ask': return ask(slot, command, here, guards);
       case 'abort': return abort(slot, command, here, guards);
       case 'drop': return drop(slot, command);
+      case 'wake': return wake(slot, guards);
       case 'claim': return claim(slot, command, here, guards);
       case 'paid': return paid(slot, command);
       case 'expire': return expire(slot, command, here, guards);

@@ -11,4 +11,4 @@ if not isAbsent(slot) and not isSameLife and command.home == node and slot.epoch
   return reply({kind = 'committed', epoch = command.epoch, current = node, home = node, incarnation = command.incarnation})
 end
 if slot and slot.arriving and slot.arriving.epoch == command.epoch then dropArriving(slot) end
-return reply({kind = 'fenced'})
+return reply({kind = 'fenced', by = node, epoch = command.epoch})

@@ -2,6 +2,12 @@
 --@include verb
 if slot and slot.state == 'resident' then return reply({kind = 'already-here', epoch = slot.epoch}) end
 if slot and slot.state == 'leaving' then return reply({kind = 'busy'}) end
+-- What a child offers upward, and a new home, lie on the way from home to the root; any other has to show it.
+local mayHold = command.course == 'offload' or command.course == 're-home'
+if not mayHold and command.way[1] == command.home then
+  for _, name in ipairs(command.way) do mayHold = mayHold or name == node end
+end
+if not mayHold then return reply({kind = 'off-path'}) end
 local overlay = slot and slot.arriving
 if overlay and overlay.attempt ~= command.attempt and overlay.attempt ~= command.replaces then return reply({kind = 'busy'}) end
 if not isAbsent(slot) then
