@@ -278,7 +278,7 @@ export class World {
       random: () => 0.5, shelf: (kind) => this.#shelf(`${name} ${kind}`), archive: this.archive, marks: this.marks, functions: this.#functionsOf(name), reached: (step, session) => this.reached(step, session),
     });
     const neighbourhood = createNeighbourhood(offload, (call, to, home) => this.#carry(call, to, home));
-    const sessions = createSessions({ node: name, boot: this.uuid(), store, line, changes, neighbourhood, clock, ids });
+    const sessions = createSessions({ node: name, boot: this.uuid(), store, line, changes, neighbourhood, clock, ids, guards: this.guards });
     this.nodes.set(name, { name, store, offload, sessions, commands: createCommands(offload), peerCalls: createPeerCalls(offload) });
   }
 

@@ -15,6 +15,8 @@ export interface Wishes {
   moves: readonly (readonly [number, number])[];
   /** Moves that make the target the session's home. */
   rehomes?: readonly (readonly [number, number])[];
+  /** Nodes to which each sender may deliver its effects. */
+  senders?: readonly (readonly number[])[];
 }
 
 export class Actions {
@@ -23,7 +25,7 @@ export class Actions {
   each(world: World, emit: Emit): void {
     this.#messages(world, emit);
     world.nodes.forEach((_, at) => this.#node(world, at, emit));
-    world.clients.forEach((_, client) => this.#client(world, client, emit));
+    world.clients.forEach(({ sends }, client) => (sends ? this.#sender(world, client, sends.next, emit) : this.#client(world, client, emit)));
     if (world.left.moves > 0) this.#moves(world, emit);
   }
 
@@ -37,13 +39,14 @@ export class Actions {
       previous = message;
       const without = drivers.taken(world, message);
       const delivered = drivers.deliver(without, message);
-      if (delivered) emit('progress', () => `${this.#tell(message)} arrives`, delivered);
+      if (delivered) emit('progress', () => `${this.#tell(world, message)} arrives`, delivered);
       if (message.kind === 'request' && world.left.short > 0 && world.nodes[message.to]!.life.memory) {
-        emit('wish', () => `${this.#tell(message)} arrives, and runs on what is remembered there`, drivers.shortly(without, message));
+        const next = drivers.shortly(without, message);
+        if (next) emit('wish', () => `${this.#tell(world, message)} arrives, and runs on what is remembered there`, next);
       }
-      if (world.left.lost > 0) emit('fault', () => `${this.#tell(message)} is lost`, drivers.spend(without, 'lost'));
+      if (world.left.lost > 0) emit('fault', () => `${this.#tell(world, message)} is lost`, drivers.spend(without, 'lost'));
       if (world.left.duplicate > 0 && delivered && !isOnce(message)) {
-        emit('fault', () => `${this.#tell(message)} arrives, and will again`, drivers.send(drivers.spend(delivered, 'duplicate'), message));
+        emit('fault', () => `${this.#tell(world, message)} arrives, and will again`, drivers.send(drivers.spend(delivered, 'duplicate'), message));
       }
     }
   }
@@ -80,9 +83,7 @@ export class Actions {
     if (life.asking && !isUnderWay && drivers.indexOf(slot!.leaving!.to) >= 0) {
       emit('progress', () => `${drivers.name(at)} asks ${slot!.leaving!.to} what became of epoch ${slot!.leaving!.epoch}`, drivers.ask(world, at));
     }
-    if (!drivers.setting.guards.fenceBeforeAbort) {
-      emit('progress', () => `${drivers.name(at)} aborts the move without asking`, drivers.abort(world, at));
-    }
+    emit('wish', () => `${drivers.name(at)} takes the session back without asking`, drivers.abort(world, at));
   }
 
   #process(world: World, at: number, process: Process, emit: Emit): void {
@@ -90,13 +91,13 @@ export class Actions {
     const name = drivers.name(at);
     switch (process.kind) {
       case 'serve':
-        emit('progress', () => `${name} ends the request of client ${process.client}`, drivers.finish(world, at, process));
+        emit('progress', () => `${name} ends ${nameOf(process)}`, drivers.finish(world, at, process));
         if (world.left.fail > 0) {
-          emit('fault', () => `${name}: the handler of client ${process.client} throws`, drivers.fail(drivers.spend(world, 'fail'), at, process));
+          emit('fault', () => `${name}: the handler of ${nameOf(process)} throws`, drivers.fail(drivers.spend(world, 'fail'), at, process));
         }
         return;
       case 'short':
-        emit('progress', () => `${name} ends the request of client ${process.client} that ran on what was remembered`, drivers.finishShort(world, at, process));
+        emit('progress', () => `${name} ends ${nameOf(process)} that ran on what was remembered`, drivers.finishShort(world, at, process));
         return;
       case 'locate': {
         const isAnswerable = this.#isAnswerable(world, at, locateKey(process));
@@ -209,12 +210,24 @@ export class Actions {
     }
   }
 
+  /** The outbox of another session: its oldest effect is delivered until it is acknowledged, also by a later holder that knows of no earlier try. */
+  #sender(world: World, client: number, effect: number, emit: Emit): void {
+    if (world.clients[client]!.state === 'done') return;
+    const isUnderWay = world.messages.some((message) => (message.kind === 'request' && message.effect === effect || message.kind === 'response' && message.value === String(effect)) && message.client === client)
+      || world.nodes.some(({ processes }) => processes.some((process) => 'client' in process && process.client === client && process.effect === effect));
+    if (isUnderWay && world.left.late === 0) return;
+    const base = isUnderWay ? this.drivers.spend(world, 'late') : world;
+    for (const to of this.wishes.senders![client - this.wishes.entries.length]!) {
+      emit(isUnderWay ? 'fault' : 'progress', () => `effect ${effect} is delivered to ${this.drivers.name(to)}${isUnderWay ? ' again' : ''}`,
+        this.drivers.send(base, { kind: 'request', to, client, mark: '', effect }));
+    }
+  }
+
   #moves(world: World, emit: Emit): void {
     for (const [from, to] of this.wishes.moves) {
       const slot = world.nodes[from]!.slot;
       if (slot?.state !== 'resident') continue;
       const { home, incarnation } = slot;
-      if (!this.#mayHold(home, from, to)) continue;
       emit('wish', () => `${this.drivers.name(from)} offers the session to ${this.drivers.name(to)}`,
         this.drivers.send(this.drivers.spend(world, 'moves'), { kind: 'offer', to, from, epoch: slot.epoch + 1, home, incarnation }));
     }
@@ -227,24 +240,20 @@ export class Actions {
     }
   }
 
-  /** Moves stay on the path from home to the root: an ancestor offers only what is homed below the asker. */
-  #mayHold(home: string, from: number, to: number): boolean {
-    const { tree, guards } = this.drivers.setting;
-    const path = [this.drivers.indexOf(home), ...ancestors(tree, this.drivers.indexOf(home))];
-    const isOnload = !ancestors(tree, from).includes(to);
-    return path.includes(to) || (isOnload && !guards.subtreeOnOnload);
-  }
-
-  #tell(message: Message): string {
+  #tell(world: World, message: Message): string {
     const name = (node: number) => this.drivers.name(node);
     switch (message.kind) {
-      case 'request': return `the request of client ${message.client} to ${name(message.to)}${message.mark ? ` (marked ${message.mark})` : ''}`;
-      case 'response': return `the response to client ${message.client} (${message.value})`;
+      case 'request': return `${nameOf(message)} to ${name(message.to)}${message.mark ? ` (marked ${message.mark})` : ''}`;
+      case 'response': return world.clients[message.client]!.sends ? `the acknowledgement of effect ${message.value}` : `the response to client ${message.client} (${message.value})`;
       case 'offer': return `the offer from ${name(message.from)} to ${name(message.to)}`;
       case 'call': return `${describe(message.command)} from ${name(message.from)} to ${name(message.to)}`;
       case 'answer': return `the answer ${describe(message.reply)} (${message.for}) to ${name(message.to)}`;
     }
   }
+}
+
+function nameOf({ client, effect }: { client: number; effect?: number }): string {
+  return effect === undefined ? `the request of client ${client}` : `effect ${effect}`;
 }
 
 /** A command or reply with what tells it from others of its kind. */

@@ -4,7 +4,7 @@ import type { Command, Expire } from '../../runtime/model/verbs.js';
 import { FUNCTION, SESSION } from './machine.js';
 import { Moves } from './moves.js';
 import { locateKey, type Locate } from './requests.js';
-import { ancestors, type Message, type Of, type Process, type World } from './world.js';
+import { ancestors, type Client, type Message, type Of, type Process, type World } from './world.js';
 
 type Check = Of<Process, 'check'>;
 
@@ -30,6 +30,7 @@ export class Drivers extends Moves {
 
   #respond(world: World, { client, value }: Of<Message, 'response'>): World {
     const before = world.clients[client]!;
+    if (before.sends) return this.#acknowledged(world, client, before.sends, Number(value));
     if (before.state === 'done') {
       this.count('replayed');
       if (before.got !== value && !world.ghost.isSplit && world.ghost.lives.length === 1) this.blame(`client ${client} got two answers: ${before.got}; ${value}`);
@@ -38,6 +39,16 @@ export class Drivers extends Moves {
     this.count('acknowledged');
     const clients = world.clients.slice();
     clients[client] = this.setting.interner.the({ state: 'done', got: value });
+    return { ...world, clients };
+  }
+
+  /** A sender strikes an effect out once it is told that it was taken; of an earlier one it knows. */
+  #acknowledged(world: World, client: number, { next, last }: NonNullable<Client['sends']>, effect: number): World {
+    if (effect !== next) return world;
+    this.count('effect acknowledged');
+    if (!world.ghost.lives.some(({ log }) => log.some(([who]) => who === -effect))) this.blame(`effect ${effect} is acknowledged, but was never taken`);
+    const clients = world.clients.slice();
+    clients[client] = this.setting.interner.the<Client>({ state: next === last ? 'done' : 'waiting', got: '', sends: { next: next + 1, last } });
     return { ...world, clients };
   }
 
@@ -148,12 +159,9 @@ export class Drivers extends Moves {
   /** The node loses everything it does not keep in its store, and starts again (rule 6). */
   crash(world: World, at: number): World {
     const { life, slot } = world.nodes[at]!;
-    const resumes = this.setting.guards.resumeAtStart;
-    const next = this.withNode(world, at, {
-      processes: [], life: { boot: life.boot + 1, asking: resumes && slot?.state === 'leaving', paying: resumes },
-    });
-    if (!resumes || !slot?.arriving) return next;
-    return this.run(next, at, { verb: 'drop', session: SESSION, attempt: slot.arriving.attempt })[0];
+    const [next, { asks, owes }] = this.run(world, at, { verb: 'wake', session: SESSION });
+    // A new process pays whatever it comes to owe itself.
+    return this.withNode(next, at, { processes: [], life: { boot: life.boot + 1, asking: asks, paying: owes || !slot?.owed.length } });
   }
 
   /** Two lives of one id have met: listed for the operator. */

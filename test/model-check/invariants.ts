@@ -48,23 +48,17 @@ function walk(world: World, drivers: Drivers, start: number): string | undefined
   let at = start;
   let mark = '';
   for (;;) {
-    const { slot } = world.nodes[at]!;
-    if (slot?.state === 'resident') break;
-    let to: string;
-    if (slot?.state === 'remote') {
-      to = drivers.setting.guards.stubFollowsRecord ? slot.current : slot.home;
-      mark = slot.home;
-    } else if (mark && mark !== drivers.name(at)) {
-      to = mark;
-    } else if (located(world, drivers, at) !== undefined) {
-      to = located(world, drivers, at)!;
-    } else {
+    const to = drivers.redirect(world, at, mark);
+    if (to.kind === 'here') break;
+    if (to.kind === 'moved') mark = to.home;
+    const next = to.kind === 'moved' ? to.to : located(world, drivers, at);
+    if (next === undefined) {
       // A birth: fine when the session has ended.
       if (alive > 0 && !world.ghost.isSplit) return `${path.join(' → ')} would create the session, which lives elsewhere`;
       return undefined;
     }
-    path.push(to);
-    at = drivers.indexOf(to);
+    path.push(next);
+    at = drivers.indexOf(next);
     if (path.length > 6) return `${path.join(' → ')} is a loop`;
   }
   // Two lives of one id are an operator's case: only loops count there.

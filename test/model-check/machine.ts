@@ -142,9 +142,9 @@ export class Machine {
     const life = ghost.lives.find((one) => one.incarnation === incarnation);
     if (!life) return {};
     const items: Record<string, string> = life.seeded && life.log.length === 0 ? { S: '0' } : {};
-    life.log.forEach(([client, reply], i) => {
-      items[`K${client}`] = String(i + 1);
-      items[`R${client}`] = reply;
+    life.log.forEach(([who, reply], i) => {
+      if (who < 0) Object.assign(items, { E: String(Number(items['E'] ?? 0) + 1), M: reply });
+      else Object.assign(items, { [`K${who}`]: String(i + 1), [`R${who}`]: reply });
     });
     return sorted(items);
   }
@@ -206,5 +206,5 @@ export function storeText({ items, staged, notes }: Store): string {
 
 export function lifeText({ boot, asking, paying, memory }: Life): string {
   const text = `life ${boot} ${asking} ${paying}`;
-  return memory ? `${text} ${memory.epoch} ${memory.incarnation} ${memory.version} ${memory.seen}` : text;
+  return memory ? `${text} ${memory.epoch} ${memory.incarnation} ${memory.version} ${memory.seen} ${memory.row}` : text;
 }

@@ -1,8 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { ALL_GUARDS } from '../../runtime/model/guards.js';
 import { Fingerprints } from './fingerprints.js';
 import { NEGATIVES, runNegative } from './negatives.js';
-import { runScenario, scenario, SCENARIOS } from './scenarios.js';
+import { runScenario, scenario, SCENARIOS, type Scenario } from './scenarios.js';
 
 /** States a scenario: the whole of it is explored by `npm run model`. */
 const MAX_STATES = 12_000;
@@ -28,10 +29,14 @@ describe('Model check of the step function', function () {
     }
   });
 
-  for (const name of ['two moves at once', 'two requests and a lost lease', 'the short way with a crash and a duplicated message']) {
-    it(`reaches as many states up to names as it tells apart without symmetry: ${name}`, () => {
-      const all = runScenario(scenario(name), { maxStates: 50_000, liveness: true, symmetry: false });
-      const reduced = runScenario(scenario(name), { maxStates: 50_000, liveness: true });
+  const besideClients: Scenario = {
+    ...scenario('effects with a crash, a lost lease and a failing handler'), name: 'effects beside two clients', entries: [[0], [0]], budget: { duplicate: 1 },
+  };
+  const named = ['two moves at once', 'two requests and a lost lease', 'the short way with a crash and a duplicated message'].map(scenario);
+  for (const one of [...named, besideClients]) {
+    it(`reaches as many states up to names as it tells apart without symmetry: ${one.name}`, () => {
+      const all = runScenario(one, { maxStates: 50_000, liveness: true, symmetry: false });
+      const reduced = runScenario(one, { maxStates: 50_000, liveness: true });
       expect(all.isComplete && reduced.isComplete).to.equal(true);
       expect(reduced.states).to.equal(all.classes);
       expect(all.states).to.be.greaterThan(reduced.states);
@@ -41,6 +46,11 @@ describe('Model check of the step function', function () {
 
   it('has a counterexample for every guard', () => {
     expect(Object.keys(ALL_GUARDS).filter((name) => !NEGATIVES.some(({ guard }) => guard === name))).to.deep.equal([]);
+  });
+
+  it('knows of no guard that the documentation does not name', async () => {
+    const text = await readFile(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
+    expect(Object.keys(ALL_GUARDS).filter((name) => !text.includes(`\`${name}\``))).to.deep.equal([]);
   });
 
   for (const negative of NEGATIVES) {

@@ -1,6 +1,6 @@
 /** Both drivers of a move as the protocol describes them, one message at a time. */
 import type { Owed, Passport } from '../../runtime/model/record.js';
-import type { Copy, Depart } from '../../runtime/model/verbs.js';
+import type { AskReply, Copy, Depart, Fence } from '../../runtime/model/verbs.js';
 import { FUNCTION, FUTURE_MS, SESSION } from './machine.js';
 import { freshName } from './names.js';
 import { Requests } from './requests.js';
@@ -16,8 +16,11 @@ export class Moves extends Requests {
     const { to, from, epoch, home, incarnation, rehome } = offer;
     // Fresh for every drive, and never taken from the wire: a fenced attempt must not come back to life.
     const attempt = freshName(world, 'a');
+    const { tree } = this.setting;
+    const course = rehome ? 're-home' : ancestors(tree, from).includes(to) ? 'offload' : 'onload';
+    const way = course === 'onload' ? [home, ...ancestors(tree, this.indexOf(home)).map((node) => this.name(node))] : [];
     const [after, reply] = this.run(world, to, {
-      verb: 'reserve', session: SESSION, function: FUNCTION, home, incarnation, from: this.name(from), epoch, attempt, deadlineMs: FUTURE_MS,
+      verb: 'reserve', session: SESSION, function: FUNCTION, home, incarnation, from: this.name(from), epoch, attempt, deadlineMs: FUTURE_MS, course, way,
     });
     if (reply.kind !== 'reserved') return after;
     const driving = this.withProcess(after, to, { kind: 'drive', attempt, phase: 'copy', from, epoch, home, incarnation, ...(rehome && { rehome }) });
@@ -133,14 +136,15 @@ export class Moves extends Requests {
   }
 
   protected asked(world: World, at: number, reply: { kind: string }): World {
-    if (reply.kind === 'fenced') return this.abort(world, at);
+    if (reply.kind === 'fenced') return this.abort(world, at, reply as AskReply & { kind: 'fenced' });
     const { current, home, epoch, incarnation } = reply as { kind: string; current: string; home: string; epoch: number; incarnation: string };
     return this.run(world, at, { verb: 'learn', session: SESSION, function: FUNCTION, home, current, epoch, incarnation })[0];
   }
 
-  abort(world: World, at: number): World {
+  /** Without a fence: somebody gives up who never asked. */
+  abort(world: World, at: number, fence?: Fence): World {
     const { epoch, attempt } = world.nodes[at]!.slot!.leaving!;
-    return this.run(world, at, { verb: 'abort', session: SESSION, epoch, attempt })[0];
+    return this.run(world, at, { verb: 'abort', session: SESSION, epoch, attempt, ...(fence && { fence: { by: fence.by, epoch: fence.epoch } }) })[0];
   }
 }
 

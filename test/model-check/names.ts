@@ -21,7 +21,8 @@ export function freshName(world: World, letter: string): string {
   return `${letter}${i}`;
 }
 
-/** The requests whose writes are in the data. */
+/** The requests whose writes are in the data, and how many effects. */
 export function written(items: Items): string {
-  return Object.keys(items).filter((name) => name.startsWith('K')).sort().join('+');
+  const names = Object.keys(items).filter((name) => name.startsWith('K')).sort();
+  return [...names, ...(items['E'] ? [`E${items['E']}`] : [])].join('+');
 }

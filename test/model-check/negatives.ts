@@ -38,6 +38,8 @@ export const NEGATIVES: readonly Negative[] = [
   { guard: 'fenceBeforeAbort', scenario: AT_ONCE },
   { guard: 'requestIdDedupe', scenario: END },
   { guard: 'pauseDeadline', scenario: 'a move with a late message and a passed deadline' },
+  { guard: 'markCompare', scenario: 'effects that come twice and late, beside a move' },
+  { guard: 'markCompare', scenario: 'effects for a home that is not home any more' },
   { guard: 'subtreeOnOnload', scenario: 'two leaves below one parent' },
 ];
 

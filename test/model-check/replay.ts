@@ -5,14 +5,14 @@ import { Actions } from './actions.js';
 import { Drivers } from './drivers.js';
 import { Interner } from './intern.js';
 import { judge, judgeQuiet } from './invariants.js';
-import { startOf, type Scenario } from './scenarios.js';
+import { startOf, wishesOf, type Scenario } from './scenarios.js';
 import { PATH } from './starts.js';
 import type { World } from './world.js';
 
 export function replay(one: Scenario, steps: readonly string[]): { withGuard: string; holds: boolean } {
   const interner = new Interner();
   const drivers = new Drivers({ tree: one.tree ?? PATH, step: createStep(ALL_GUARDS), guards: ALL_GUARDS, interner, coverage: new Map(), leasesRepeat: one.leasesRepeat });
-  const actions = new Actions(drivers, { entries: one.entries, moves: one.moves ?? [], rehomes: one.rehomes });
+  const actions = new Actions(drivers, wishesOf(one));
   let world = startOf(one, interner);
   for (const [i, step] of steps.entries()) {
     const { next, violation } = follow(world, step, actions, drivers);

@@ -1,9 +1,10 @@
 /** Clients and the session layer as the protocol describes them: what becomes of a request at a node. */
 import type { Owed, Slot } from '../../runtime/model/record.js';
 import type { Acquire, Command } from '../../runtime/model/verbs.js';
-import { applied, FUNCTION, FUTURE_MS, Machine, SESSION } from './machine.js';
+import { changesFor, decodeMark, encodeMark, judge as judgeMark, RecentMarks, type Place } from '../../runtime/session/marks.js';
+import { applied, FUNCTION, FUTURE_MS, Machine, NOW_MS, SESSION } from './machine.js';
 import { freshLease, freshName, written } from './names.js';
-import { ancestors, type Life, type Message, type Of, type Process, type World } from './world.js';
+import { ancestors, type Items, type Life, type Memory, type Message, type Of, type Process, type World } from './world.js';
 
 export type Serve = Of<Process, 'serve'>;
 export type Short = Of<Process, 'short'>;
@@ -11,14 +12,15 @@ export type Locate = Of<Process, 'locate'>;
 
 export class Requests extends Machine {
   /** A request at a node; undefined while it has to wait there. */
-  request(world: World, { to, client, mark }: Of<Message, 'request'>, create?: Acquire['create']): World | undefined {
+  request(world: World, { to, client, mark, effect }: Of<Message, 'request'>, create?: Acquire['create']): World | undefined {
     const node = world.nodes[to]!;
     if (!create && node.processes.some((process) => process.kind === 'locate')) return undefined;
     const lease = this.lease(world, to);
     const command: Acquire = {
       verb: 'acquire', session: SESSION, function: FUNCTION, leaseId: lease, owner: this.name(to), boot: String(node.life.boot),
-      leaseMs: FUTURE_MS - 1_000, request: { id: String(client), digest: 'd' },
+      leaseMs: FUTURE_MS - 1_000,
     };
+    if (effect === undefined) command.request = { id: String(client), digest: 'd' };
     if (mark) command.redirected = { home: mark };
     if (create) command.create = create;
     const [after, reply] = this.run(world, to, command);
@@ -26,21 +28,33 @@ export class Requests extends Machine {
       case 'granted': {
         const next = reply.created ? this.#born(after, reply.slot) : after;
         this.judgeData(next, to, 'a granted request');
+        if (effect !== undefined && this.#wasTaken(next, to, effect)) return this.#takenBefore(next, to, client, lease, effect);
         const { epoch, incarnation } = reply.slot;
-        return this.withProcess(next, to, { kind: 'serve', client, lease, epoch, incarnation, seen: written(next.nodes[to]!.store.items) });
+        return this.withProcess(next, to, { kind: 'serve', client, lease, epoch, incarnation, seen: written(next.nodes[to]!.store.items), effect });
       }
       case 'replay':
         return this.send(after, { kind: 'response', client, value: node.store.items[`R${client}`]! });
       case 'moved':
         this.count('redirect');
-        return this.send(after, { kind: 'request', to: this.indexOf(reply.to), client, mark: reply.home });
+        return this.send(after, { kind: 'request', to: this.indexOf(reply.to), client, mark: reply.home, effect });
       case 'astray':
-        return this.send(after, { kind: 'request', to: this.indexOf(reply.home), client, mark: reply.home });
+        return this.send(after, { kind: 'request', to: this.indexOf(reply.home), client, mark: reply.home, effect });
       case 'absent':
-        return this.#locate(after, to, client, mark, reply.epoch);
+        return this.#locate(after, { to, client, mark, effect }, reply.epoch);
       default:
         return undefined;
     }
+  }
+
+  /** Where a request would be sent on from a node by what its record says; `mark` as on a redirect. */
+  redirect(world: World, at: number, mark: string): { kind: 'here' } | { kind: 'unknown' } | { kind: 'moved'; to: string; home: string } {
+    const here = { node: this.name(at), nowMs: NOW_MS };
+    const { reply } = this.setting.step(world.nodes[at]!.slot, {
+      verb: 'acquire', session: SESSION, function: FUNCTION, leaseId: 'walk', owner: here.node, boot: '', leaseMs: 1, ...(mark && { redirected: { home: mark } }),
+    }, here);
+    if (reply.kind === 'moved') return { kind: 'moved', to: reply.to, home: reply.home };
+    if (reply.kind === 'astray') return { kind: 'moved', to: reply.home, home: reply.home };
+    return { kind: reply.kind === 'absent' ? 'unknown' : 'here' };
   }
 
   #born(world: World, slot: Slot): World {
@@ -54,11 +68,11 @@ export class Requests extends Machine {
   }
 
   /** An unknown id: the ancestors are asked from the parent up, then told from the root down (the root decides who is first). */
-  #locate(world: World, at: number, client: number, mark: string, epoch: number): World | undefined {
+  #locate(world: World, { to: at, client, mark, effect }: Omit<Of<Message, 'request'>, 'kind'>, epoch: number): World | undefined {
     const above = ancestors(this.setting.tree, at);
     const incarnation = freshName(world, 'i');
-    if (above.length === 0) return this.request(world, { kind: 'request', to: at, client, mark }, { incarnation, epoch, ttlMs: 0, knownBy: [], owed: [] });
-    return this.#askAncestor(world, at, { kind: 'locate', client, mark, step: 0, incarnation, epoch, owed: [] });
+    if (above.length === 0) return this.request(world, { kind: 'request', to: at, client, mark, effect }, { incarnation, epoch, ttlMs: 0, knownBy: [], owed: [] });
+    return this.#askAncestor(world, at, { kind: 'locate', client, mark, step: 0, incarnation, epoch, owed: [], effect });
   }
 
   /** Which ancestor a step is about, and whether it is told (or only asked); undefined when all is done. */
@@ -93,15 +107,15 @@ export class Requests extends Machine {
   #found(world: World, at: number, process: Locate, { home, current, epoch, incarnation }: { home: string; current: string; epoch: number; incarnation: string }) {
     const here = this.name(at);
     const to = current === here ? home : current;
-    if (to !== here) return this.send(world, { kind: 'request', to: this.indexOf(to), client: process.client, mark: home });
+    if (to !== here) return this.send(world, { kind: 'request', to: this.indexOf(to), client: process.client, mark: home, effect: process.effect });
     // A claim of this very node that never came to a birth: the birth takes it up, and tells every ancestor again.
     const owed = ancestors(this.setting.tree, at).map((node): Owed => ({ to: this.name(node), kind: 'claim', epoch: 0 }));
     return this.#create(world, at, { ...process, incarnation, epoch: Math.max(epoch, process.epoch), owed });
   }
 
-  #create(world: World, at: number, { client, mark, incarnation, epoch, owed }: Locate): World | undefined {
+  #create(world: World, at: number, { client, mark, incarnation, epoch, owed, effect }: Locate): World | undefined {
     const knownBy = ancestors(this.setting.tree, at).map((node) => this.name(node));
-    return this.request(world, { kind: 'request', to: at, client, mark }, { incarnation, epoch, ttlMs: 0, knownBy, owed });
+    return this.request(world, { kind: 'request', to: at, client, mark, effect }, { incarnation, epoch, ttlMs: 0, knownBy, owed });
   }
 
   /** The handler is done: its writes, its reply and the lease in one command. */
@@ -115,32 +129,68 @@ export class Requests extends Machine {
 
   #committed(before: World, after: World, at: number, process: Serve | Short, version: number): World {
     const { incarnation, epoch } = after.nodes[at]!.slot!;
-    const { client, seen } = process;
-    const value = `${version} after ${seen || 'none'}`;
-    if (process.kind === 'short') this.count('short');
-    if (written(before.nodes[at]!.store.items) !== seen) this.blame(`client ${client} overwrites what it was never given`);
-    const done = this.#write(after, at, client, value, version);
+    const { client, seen, effect } = process;
+    if (process.kind === 'short') this.count(effect === undefined ? 'short' : 'effect on the short way');
+    if (written(before.nodes[at]!.store.items) !== seen) this.blame(`${effect === undefined ? `client ${client}` : `effect ${effect}`} overwrites what it was never given`);
+    const value = effect === undefined ? `${version} after ${seen || 'none'}` : String(effect);
+    const row = effect === undefined ? undefined : this.#rowOf(after, at, effect);
+    const done = row === undefined ? this.#write(after, at, { [`K${client}`]: String(version), [`R${client}`]: value }) : this.#take(after, at, row);
     const kept = done.left.short > 0
-      ? this.withLife(done, at, { memory: { epoch, incarnation, version, seen: written(done.nodes[at]!.store.items) } }) : done;
-    return this.send(this.#logged(kept, incarnation, process, value), { kind: 'response', client, value });
+      ? this.withLife(done, at, { memory: { epoch, incarnation, version, seen: written(done.nodes[at]!.store.items), row: row ?? (process.kind === 'short' ? process.row : undefined) } }) : done;
+    return this.send(this.#logged(kept, incarnation, process, row ?? value), { kind: 'response', client, value });
   }
 
-  #write(world: World, at: number, client: number, value: string, version: number): World {
+  #write(world: World, at: number, changes: Items): World {
     const { store, slot } = world.nodes[at]!;
-    const items = applied(store.items, { S: null, [`K${client}`]: String(version), [`R${client}`]: value });
-    const notes = slot!.copying ? [...new Set([...store.notes, 'S', `K${client}`, `R${client}`])].sort() : store.notes;
+    const items = applied(store.items, { S: null, ...changes });
+    const notes = slot!.copying ? [...new Set([...store.notes, 'S', ...Object.keys(changes)])].sort() : store.notes;
     return this.withNode(world, at, { store: { ...store, items, notes } });
   }
 
-  #logged(world: World, incarnation: string, { client, incarnation: granted }: Serve | Short, value: string): World {
-    this.count('write');
-    if (incarnation !== granted) this.blame(`client ${client} was granted incarnation ${granted} and committed to ${incarnation}`);
+  #logged(world: World, incarnation: string, { client, effect, incarnation: granted }: Serve | Short, value: string): World {
+    this.count(effect === undefined ? 'write' : 'effect');
+    const [who, name] = effect === undefined ? [client, `request ${client}`] : [-effect, `effect ${effect}`];
+    if (incarnation !== granted) this.blame(`${name} was granted incarnation ${granted} and committed to ${incarnation}`);
     const lives = world.ghost.lives.map((life) => {
       if (life.incarnation !== incarnation) return life;
-      if (life.log.some(([who]) => who === client)) this.blame(`request ${client} took effect twice`);
-      return { ...life, log: [...life.log, [client, value] as const] };
+      if (life.log.some(([other]) => other === who)) this.blame(`${name} took effect twice`);
+      else if (life.log.some(([other]) => other < who && who < 0)) this.blame(`${name} took effect after a later one of its sender`);
+      return { ...life, log: [...life.log, [who, value] as const] };
     });
     return { ...world, ghost: this.setting.interner.the({ ...world.ghost, lives }) };
+  }
+
+  // ── Effects of a sender: what tells a repeated delivery is the production code of its marks ─────
+
+  #wasTaken(world: World, at: number, effect: number): boolean {
+    const row = world.nodes[at]!.store.items['M'];
+    const mark = row === undefined ? undefined : decodeMark(Buffer.from(row));
+    return judgeMark(placeOf(effect), { mark, count: mark ? 1 : 0 }, this.setting.guards) === 'applied';
+  }
+
+  /** It is acknowledged again, and the lease given back. */
+  #takenBefore(world: World, at: number, client: number, lease: string, effect: number): World {
+    this.count('effect taken before');
+    const [after] = this.run(world, at, { verb: 'abandon', session: SESSION, leaseId: lease });
+    return this.send(after, { kind: 'response', client, value: String(effect) });
+  }
+
+  #rowOf(world: World, at: number, effect: number): string {
+    const row = world.nodes[at]!.store.items['M'];
+    const { mark } = changesFor(placeOf(effect), row === undefined ? undefined : decodeMark(Buffer.from(row)), 200, NOW_MS);
+    return encodeMark(mark).toString();
+  }
+
+  /** What it writes and how far its sender has got, in one. */
+  #take(world: World, at: number, row: string): World {
+    return this.#write(world, at, { E: String(Number(world.nodes[at]!.store.items['E'] ?? 0) + 1), M: row });
+  }
+
+  /** Whether a process that remembers the session knows the delivery to be its sender's next one. */
+  #isNext({ row }: Memory, effect: number): boolean {
+    const recent = new RecentMarks(this.setting.guards);
+    if (row !== undefined) recent.keep(placeOf(effect), decodeMark(Buffer.from(row)));
+    return recent.isNext(placeOf(effect));
   }
 
   fail(world: World, at: number, process: Serve): World {
@@ -148,21 +198,22 @@ export class Requests extends Machine {
     return this.run(without, at, { verb: 'abandon', session: SESSION, leaseId: process.lease })[0];
   }
 
-  /** The handler runs on what this process remembers of its last commit, without a lease. */
-  shortly(world: World, { to, client, mark }: Of<Message, 'request'>): World {
+  /** The handler runs on what this process remembers of its last commit, without a lease; undefined where a delivery must not. */
+  shortly(world: World, { to, client, mark, effect }: Of<Message, 'request'>): World | undefined {
     const memory = world.nodes[to]!.life.memory!;
-    return this.withProcess(this.spend(world, 'short'), to, { kind: 'short', client, mark, ...memory });
+    if (effect !== undefined && !this.#isNext(memory, effect)) return undefined;
+    return this.withProcess(this.spend(world, 'short'), to, { kind: 'short', client, mark, effect, ...memory });
   }
 
   /** Its commit, on the basis of what was remembered; refused, the request goes the long way. */
   finishShort(world: World, at: number, process: Short): World {
     const without = this.withProcess(world, at, undefined, process);
-    const { client, mark, epoch, version, incarnation } = process;
+    const { client, mark, epoch, version, incarnation, effect } = process;
     const [after, reply] = this.run(without, at, {
       verb: 'release', session: SESSION, leaseId: '', basis: { version, incarnation }, epoch, dirty: true,
-    }, {}, client);
+    }, {}, effect === undefined ? client : undefined);
     if (reply.kind === 'committed') return this.#committed(world, after, at, process, reply.version);
-    const again: Of<Message, 'request'> = { kind: 'request', to: at, client, mark };
+    const again: Of<Message, 'request'> = { kind: 'request', to: at, client, mark, effect };
     return this.request(after, again) ?? this.send(after, again);
   }
 
@@ -174,6 +225,11 @@ export class Requests extends Machine {
   protected lease(world: World, at: number): string {
     return freshLease(world, this.setting.leasesRepeat ? world.nodes[at]!.slot?.epoch : undefined);
   }
+}
+
+/** One sender, whose clock goes on with its numbers. */
+function placeOf(effect: number): Place {
+  return { lane: 'sender', number: effect, atMs: effect };
 }
 
 export function locateKey({ client, step, incarnation }: Locate): string {

@@ -2,6 +2,7 @@
 import type { Slot } from '../../runtime/model/record.js';
 import { ALL_GUARDS, type Guards } from '../../runtime/model/guards.js';
 import { createStep } from '../../runtime/model/step/step.js';
+import type { Wishes } from './actions.js';
 import { explore, type Bounds, type Explored } from './explore.js';
 import { Interner } from './intern.js';
 import type { Setting } from './machine.js';
@@ -19,6 +20,8 @@ export interface Scenario {
   leasesRepeat?: boolean;
   budget: Partial<Budget>;
   entries: number[][];
+  /** Where each sender delivers, and how many effects it has. */
+  senders?: { to: number[]; effects: number }[];
   moves?: [number, number][];
   rehomes?: [number, number][];
 }
@@ -103,7 +106,7 @@ const move = (name: string, budget: Partial<Budget>, entries = AT_BOTH_ENDS): Sc
   ({ name, slots: atHome, budget: { moves: 1, ...budget }, entries, moves: EVERY_MOVE });
 const birth = (name: string, budget: Partial<Budget>): Scenario => ({ name, budget, entries: [[LEAF], [LEAF, MIDDLE, ROOT]], moves: EVERY_MOVE });
 
-export const SCENARIOS: readonly Scenario[] = [
+const SESSIONS: readonly Scenario[] = [
   birth('a birth with a crash and a lost message', { lost: 1, crash: 1 }),
   birth('a birth with a late and a duplicated message', { late: 1, duplicate: 1 }),
   birth('a birth and a move, with a lost message', { moves: 1, lost: 1 }),
@@ -172,6 +175,31 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
+/** Another session that has two effects for this one, which it delivers to the home that it knows. */
+const SENDER = [{ to: [LEAF], effects: 2 }];
+
+/** Deliveries of a sender: each is to take effect once, wherever the session is by then. */
+const EFFECTS: readonly Scenario[] = [
+  {
+    name: 'effects that come twice and late, beside a move', slots: atHome, budget: { moves: 1, duplicate: 1, late: 1 },
+    entries: [], senders: SENDER, moves: [[LEAF, MIDDLE]],
+  },
+  {
+    name: 'effects for a home that is not home any more', slots: atHome, budget: { moves: 1, duplicate: 1, lost: 1 },
+    entries: [], senders: SENDER, rehomes: [[LEAF, MIDDLE]],
+  },
+  {
+    name: 'effects on the short way, beside a request and a move', slots: atHome, memories: remembered, budget: { moves: 1, short: 2, duplicate: 1 },
+    entries: [[LEAF]], senders: SENDER, moves: [[LEAF, MIDDLE]],
+  },
+  {
+    name: 'effects with a crash, a lost lease and a failing handler', slots: atHome, budget: { crash: 1, lease: 1, fail: 1, late: 1 },
+    entries: [], senders: SENDER,
+  },
+];
+
+export const SCENARIOS: readonly Scenario[] = [...SESSIONS, ...EFFECTS];
+
 const EVERYTHING: Partial<Budget> = { moves: 2, crash: 1, lost: 1, duplicate: 1, late: 1, lease: 1, deadline: 1 };
 /** Both clients may start at either end, so that they are interchangeable. */
 const ANYWHERE = [[LEAF, ROOT], [LEAF, ROOT]];
@@ -184,6 +212,10 @@ export const WHOLE: readonly Scenario[] = [
   { name: 'whole: everything at home', slots: atHome, budget: EVERYTHING, entries: ANYWHERE, moves: EVERY_MOVE },
   { name: 'whole: everything from nothing', budget: EVERYTHING, entries: ANYWHERE, moves: EVERY_MOVE },
   { name: 'whole: everything with an update owed', slots: updateOwed, budget: EVERYTHING, entries: ANYWHERE, moves: EVERY_MOVE },
+  { name: 'whole: everything with stray messages of an earlier move', slots: backHome, messages: strays, budget: EVERYTHING, entries: ANYWHERE, moves: EVERY_MOVE },
+  { name: 'whole: everything along a chain of stubs', slots: chain, budget: EVERYTHING, entries: ANYWHERE, moves: EVERY_MOVE },
+  { name: 'whole: everything with two requests of each client', slots: atHome, budget: EVERYTHING, entries: [...ANYWHERE, ...ANYWHERE], moves: EVERY_MOVE },
+  { name: 'whole: everything with a sender of effects', slots: atHome, budget: EVERYTHING, entries: [[LEAF, ROOT]], senders: SENDER, moves: EVERY_MOVE },
 ];
 
 export function scenario(name: string): Scenario {
@@ -196,13 +228,16 @@ export interface ScenarioRun extends Explored {
   coverage: Map<string, number>;
 }
 
-export function startOf({ tree = PATH, slots = {}, messages = [], memories, processes, budget, entries }: Scenario, interner: Interner): World {
-  return worldOf({ tree, slots, messages, memories, processes, clients: entries.length, budget }, interner);
+export function startOf({ tree = PATH, slots = {}, messages = [], memories, processes, budget, entries, senders = [] }: Scenario, interner: Interner): World {
+  return worldOf({ tree, slots, messages, memories, processes, clients: entries.length, senders: senders.map(({ effects }) => effects), budget }, interner);
+}
+
+export function wishesOf({ entries, moves = [], rehomes, senders = [] }: Scenario): Wishes {
+  return { entries, moves, rehomes, senders: senders.map(({ to }) => to) };
 }
 
 export function runScenario(one: Scenario, bounds: Bounds, guards: Guards = ALL_GUARDS, coverage = new Map<string, number>()): ScenarioRun {
   const interner = new Interner();
   const setting: Setting = { tree: one.tree ?? PATH, step: createStep(guards), guards, interner, coverage, leasesRepeat: one.leasesRepeat };
-  const { entries, moves = [], rehomes } = one;
-  return { ...explore(setting, [startOf(one, interner)], { entries, moves, rehomes }, bounds), coverage };
+  return { ...explore(setting, [startOf(one, interner)], wishesOf(one), bounds), coverage };
 }

@@ -22,6 +22,8 @@ export interface Start {
   /** What nodes are in the middle of. */
   processes?: Record<string, Process[]>;
   clients: number;
+  /** How many effects each sender has to deliver. */
+  senders?: number[];
   budget: Partial<Budget>;
 }
 
@@ -35,7 +37,7 @@ export function resident(at: string, epoch: number, more: Partial<Slot> = {}): P
 }
 
 export function worldOf(start: Start, interner: Interner): World {
-  const { tree, slots, clients, budget } = start;
+  const { tree, slots, clients, senders = [], budget } = start;
   const nodes = tree.names.map((name): NodeState => {
     const given = slots[name];
     const holds = given?.state === 'resident' || given?.state === 'leaving';
@@ -52,7 +54,10 @@ export function worldOf(start: Start, interner: Interner): World {
   return {
     nodes,
     messages: (start.messages ?? []).map((message) => interner.the(message)),
-    clients: Array.from({ length: clients }, () => interner.the<Client>({ state: 'new', got: '' })),
+    clients: [
+      ...Array.from({ length: clients }, () => interner.the<Client>({ state: 'new', got: '' })),
+      ...senders.map((last) => interner.the<Client>({ state: 'waiting', got: '', sends: { next: 1, last } })),
+    ],
     left: interner.the({ ...NO_BUDGET, ...budget }),
     ghost: interner.the({ isSplit: lives.length > 1, lives }),
   };

@@ -80,7 +80,8 @@ export class Symmetry {
       row.push(...processes.map((process) => of(process)).sort(ascending));
     }
     const seats: number[] = [];
-    world.clients.forEach((client, i) => { seats[clients[i]!] = of(client); });
+    // Senders are nobody's like: they come after the clients, and stay.
+    world.clients.forEach((client, i) => { seats[clients[i] ?? i] = of(client); });
     row.push(...seats, of(world.left), of(world.ghost), ...world.messages.map((message) => of(message)).sort(ascending));
     return row;
   }
@@ -95,7 +96,7 @@ function renamedIn(value: unknown, renaming: Renaming): unknown {
   if (typeof value === 'string') return textIn(value, renaming);
   if (Array.isArray(value)) {
     // An entry of what really happened: the client, and its answer.
-    if (value.length === 2 && typeof value[0] === 'number') return [renaming.clients[value[0]], renamedIn(value[1], renaming)];
+    if (value.length === 2 && typeof value[0] === 'number') return [renaming.clients[value[0]] ?? value[0], renamedIn(value[1], renaming)];
     const items = value.map((item) => renamedIn(item, renaming));
     // Names of data come in their order; lists of nodes keep theirs.
     return items.some((item, i) => typeof item === 'string' && item !== value[i]) ? items.sort() : items;
@@ -103,7 +104,7 @@ function renamedIn(value: unknown, renaming: Renaming): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value);
   const renamed = entries.map(([name, field]): [string, unknown] =>
-    [textIn(name, renaming), name === 'client' ? renaming.clients[field as number] : renamedIn(field, renaming)]);
+    [textIn(name, renaming), name === 'client' ? renaming.clients[field as number] ?? field : renamedIn(field, renaming)]);
   // Records of data are kept in the order of their names.
   const isData = renamed.some(([name], i) => name !== entries[i]![0]);
   return Object.fromEntries(isData ? renamed.sort(([a], [b]) => (a < b ? -1 : 1)) : renamed);
@@ -113,7 +114,7 @@ function textIn(text: string, { attempts, clients }: Renaming): string {
   return text
     .replace(/\ba([1-4])\b/g, (_, digit: string) => `a${attempts[Number(digit)]}`)
     .replace(/^R(\d)$/, (_, digit: string) => `R${clients[Number(digit)]}`)
-    .replace(/^locate (\d)\//, (_, digit: string) => `locate ${clients[Number(digit)]}/`)
+    .replace(/^locate (\d)\//, (_, digit: string) => `locate ${clients[Number(digit)] ?? digit}/`)
     .replace(/\bK\d(\+K\d)*/g, (names) => names.split('+').map((name) => `K${clients[Number(name.slice(1))]}`).sort().join('+'));
 }
 

@@ -2,7 +2,10 @@
 import type { Owed, Slot } from '../../runtime/model/record.js';
 import type { Command } from '../../runtime/model/verbs.js';
 
-/** A session's data by name: `S` is there from the start and deleted by every write, `K<client>` is what a request wrote, `R<client>` its stored reply. */
+/**
+ * A session's data by name: `S` is there from the start and deleted by every write, `K<client>` is what a request wrote, `R<client>` its
+ * stored reply, `E` counts the effects of the sender that were taken, `M` is the row of its mark.
+ */
 export type Items = Readonly<Record<string, string>>;
 /** Changes on top of items; null deletes. */
 export type Changes = Readonly<Record<string, string | null>>;
@@ -32,25 +35,27 @@ export interface Memory {
   incarnation: string;
   version: number;
   seen: string;
+  /** Row of the sender's mark, where the commit left one. */
+  row?: string;
 }
 
 export type Of<U, K> = U extends { kind: K } ? U : never;
 
 export type Process =
   /** A handler at work under its lease, with the requests whose writes it was given. */
-  | { kind: 'serve'; client: number; lease: string; epoch: number; incarnation: string; seen: string }
+  | { kind: 'serve'; client: number; lease: string; epoch: number; incarnation: string; seen: string; effect?: number }
   /** A handler at work on what the process remembered, without a lease. */
-  | { kind: 'short'; client: number; mark: string } & Memory
+  | { kind: 'short'; client: number; mark: string; effect?: number } & Memory
   /** A request for an unknown id: ancestors are asked one by one before it is created. */
-  | { kind: 'locate'; client: number; mark: string; step: number; incarnation: string; epoch: number; owed: Owed[] }
+  | { kind: 'locate'; client: number; mark: string; step: number; incarnation: string; epoch: number; owed: Owed[]; effect?: number }
   /** The target's driver of a move. */
   | { kind: 'drive'; attempt: string; phase: 'copy' | 'drain' | 'depart'; from: number; epoch: number; home: string; incarnation: string; rehome?: true }
   /** Whether anybody needs a stub: its home and whom it knows are asked one after the other. */
   | { kind: 'check'; epoch: number; incarnation: string; home: string; current: string; knownBy: readonly string[]; step: number };
 
 export type Message =
-  /** `mark` names the home that the redirecting node knew; '' without a redirect. */
-  | { kind: 'request'; to: number; client: number; mark: string }
+  /** `mark` names the home that the redirecting node knew; '' without a redirect. With `effect` a delivery: the number of a sender's effect. */
+  | { kind: 'request'; to: number; client: number; mark: string; effect?: number }
   | { kind: 'response'; client: number; value: string }
   /** `offload-session`: the source's record, as it was, on its way to the target. */
   | { kind: 'offer'; to: number; from: number; epoch: number; home: string; incarnation: string; rehome?: true }
@@ -67,6 +72,8 @@ export interface Client {
   state: 'new' | 'waiting' | 'done';
   /** First response it got. */
   got: string;
+  /** Another session, whose effects on this one come in order, each again and again until it is acknowledged; ids of deliveries are forgotten at once. */
+  sends?: { next: number; last: number };
 }
 
 /** How often each thing may still happen. */
@@ -94,11 +101,11 @@ export interface Budget {
   short: number;
 }
 
-/** What really happened, for the invariants alone: per incarnation the requests that took effect, in order. */
+/** What really happened, for the invariants alone: per incarnation the requests that took effect, in order; those of a sender by their negative numbers. */
 export interface Ghost {
   /** Two lives of the id have existed at once: from then on it is an operator's case. */
   isSplit: boolean;
-  lives: readonly { incarnation: string; seeded: boolean; log: readonly (readonly [client: number, reply: string])[] }[];
+  lives: readonly { incarnation: string; seeded: boolean; log: readonly (readonly [who: number, reply: string])[] }[];
 }
 
 export interface NodeState {

@@ -36,15 +36,15 @@ describe('the rules of the protocol', () => {
       it(`of a session that is ${state}`, () => {
         const told = (epoch: number) => (state === 'tombstone' ? epoch : slot.epoch);
         for (const epoch of [0, slot.epoch]) expect(unmoved(slot, c.ask(epoch))).to.include({ kind: 'committed', epoch: told(epoch) });
-        expect(unmoved(slot, c.ask(slot.epoch + 1))).to.deep.equal({ kind: 'fenced' });
+        expect(unmoved(slot, c.ask(slot.epoch + 1))).to.deep.equal({ kind: 'fenced', by: NODE, epoch: slot.epoch + 1 });
       });
     }
 
     it('judges what lies under a reservation, and drops the reservation of exactly the asked epoch', () => {
       const over = after(c.create(), c.release(), c.depart(), c.learn(), c.reserve({ home: NODE }))!;
       expect(unmoved(over, c.ask(1))).to.include({ kind: 'committed', epoch: 1 });
-      expect(unmoved(over, c.ask(5))).to.deep.equal({ kind: 'fenced' });
-      expect(meets(over, c.ask(6))).to.deep.equal({ slot: stub, reply: { kind: 'fenced' }, effects: { unstage: 'attempt-in' } });
+      expect(unmoved(over, c.ask(5))).to.deep.equal({ kind: 'fenced', by: NODE, epoch: 5 });
+      expect(meets(over, c.ask(6))).to.deep.equal({ slot: stub, reply: { kind: 'fenced', by: NODE, epoch: 6 }, effects: { unstage: 'attempt-in' } });
     });
 
     it('never lets a fenced attempt commit', () => {
@@ -62,6 +62,15 @@ describe('the rules of the protocol', () => {
       expect(aborted.slot).not.to.have.any.keys('leaving', 'copying');
       expect(unmoved(aborted.slot, c.depart({ attempt: 'attempt-2' }))).to.include({ kind: 'refused', reason: 'epoch' });
       expect(meets(aborted.slot, c.depart({ attempt: 'attempt-2', epoch: 2 })).reply).to.include({ kind: 'departed' });
+    });
+
+    it('and nothing is taken back without the word of the departure\'s own target about its own epoch', () => {
+      for (const fence of [undefined, { by: ROOT, epoch: 1 }, { by: PARENT, epoch: 0 }, { by: PARENT, epoch: 2 }]) {
+        expect(unmoved(leaving, c.abort({ fence }))).to.deep.equal({ kind: 'refused' });
+      }
+      const { reply } = createStep()(undefined, c.ask(1), { node: PARENT, nowMs: START_MS });
+      if (reply.kind !== 'fenced') throw new Error(reply.kind);
+      expect(meets(leaving, c.abort({ fence: { by: reply.by, epoch: reply.epoch } })).reply).to.deep.equal({ kind: 'aborted', epoch: 1 });
     });
 
     it('and only the attempt that is leaving can be aborted', () => {
@@ -145,6 +154,22 @@ describe('the rules of the protocol', () => {
 
     it('a commit whose answer was lost is answered again', () => {
       expect(unmoved(guest, c.commit())).to.include({ kind: 'committed', repeat: true });
+    });
+
+    it('drops what was to arrive: the driver died with its process', () => {
+      expect(meets(arriving, c.wake())).to.deep.equal({
+        slot: undefined, reply: { kind: 'woken', asks: false, owes: false, delivers: false }, effects: { unstage: 'attempt-in' },
+      });
+      const over = after(c.create(), c.release(), c.depart(), c.learn(), c.reserve({ home: NODE }))!;
+      expect(meets(over, c.wake()).slot).to.deep.equal(stub);
+    });
+
+    it('asks about a departure, pays what it owes, delivers what its sessions have to send', () => {
+      const woken = (slot: Slot | undefined) => unmoved(slot, c.wake());
+      expect(woken(leaving)).to.deep.equal({ kind: 'woken', asks: true, owes: false, delivers: false });
+      expect(woken(resident)).to.deep.equal({ kind: 'woken', asks: false, owes: false, delivers: true });
+      expect(woken(after(c.reserve(), c.commit({ owed: [OWED] })))).to.deep.equal({ kind: 'woken', asks: false, owes: true, delivers: true });
+      for (const slot of [undefined, stub, tombstone]) expect(woken(slot)).to.deep.equal({ kind: 'woken', asks: false, owes: false, delivers: false });
     });
   });
 
@@ -286,6 +311,21 @@ describe('the rules of the protocol', () => {
 
     it('of the epoch that is expected', () => {
       for (const epoch of [0, 2]) expect(unmoved(resident, c.depart({ epoch }))).to.include({ kind: 'refused', reason: 'epoch' });
+    });
+  });
+
+  describe('the subtree check', () => {
+    it('reserves nothing for an onload or an order of a session whose home is not shown to lie below', () => {
+      for (const course of ['onload', 'migrate'] as const) {
+        for (const way of [[], [PARENT, ROOT], ['phone', NODE]]) expect(unmoved(undefined, c.reserve({ course, way }))).to.deep.equal({ kind: 'off-path' });
+        for (const [home, way] of [[NODE, [NODE]], ['phone', ['phone', 'cell', NODE]]] as const) {
+          expect(meets(undefined, c.reserve({ course, home, way: [...way] })).reply).to.deep.equal({ kind: 'reserved' });
+        }
+      }
+    });
+
+    it('needs no way of what a child offers upward, nor of a new home', () => {
+      for (const course of ['offload', 're-home'] as const) expect(meets(undefined, c.reserve({ course })).reply).to.deep.equal({ kind: 'reserved' });
     });
   });
 

@@ -52,6 +52,8 @@ const attempt = oneOf('attempt-1', 'attempt-2');
 const incarnation = fc.oneof({ weight: 9, arbitrary: fc.constant('incarnation-a') }, { weight: 1, arbitrary: fc.constant('incarnation-b') });
 const leaseId = oneOf('lease-1', 'lease-2');
 const place = oneOf(NODE, PARENT, ROOT);
+const course = oneOf('offload' as const, 'offload' as const, 'onload' as const, 'migrate' as const, 're-home' as const);
+const way = fc.constantFrom<string[]>([], [NODE], [NODE, PARENT, ROOT], [PARENT, ROOT]);
 const owed = fc.array(fc.record({ to: oneOf(PARENT, ROOT), kind: oneOf('update' as const, 'claim' as const, 'gone' as const), epoch }), { maxLength: 1 });
 
 function actionsOn(session: string): fc.Arbitrary<Action> {
@@ -80,19 +82,20 @@ function actionsOn(session: string): fc.Arbitrary<Action> {
     fields.map((drawn): Omit<Action, 'waitMs'> => ({ call: (store) => make(store, drawn) }));
   const rest = fc.oneof(
     plainly(leaseId, (id) => c.abandon(id)),
-    plainly(fc.record({ attempt, epoch, incarnation, home: place, replaces: attempt }, { requiredKeys: ['attempt', 'epoch', 'incarnation', 'home'] }), (f) => c.reserve(f)),
+    plainly(fc.record({ attempt, epoch, incarnation, home: place, replaces: attempt, course, way }, { requiredKeys: ['attempt', 'epoch', 'incarnation', 'home', 'course', 'way'] }), (f) => c.reserve(f)),
     plainly(attempt, (id) => c.departing(id)),
     plainly(fc.record({ attempt, epoch, incarnation }), (f) => c.copy(f)),
     plainly(fc.record({ attempt, epoch, incarnation, to: oneOf(PARENT, ROOT) }), (f) => c.depart(f)),
     fc.record({ attempt, epoch, owed, items }).map(({ items: carried, ...f }) => ({ command: c.commit(f), data: { items: carried } })),
     plainly(fc.record({ epoch, incarnation, current: place, home: place }), (f) => c.learn(f)),
     plainly(epoch, (asked) => c.ask(asked)),
-    plainly(fc.record({ attempt, epoch }), (f) => c.abort(f)),
+    plainly(fc.record({ attempt, epoch, fence: fc.option(fc.record({ by: place, epoch }), { nil: undefined }) }), (f) => c.abort(f)),
     plainly(attempt, (id) => c.drop(id)),
     plainly(fc.record({ epoch, incarnation, home: place, write: fc.boolean() }), (f) => c.claim(f)),
     plainly(fc.record({ to: oneOf(PARENT, ROOT), kind: oneOf('update' as const, 'claim' as const, 'gone' as const), epoch }), (f) => c.paid(f.to, f.kind, f.epoch)),
     plainly(fc.record({ forced: fc.boolean(), owed, keepMs: oneOf(0, 1_000) }), (f) => c.expire(f)),
     plainly(fc.record({ epoch, incarnation }), (f) => c.gone(f)),
+    plainly(fc.constant({}), () => c.wake()),
     call(attempt, (store, id) => store.drain(session, id)),
     call(fc.record({ attempt, items }), (store, f) => store.stage(session, f.attempt, f.items)),
     call(effect, (store, { id }) => store.effectDone(session, id)),
@@ -113,7 +116,7 @@ function fittingOf(c: ReturnType<typeof commandsFor>, verb: string, slot: Slot |
       const { passport } = c.commit();
       return c.commit({ epoch: arriving?.epoch ?? epoch, attempt: arriving?.attempt ?? attempt, passport: { ...passport, incarnation } });
     }
-    case 'abort': return c.abort({ epoch: leaving?.epoch ?? epoch, attempt: leaving?.attempt ?? attempt });
+    case 'abort': return c.abort({ epoch: leaving?.epoch ?? epoch, attempt: leaving?.attempt ?? attempt, fence: { by: leaving?.to ?? PARENT, epoch: leaving?.epoch ?? epoch } });
     case 'learn': return c.learn({ epoch: leaving?.epoch ?? epoch + 1, incarnation });
     case 'ask': return c.ask(arriving?.epoch ?? epoch);
     default: return c.gone({ epoch, incarnation });

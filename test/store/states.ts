@@ -78,6 +78,14 @@ export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
     'of epoch 0': c.reserve({ epoch: 0, attempt: 'attempt-2', replaces: 'attempt-in' }), 'that replaces its former attempt': c.reserve({ attempt: 'attempt-2', replaces: 'attempt-in', from: ROOT }),
     'that replaces with another incarnation': c.reserve({ attempt: 'attempt-2', replaces: 'attempt-in', incarnation: 'incarnation-z', home: ROOT }),
     'of another incarnation': c.reserve({ epoch: 50, attempt: 'attempt-2', incarnation: 'incarnation-z' }),
+    'of an onload homed below': c.reserve({ course: 'onload', home: 'phone', way: ['phone', NODE, PARENT] }),
+    'of an onload homed here': c.reserve({ course: 'onload', home: NODE, way: [NODE] }),
+    'of an onload homed elsewhere': c.reserve({ course: 'onload', way: [PARENT, ROOT] }),
+    'of an onload that shows no way': c.reserve({ course: 'onload', home: NODE }),
+    'of an onload that shows the way of another home': c.reserve({ course: 'onload', way: ['phone', NODE, PARENT] }),
+    'of an order homed below': c.reserve({ course: 'migrate', home: 'phone', way: ['phone', 'cell', NODE] }),
+    'of an order homed elsewhere': c.reserve({ course: 'migrate', way: [PARENT, ROOT] }),
+    'of a new home': c.reserve({ course: 're-home' }),
   }),
   departing: (c) => ({ 'of the attempt': c.departing(), 'of another attempt': c.departing('attempt-9') }),
   copy: (c) => ({
@@ -107,9 +115,11 @@ export const VERBS: Record<Verb, (c: Commands) => Record<string, Command>> = {
   }),
   abort: (c) => ({
     'of the attempt': c.abort(), 'of another attempt': c.abort({ attempt: 'attempt-9' }), 'of another epoch': c.abort({ epoch: 2 }),
-    'of a guest': c.abort({ epoch: 7 }),
+    'of a guest': c.abort({ epoch: 7, fence: { by: ROOT, epoch: 7 } }), 'that nobody fenced': c.abort({ fence: undefined }),
+    'that another node fenced': c.abort({ fence: { by: ROOT, epoch: 1 } }), 'that was fenced under another epoch': c.abort({ fence: { by: PARENT, epoch: 2 } }),
   }),
   drop: (c) => ({ 'of the attempt': c.drop(), 'of another attempt': c.drop('attempt-9') }),
+  wake: (c) => ({ 'at the start': c.wake() }),
   claim: (c) => ({
     'that writes': c.claim(), 'that only looks': c.claim({ write: false }), 'of another incarnation': c.claim({ incarnation: 'incarnation-z' }),
     'of a new home': c.claim({ epoch: 9, home: ROOT }), 'of a new life': c.claim({ epoch: 9, incarnation: 'incarnation-z' }),

@@ -1,7 +1,7 @@
 /** What the suites of the stores share: a clock they own, commands with defaults, and a store's data in comparable form. */
 import type { Slot } from '../../runtime/model/record.js';
 import type {
-  Abandon, Abort, Acquire, Ask, Claim, Command, Commit, Copy, Depart, Departing, Drop, Expire, Gone, Learn, Paid, Release, Reserve,
+  Abandon, Abort, Acquire, Ask, Claim, Command, Commit, Copy, Depart, Departing, Drop, Expire, Gone, Learn, Paid, Release, Reserve, Wake,
 } from '../../runtime/model/verbs.js';
 import type { Commitment, Item, SessionStore, StoredReply, Write } from '../../runtime/store/store.js';
 
@@ -43,7 +43,7 @@ export function commandsFor(session: string) {
     abandon: (leaseId = 'lease-1'): Abandon => ({ verb: 'abandon', session, leaseId }),
     reserve: (fields: Fields<Reserve> = {}): Reserve => ({
       verb: 'reserve', session, function: 'cart', home: PARENT, incarnation: 'incarnation-a', from: PARENT, epoch: 6,
-      attempt: 'attempt-in', deadlineMs: START_MS + 30_000, ...fields,
+      attempt: 'attempt-in', deadlineMs: START_MS + 30_000, course: 'offload', way: [], ...fields,
     }),
     departing: (attempt = 'attempt-in'): Departing => ({ verb: 'departing', session, attempt }),
     copy: (fields: Fields<Copy> = {}): Copy =>
@@ -58,7 +58,9 @@ export function commandsFor(session: string) {
       verb: 'learn', session, function: 'cart', home: NODE, current: PARENT, epoch: 1, incarnation: 'incarnation-a', ...fields,
     }),
     ask: (epoch: number, fields: Fields<Ask> = {}): Ask => ({ verb: 'ask', session, epoch, ...fields }),
-    abort: (fields: Fields<Abort> = {}): Abort => ({ verb: 'abort', session, epoch: 1, attempt: 'attempt-out', ...fields }),
+    abort: (fields: Fields<Abort> = {}): Abort =>
+      ({ verb: 'abort', session, epoch: 1, attempt: 'attempt-out', fence: { by: PARENT, epoch: 1 }, ...fields }),
+    wake: (): Wake => ({ verb: 'wake', session }),
     drop: (attempt = 'attempt-in'): Drop => ({ verb: 'drop', session, attempt }),
     claim: (fields: Fields<Claim> = {}): Claim => ({
       verb: 'claim', session, function: 'cart', home: PARENT, epoch: 0, incarnation: 'incarnation-a', write: true, ...fields,
