@@ -35,6 +35,8 @@ export interface CreateInventoryParts {
   ids: Ids;
   log: Log;
   openJournalFile?: KeepingParts['openJournalFile'];
+  sourceLimits?: KeepingParts['sourceLimits'];
+  keysAgainMs?: number;
 }
 
 export interface RunningInventory {
@@ -54,20 +56,20 @@ export interface RunningInventory {
   close(): Promise<void>;
 }
 
-export async function createInventory({ folder, settings, areas = [], domainId = 'local', credentials, clock, ids, log, openJournalFile }: CreateInventoryParts): Promise<RunningInventory> {
+export async function createInventory({ folder, settings, areas = [], domainId = 'local', credentials, clock, ids, log, openJournalFile, sourceLimits, keysAgainMs }: CreateInventoryParts): Promise<RunningInventory> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const options: ObjectOptions = { strictXnames: settings.strictXnames ?? false };
   const inventory = new Inventory({
     validators: createValidators(options), strictXnames: options.strictXnames, cipher: createCipher(await readKey(join(folder, 'key'))), clock, ids,
   });
-  const access = await createAccess({ ...(credentials && { credentials }), ...(settings.tokens && { tokens: settings.tokens }), ...(settings.reads && { reads: settings.reads }), clock });
-  const keeping = new Keeping({ inventory, folder, snapshots: snapshotSettings(settings), remote: settings.remote ?? [], clock, log, ...(openJournalFile && { openJournalFile }) });
+  const access = await createAccess({ ...(credentials && { credentials }), ...(settings.tokens && { tokens: settings.tokens }), ...(settings.reads && { reads: settings.reads }), ...(keysAgainMs !== undefined && { keysAgainMs }), clock });
+  const edge = new EdgeNodes({ inventory, clock, log });
+  const keeping = new Keeping({ inventory, folder, onRestored: () => edge.restored(), snapshots: snapshotSettings(settings), remote: settings.remote ?? [], clock, log, ...(openJournalFile && { openJournalFile }), ...(sourceLimits && { sourceLimits }) });
   await keeping.start();
   const routes: InventoryRoute[] = [
     ...objectRoutes({ inventory, past: (asOf) => keeping.past(asOf), sortable: sortableFields(options) }), ...smdRoutes(inventory),
     ...historyRoutes(inventory, keeping, domainId), ...schemaRoutes(options, () => routes),
   ];
-  const edge = new EdgeNodes({ inventory, clock, log });
   edge.areas(areas);
   const door = createDoor({ routes, access, ids, log });
   return {

@@ -42,6 +42,7 @@ export class EdgeNodes {
   readonly #startedMs: number;
   readonly #isHardware: Validator = createCompiler()(HARDWARE);
   #turn: Promise<void> = Promise.resolve();
+  #areas: DomainArea[] = [];
   #looked = false;
 
   constructor(private readonly parts: { inventory: Inventory; clock: Clock; log: Log }) {
@@ -50,6 +51,7 @@ export class EdgeNodes {
 
   /** An area of the domain file is a collection of its name. What people wrote of it stays, but its members are those of the file. */
   areas(areas: DomainArea[]): void {
+    this.#areas = areas;
     for (const { name, nodes } of areas) {
       this.#later(name, () => this.parts.inventory.together(REGISTRY, (write) => {
         const known = write.set.find('NodeCollection', 'name', name);
@@ -57,6 +59,13 @@ export class EdgeNodes {
         if (!known || !sameValue(known.value, value)) write.put('NodeCollection', known?.id ?? write.newId(), value);
       }));
     }
+  }
+
+  /** What was written may be gone: nodes are noted again when they are heard of next, areas at once. */
+  restored(): void {
+    this.#written.clear();
+    this.#looked = false;
+    this.areas(this.#areas);
   }
 
   registered(node: RegisteredNode, hardware: unknown): string[] {
@@ -170,7 +179,9 @@ function interfacesOf({ set }: TogetherWrite, before: Value, told: Told, nodeId:
       return owner === undefined || owner === nodeId;
     });
   const macOf = ({ mac_address: mac }: Value) => canonicalMac(mac as string);
-  const merged = [...known.map((each) => ({ ...each, ...fresh.find((other) => macOf(other) === macOf(each)) })), ...fresh.filter((each) => !known.some((other) => macOf(other) === macOf(each)))];
+  // Cards that are bundled, or have others on top, tell the same address several times.
+  const single = fresh.filter((each, index) => fresh.findIndex((other) => macOf(other) === macOf(each)) === index);
+  const merged = [...known.map((each) => ({ ...each, ...single.find((other) => macOf(other) === macOf(each)) })), ...single.filter((each) => !known.some((other) => macOf(other) === macOf(each)))];
   return merged.length > 0 ? { network_interfaces: merged } : {};
 }
 

@@ -10,6 +10,7 @@ import { MAX_INVENTORY_BATCH } from '../../runtime/model/limits.js';
 import type { ObjectName } from '../../runtime/model/inventory/objects.js';
 import { canonicalMac, canonicalXname } from '../../runtime/model/inventory/xname.js';
 import type { Cipher } from './keep/cipher.js';
+import { pointed } from './state/compute-nodes.js';
 import { atIndex, isTrouble, refusalOf, type Trouble } from './state/problems.js';
 import type { Change, Row, Value } from './state/row.js';
 import { offencesOf, putObject, removeObject, tidied } from './state/rules.js';
@@ -179,7 +180,10 @@ export class Inventory {
 
   #check(object: ObjectName, given: unknown, how: 'create' | 'replace'): Offence[] {
     const offences = this.parts.validators[object][how](given);
-    return offences.length > 0 ? offences : [...unsoundIn(given), ...offencesOf(object, given as Value, this.parts.strictXnames)];
+    const further = [...unsoundIn(given), ...offencesOf(object, given, this.parts.strictXnames)];
+    if (offences.length === 0) return further;
+    const pointers = new Set(offences.map(({ pointer }) => pointer));
+    return [...offences, ...further.filter(({ pointer }) => !pointers.has(pointer))];
   }
 
   #createOne(transaction: Transaction, object: ObjectName, given: Value): Outcome {
@@ -190,7 +194,7 @@ export class Inventory {
     const id = told ?? adopted?.id ?? this.parts.ids.uuid();
     const taken = adopted?.id === id ? undefined : this.#set.get(object, id);
     const trouble = taken
-      ? { offences: [], conflicts: [{ object, id, field: 'id', value: id, pointer: object === 'Component' ? '/UID' : '/id' }] }
+      ? { offences: [], conflicts: [{ object, id, field: 'id', value: id, pointer: object === 'Component' ? '/UID' : '/id' }, ...this.#set.clashes(object, id, value).map((clash) => pointed(clash))] }
       : putObject(this.#making(transaction), object, id, value);
     if (!isTrouble(trouble)) return { row: this.#set.get(object, id)!, isNew: true };
     transaction.rollBack(start);

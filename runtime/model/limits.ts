@@ -269,6 +269,14 @@ export const ENGINE_IDLE_MS = 2 * 60_000;
 export const ENGINE_FOLLOW_BYTES = 8 * 1024 * 1024;
 /** A past state that was asked for is kept for further questions this long. */
 export const PAST_KEEP_MS = 60_000;
+/** A key set of another machine is asked for a key that it did not have this often at most: whoever makes up key names cannot make it be asked more. */
+export const JWKS_AGAIN_MS = 30_000;
+/** Text of a query: what people write has a few thousand characters, and deeper nesting than this allows is no question. */
+export const MAX_QUERY_CHARS = 64 * 1024;
+/** A source of queries that lies elsewhere is fetched or copied whole: so many bytes at most, in this time, and again after that one. */
+export const MAX_SOURCE_BYTES = 256 * 1024 * 1024;
+export const SOURCE_MS = 30_000;
+export const SOURCE_FRESH_MS = 60_000;
 /** Objects that are made from their rows before others get their turn: about ten milliseconds. */
 export const ROWS_A_TURN = 2_000;
 /** One body of telemetry: some 200,000 points; a larger batch is better sent in parts. */

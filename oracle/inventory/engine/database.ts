@@ -9,8 +9,10 @@ import { MAX_QUERY_BYTES } from '../../../runtime/model/limits.js';
 import { EARLY_FIELDS } from '../state/indexes.js';
 import { type Column, hasSecret, keyOf, ROW_COLUMNS, SECRET_COLUMN, tableColumns, VALUE_COLUMNS } from './columns.js';
 import { diffSql } from './diff.js';
+import { literal, quoted } from './quote.js';
 import { type Visible, refusalOfQuery } from './guard.js';
-import type { Difference, EngineConfig, QueryAnswer, RowBlock, SnapshotPlace, TableDescription, TableFacts } from './messages.js';
+import type { Difference, EngineConfig, OpenedSource, QueryAnswer, RowBlock, SnapshotPlace, SourcePlace, TableDescription, TableFacts } from './messages.js';
+import { RemoteSources } from './remote-sources.js';
 
 /** Said to the client as it is. */
 export class QueryRefusal extends Error {
@@ -22,60 +24,37 @@ export class QueryRefusal extends Error {
 /** One object of the journal may be as large as a body. */
 const MAX_LINE_BYTES = 40 * 1024 * 1024;
 
-export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
-export const literal = (text: string) => `'${text.replaceAll('\'', '\'\'')}'`;
-
 export class Database {
   #shown: SnapshotPlace[] = [];
-  readonly #remote: { name: string; isView: boolean }[] = [];
-  /** Why sources cannot be had. */
-  readonly #missing = new Map<string, string>();
+  readonly #remote: RemoteSources;
+  #asking: DuckDBConnection | undefined;
+  #hidden: ReadonlySet<string> = new Set();
+  #askingFunctions: ReadonlySet<string> = new Set();
   #reading: { object: ObjectName; result: DuckDBResult } | undefined;
   #toRead: ObjectName[] = [];
   #readFolder = '';
 
-  private constructor(private readonly instance: DuckDBInstance, private readonly connection: DuckDBConnection) {}
+  private constructor(private readonly instance: DuckDBInstance, private readonly connection: DuckDBConnection) {
+    this.#remote = new RemoteSources(connection);
+  }
 
-  static async open(config: EngineConfig): Promise<{ database: Database; remote: { name: string; problem?: string }[] }> {
+  static async open(config: EngineConfig): Promise<{ database: Database; remote: OpenedSource[] }> {
     const instance = await DuckDBInstance.create(':memory:', {
       threads: String(config.threads), memory_limit: `${config.memoryMb}MB`, temp_directory: '', autoinstall_known_extensions: 'false', autoload_known_extensions: 'false',
     });
     const connection = await instance.connect();
     const database = new Database(instance, connection);
-    const remote = await database.#attach(config);
+    const remote = await database.#remote.open(config);
+    database.#hidden = await database.#names('SELECT lower(view_name) FROM duckdb_views() WHERE internal');
+    database.#askingFunctions = await database.#names(`SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE function_type = 'macro' AND contains(lower(macro_definition), 'select')`);
     await connection.run(`SET enable_external_access = false`);
     await connection.run(`SET lock_configuration = true`);
     for (const object of OBJECT_NAMES) await connection.run(createTable(object, quoted(object)));
     return { database, remote };
   }
 
-  /** The sources that are allowed; one that cannot be had is reported and left out. */
-  async #attach({ remote, folders }: EngineConfig): Promise<{ name: string; problem?: string }[]> {
-    const paths = remote.filter(({ kind }) => kind === 'parquet').map(({ at }) => at);
-    const literals = (texts: string[]) => `[${texts.map(literal).join(', ')}]`;
-    await this.connection.run(`SET allowed_directories = ${literals([...folders, ...paths.map(folderOf)])}`);
-    await this.connection.run('CREATE SCHEMA remote');
-    const answers: { name: string; problem?: string }[] = [];
-    for (const { name, kind, at } of remote) {
-      const extension = kind === 'parquet' ? (/^\w+:\/\//.test(at) ? 'httpfs' : undefined) : kind === 'duckdb' ? undefined : kind;
-      try {
-        if (extension !== undefined) {
-          await this.connection.run(`LOAD ${extension}`).catch((cause: unknown) => {
-            throw new Error(`DuckDB's extension ${extension} is not installed on this machine`, { cause });
-          });
-        }
-        if (kind === 'parquet') await this.connection.run(`CREATE VIEW remote.${quoted(name)} AS SELECT * FROM read_parquet(${literal(at)})`);
-        else await this.connection.run(`ATTACH ${literal(at)} AS ${quoted(name)} (READ_ONLY${kind === 'duckdb' ? '' : `, TYPE ${kind}`})`);
-        this.#remote.push({ name, isView: kind === 'parquet' });
-        answers.push({ name });
-      } catch (error) {
-        // The address of a database has a password in it.
-        const problem = (error as Error).message.split('\n')[0]!.replaceAll(at, 'its address');
-        this.#missing.set(kind === 'parquet' ? `remote.${name}` : name, problem);
-        answers.push({ name, problem });
-      }
-    }
-    return answers;
+  sources(places: SourcePlace[]): Promise<void> {
+    return this.#remote.take(places);
   }
 
   async load(snapshot: SnapshotPlace | undefined): Promise<void> {
@@ -181,7 +160,7 @@ export class Database {
     const refusal = refusalOfQuery(serialized, this.#visible());
     if (refusal !== undefined) throw new QueryRefusal(refusal, 'query');
     // A connection of its own, so that stopping it stops nothing else.
-    const connection = await this.instance.connect();
+    const connection = this.#asking = await this.instance.connect();
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
@@ -196,8 +175,14 @@ export class Database {
       throw new QueryRefusal((error as Error).message.split('\n')[0]!, 'query');
     } finally {
       clearTimeout(timer);
+      this.#asking = undefined;
       connection.closeSync();
     }
+  }
+
+  /** The query that runs, if there is one. */
+  interrupt(): void {
+    this.#asking?.interrupt();
   }
 
   async tables(): Promise<TableDescription[]> {
@@ -237,11 +222,11 @@ export class Database {
   }
 
   #visible(): Visible {
+    const { views, catalogs, missing } = this.#remote;
     return {
       tables: OBJECT_NAMES.map((name) => name.toLowerCase()),
-      schemas: ['history', ...(this.#remote.some(({ isView }) => isView) ? ['remote'] : []), ...this.#shown.map(({ name }) => name.toLowerCase())],
-      missing: this.#missing,
-      catalogs: this.#remote.filter(({ isView }) => !isView).map(({ name }) => name),
+      schemas: ['history', ...(views.length > 0 ? ['remote'] : []), ...this.#shown.map(({ name }) => name.toLowerCase())],
+      missing, catalogs, hidden: this.#hidden, asking: this.#askingFunctions,
     };
   }
 
@@ -261,6 +246,10 @@ export class Database {
       await this.connection.run('ROLLBACK').catch(() => undefined);
       throw error;
     }
+  }
+
+  async #names(sql: string): Promise<ReadonlySet<string>> {
+    return new Set((await this.connection.runAndReadAll(sql)).getRows().map(([name]) => String(name)));
   }
 
   async #value(sql: string): Promise<unknown> {
@@ -336,10 +325,6 @@ const ROW_NAMES = [...ROW_COLUMNS, SECRET_COLUMN].map(({ name }) => name);
 
 function fileSource(folder: string, object: ObjectName): string {
   return `read_parquet(${fileOf(folder, object)})`;
-}
-
-function folderOf(at: string): string {
-  return at.replace(/[^/]*$/, '');
 }
 
 function shown(json: string): Record<string, unknown> {

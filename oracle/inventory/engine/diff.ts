@@ -1,8 +1,7 @@
 /** The query that finds what two states have in common and what not. */
 import type { ObjectName } from '../../../runtime/model/inventory/objects.js';
 import { keyOf, VALUE_COLUMNS } from './columns.js';
-
-const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
+import { quoted } from './quote.js';
 
 /** When something was noted, and by whom, makes no difference; neither does a change that was taken back. */
 const NOT_COMPARED = new Set(['modified_at']);

@@ -34,6 +34,8 @@ export class Engine {
   readonly #calls = new Map<number, Calling>();
   #lastCall = 0;
   #ended: Error | undefined;
+  /** Databases that it has no extension for. */
+  copied: string[] = [];
 
   private constructor(private readonly worker: Worker) {
     worker.on('message', (answer: EngineAnswer) => this.#settle(answer));
@@ -48,6 +50,7 @@ export class Engine {
     try {
       const opened = await engine.call('open', config);
       for (const { name, problem } of opened.remote) if (problem !== undefined) log.warn({ source: name, reason: problem }, 'a source that queries may read cannot be had');
+      engine.copied = opened.remote.flatMap(({ name, isCopied }) => (isCopied ? [name] : []));
       return engine;
     } catch (error) {
       await engine.close();
@@ -74,6 +77,11 @@ export class Engine {
     this.#end(error);
     this.worker.postMessage('end');
     this.worker.unref();
+  }
+
+  /** Stops the query that runs; whoever asked it is told so. What changes the tables is left to end. */
+  interrupt(): void {
+    if (!this.#ended) this.worker.postMessage('interrupt');
   }
 
   async close(): Promise<void> {

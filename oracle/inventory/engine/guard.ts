@@ -13,6 +13,10 @@ export interface Visible {
   catalogs: string[];
   /** Why other sources cannot be read: databases by name, Parquet files by `remote.` and name. */
   missing: ReadonlyMap<string, string>;
+  /** The database's own views, which tell about it: no name of a WITH, because where that name does not hold the view would be read. */
+  hidden: ReadonlySet<string>;
+  /** The database's own functions that are queries themselves. */
+  asking: ReadonlySet<string>;
 }
 
 /** Table functions that make rows of their arguments. */
@@ -30,7 +34,7 @@ export function refusalOfQuery(serialized: string, visible: Visible): string | u
   const { error, error_type: kind, error_message: message, statements } = JSON.parse(serialized) as { error: boolean; error_type?: string; error_message?: string; statements?: Node[] };
   if (error) return kind === 'not implemented' ? 'only SELECT is allowed here' : message ?? 'it cannot be read';
   if (statements?.length !== 1) return 'one statement at a time';
-  return offenceIn(statements[0], new Set(namesOfWith(statements[0])), visible);
+  return offenceIn(statements[0], new Set(namesOfWith(statements[0], visible)), visible);
 }
 
 function offenceIn(value: unknown, named: Set<string>, visible: Visible): string | undefined {
@@ -56,8 +60,12 @@ function offenceOf(node: Node, named: Set<string>, visible: Visible): string | u
   }
   if (node['type'] === 'SHOW_REF' && !['DESCRIBE', 'SUMMARY'].includes(String(node['show_type']))) return 'tables and views are listed by GET /inventory/sql/views';
   if (node['type'] === 'SHOW_REF' && !node['query']) return 'DESCRIBE needs the name of a table or a query';
-  if (node['class'] === 'FUNCTION' && REFUSED_FUNCTIONS.has(String(node['function_name']).toLowerCase())) return `the function ${String(node['function_name'])} is not allowed here`;
+  if (node['class'] === 'FUNCTION' && isRefused(String(node['function_name']).toLowerCase(), visible)) return `the function ${String(node['function_name'])} is not allowed here`;
   return undefined;
+}
+
+function isRefused(name: string, { asking }: Visible): boolean {
+  return REFUSED_FUNCTIONS.has(name) || asking.has(name);
 }
 
 function isVisible(node: Node, named: Set<string>, { tables, schemas, catalogs }: Visible): boolean {
@@ -78,12 +86,13 @@ function nameOf(node: Node): string {
 }
 
 /** Names given by WITH. One that could also be read as a file is none, wherever it is used. */
-function namesOfWith(value: unknown): string[] {
-  if (Array.isArray(value)) return value.flatMap(namesOfWith);
+function namesOfWith(value: unknown, visible: Visible): string[] {
+  const isFree = (name: string) => PLAIN_NAME.test(name) && !visible.hidden.has(name);
+  if (Array.isArray(value)) return value.flatMap((each) => namesOfWith(each, visible));
   if (typeof value !== 'object' || value === null) return [];
   const node = value as Node;
   const { map } = (node['cte_map'] ?? {}) as { map?: { key: string }[] };
-  const own = (map ?? []).map(({ key }) => key.toLowerCase()).filter((name) => PLAIN_NAME.test(name));
-  const recursive = node['type'] === 'RECURSIVE_CTE_NODE' ? [String(node['cte_name']).toLowerCase()].filter((name) => PLAIN_NAME.test(name)) : [];
-  return [...own, ...recursive, ...Object.values(node).flatMap(namesOfWith)];
+  const own = (map ?? []).map(({ key }) => key.toLowerCase()).filter(isFree);
+  const recursive = node['type'] === 'RECURSIVE_CTE_NODE' ? [String(node['cte_name']).toLowerCase()].filter(isFree) : [];
+  return [...own, ...recursive, ...Object.values(node).flatMap((each) => namesOfWith(each, visible))];
 }

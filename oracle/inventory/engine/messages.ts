@@ -10,6 +10,25 @@ export interface EngineConfig {
   remote: RemoteSource[];
 }
 
+/** What of a source lies here: a file that was fetched, tables that were copied, or why neither. */
+export type SourcePlace = { name: string; kind: RemoteSource['kind'] } & ({ file: string } | { folder: string; tables: CopiedTable[] } | { problem: string });
+
+/** One table of another database as a file. Bytes are in hex there. */
+export interface CopiedTable {
+  schema: string;
+  table: string;
+  format: 'json' | 'csv';
+  file: string;
+  columns: { name: string; type: string }[];
+}
+
+/** A source as it was found at the start; `isCopied`: there is no extension for it here, so that it has to be copied. */
+export interface OpenedSource {
+  name: string;
+  problem?: string;
+  isCopied?: true;
+}
+
 /** One table of a snapshot, as its manifest has it. */
 export interface TableFacts {
   rows: number;
@@ -54,7 +73,9 @@ export interface TableDescription {
 
 /** Every verb of the engine: its arguments and its answer. */
 export interface EngineVerbs {
-  open(config: EngineConfig): { remote: { name: string; problem?: string }[] };
+  open(config: EngineConfig): { remote: OpenedSource[] };
+  /** Sources that were fetched or copied, all of them. */
+  sources(places: SourcePlace[]): void;
   /** Fills the tables with a snapshot's rows, or empties them. */
   load(snapshot: SnapshotPlace | undefined): void;
   /** Takes over the changes of whole journal files above a number. */

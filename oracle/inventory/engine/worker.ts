@@ -15,7 +15,9 @@ async function run({ verb, args }: EngineCall): Promise<unknown> {
   return (database![verb] as (...args: unknown[]) => unknown)(...args);
 }
 
-parentPort!.on('message', (message: EngineCall | 'end') => {
+parentPort!.on('message', (message: EngineCall | 'end' | 'interrupt') => {
+  // At once: it is about what runs now.
+  if (message === 'interrupt') return void database?.interrupt();
   turn = turn.then(async () => {
     if (message === 'end') {
       database?.close();

@@ -1,10 +1,11 @@
 /** Who may read, write and administer: a bearer token of the configured issuer, or the admin's password. */
 import type { IncomingMessage } from 'node:http';
-import { readFile } from 'node:fs/promises';
-import { createLocalJWKSet, createRemoteJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify, type JWTVerifyGetKey, type JWTVerifyOptions } from 'jose';
+import { createLocalJWKSet, createRemoteJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import type { Clock } from '../../../runtime/base/clock.js';
 import { acceptsBasic, type Credentials } from '../../../runtime/base/credentials.js';
 import { Fault } from '../../../runtime/model/faults.js';
+import { JWKS_AGAIN_MS } from '../../../runtime/model/limits.js';
+import { followedFile } from './followed-file.js';
 
 export type Need = 'read' | 'write' | 'admin';
 
@@ -25,6 +26,8 @@ export interface AccessParts {
   /** `open` (default), or the same as for writing. */
   reads?: 'open' | 'token';
   clock: Clock;
+  /** Pause before a key set of another machine is fetched again for a key that it did not have. */
+  keysAgainMs?: number;
 }
 
 export interface Caller {
@@ -47,8 +50,8 @@ const NOBODY: Caller = { subject: '', isAdmin: false };
 type Verify = (token: string) => Promise<JWTPayload>;
 
 /** Rejects when a secret cannot be read or is too short. */
-export async function createAccess({ credentials, tokens, reads = 'open', clock }: AccessParts): Promise<Access> {
-  const verify = tokens && await createVerifier(tokens, clock);
+export async function createAccess({ credentials, tokens, reads = 'open', clock, keysAgainMs = JWKS_AGAIN_MS }: AccessParts): Promise<Access> {
+  const verify = tokens && await createVerifier(tokens, clock, keysAgainMs);
   return {
     async admit(request, need) {
       const header = request.headers.authorization;
@@ -65,19 +68,35 @@ export async function createAccess({ credentials, tokens, reads = 'open', clock 
   };
 }
 
-async function createVerifier({ secretFile, jwks, issuer, audience }: TokenSettings, clock: Clock): Promise<Verify> {
+async function createVerifier({ secretFile, jwks, issuer, audience }: TokenSettings, clock: Clock, keysAgainMs: number): Promise<Verify> {
   if (!issuer || !audience) throw new Error('Tokens need an issuer and an audience in their settings.');
   const options = (): JWTVerifyOptions => ({ issuer, audience, requiredClaims: ['sub', 'exp'], clockTolerance: SKEW_SECONDS, currentDate: new Date(clock.now()) });
   if (secretFile !== undefined) {
-    const secret = new TextEncoder().encode((await readFile(secretFile, 'utf8')).trim());
-    if (secret.length < LEAST_SECRET_BYTES) throw new Error(`The token secret in ${secretFile} has ${secret.length} bytes; ${LEAST_SECRET_BYTES} are the least.`);
-    return (token) => judged(jwtVerify(token, secret, { ...options(), algorithms: ['HS256'] }));
+    const secret = followedFile(secretFile, (text) => secretOf(secretFile, text));
+    await secret();
+    return async (token) => judged(jwtVerify(token, await readable(secret), { ...options(), algorithms: ['HS256'] }));
   }
   if (jwks === undefined) throw new Error('Tokens need a secretFile or a jwks in their settings.');
-  const keys: JWTVerifyGetKey = /^https?:/.test(jwks)
-    ? createRemoteJWKSet(new URL(jwks))
-    : createLocalJWKSet(JSON.parse(await readFile(jwks, 'utf8')) as JSONWebKeySet);
-  return (token) => judged(jwtVerify(token, keys, { ...options(), algorithms: ASYMMETRIC }));
+  if (/^https?:/.test(jwks)) {
+    const keys = createRemoteJWKSet(new URL(jwks), { cooldownDuration: keysAgainMs });
+    return (token) => judged(jwtVerify(token, keys, { ...options(), algorithms: ASYMMETRIC }));
+  }
+  const keys = followedFile(jwks, (text) => createLocalJWKSet(JSON.parse(text) as JSONWebKeySet));
+  await keys();
+  return async (token) => judged(jwtVerify(token, await readable(keys), { ...options(), algorithms: ASYMMETRIC }));
+}
+
+function secretOf(file: string, text: string): Uint8Array {
+  const secret = new TextEncoder().encode(text.trim());
+  if (secret.length < LEAST_SECRET_BYTES) throw new Error(`The token secret in ${file} has ${secret.length} bytes; ${LEAST_SECRET_BYTES} are the least.`);
+  return secret;
+}
+
+/** As long as a file is gone or wrong nobody is believed. */
+async function readable<T>(read: () => Promise<T>): Promise<T> {
+  return read().catch((cause: unknown) => {
+    throw new Fault('TOKEN_REFUSED', { reason: 'the keys of its issuer cannot be read now' }, { cause });
+  });
 }
 
 async function judged(verifying: Promise<{ payload: JWTPayload }>): Promise<JWTPayload> {

@@ -1,4 +1,5 @@
 /** The inventory's door: its routes on Express, below /inventory and, for the seed's paths, at the root. */
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Ids } from '../../../runtime/base/ids.js';
@@ -107,13 +108,21 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   // Callers that do not say what they send, send JSON: curl calls it a form.
   const isJson = type === 'application/json' || type.endsWith('+json') || type === 'application/x-www-form-urlencoded' || type === 'text/plain';
   if (!isLines && !isJson) throw new Fault('CONTENT_UNKNOWN', { type, allowed: 'application/json or application/x-ndjson' });
-  const text = (await readBody(request)).toString('utf8');
+  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  if (encoding !== 'identity') throw new Fault('CONTENT_UNKNOWN', { type: `${type}, encoded as ${encoding}`, allowed: 'application/json or application/x-ndjson, not compressed' });
+  const bytes = await readBody(request);
+  if (!isUtf8(bytes)) throw new Fault('JSON_INVALID', { reason: 'it is not in UTF-8' });
+  const text = bytes.toString('utf8');
   if (text.trim() === '') return undefined;
+  return isLines ? text.split('\n').flatMap((line, index) => (line.trim() === '' ? [] : [parsed(line, `line ${index + 1}: `)])) : parsed(text, '');
+}
+
+function parsed(text: string, where: string): unknown {
   try {
-    return isLines ? text.split('\n').filter((line) => line.trim() !== '').map((line) => JSON.parse(line) as unknown) : JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     // V8 quotes the text around the fault, which may hold a password.
-    throw new Fault('JSON_INVALID', { reason: placeIn((cause as Error).message) }, { cause });
+    throw new Fault('JSON_INVALID', { reason: where + placeIn((cause as Error).message) }, { cause });
   }
 }
 

@@ -1,6 +1,6 @@
 /** Snapshots, what lies between them, and queries. */
 import { Fault } from '../../../runtime/model/faults.js';
-import { INVENTORY_PAGE, MAX_INVENTORY_PAGE, MAX_QUERY_ROWS, QUERY_MS } from '../../../runtime/model/limits.js';
+import { INVENTORY_PAGE, MAX_INVENTORY_PAGE, MAX_QUERY_CHARS, MAX_QUERY_ROWS, QUERY_MS } from '../../../runtime/model/limits.js';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
 import { domainFileOf } from '../domain-file.js';
 import type { Keeping } from '../keep/keeping.js';
@@ -93,6 +93,7 @@ export function historyRoutes(inventory: Inventory, keeping: Keeping, domainId: 
       async run({ body }) {
         const { query, maxRows, timeoutMs } = (body ?? {}) as { query?: unknown; maxRows?: unknown; timeoutMs?: unknown };
         if (typeof query !== 'string' || query.trim() === '') throw new Fault('PARAMETER_INVALID', { name: 'query', reason: 'the text of a SELECT is needed' });
+        if (query.length > MAX_QUERY_CHARS) throw new Fault('PARAMETER_INVALID', { name: 'query', reason: `it has ${query.length} characters; ${MAX_QUERY_CHARS} are the most` });
         const rows = numberOf(maxRows, 'maxRows', MAX_QUERY_ROWS, MAX_QUERY_ROWS);
         const ms = numberOf(timeoutMs, 'timeoutMs', QUERY_MS, QUERY_MS);
         return { status: 200, json: await keeping.query(query, { rows, ms }) };

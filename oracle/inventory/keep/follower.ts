@@ -2,6 +2,7 @@
 import type { Clock, Timer } from '../../../runtime/base/clock.js';
 import { ENGINE_IDLE_MS } from '../../../runtime/model/limits.js';
 import { Engine, type EngineParts } from '../engine/engine.js';
+import type { Sources } from '../sources/sources.js';
 import type { Segment } from './journal.js';
 import type { Snapshot } from './snapshots.js';
 
@@ -9,6 +10,8 @@ export interface FollowerParts extends EngineParts {
   clock: Clock;
   /** The newest snapshot, oldest first the ones before. */
   snapshots(): Snapshot[];
+  /** Sources that queries may read and that were fetched or copied. */
+  sources: Sources;
   /** Closes the open file of the journal and returns all whole ones. */
   rotate(): Promise<Segment[]>;
 }
@@ -18,6 +21,7 @@ export class Follower {
   /** Number of the last change that the tables have; undefined as long as they are empty. */
   #upTo: number | undefined;
   #shown: string[] = [];
+  #placed = '';
   #users = 0;
   #idle: Timer;
   #turn: Promise<unknown> = Promise.resolve();
@@ -55,6 +59,7 @@ export class Follower {
     this.#engine = undefined;
     this.#upTo = undefined;
     this.#shown = [];
+    this.#placed = '';
     this.parts.clock.clearTimeout(this.#idle);
     await engine?.then((open) => open.close(), () => undefined);
   }
@@ -64,6 +69,7 @@ export class Follower {
     if (known && !known.hasEnded) return known;
     this.#upTo = undefined;
     this.#shown = [];
+    this.#placed = '';
     this.#engine = Engine.start(this.parts);
     return this.#engine;
   }
@@ -85,13 +91,24 @@ export class Follower {
     return this.#upTo;
   }
 
-  /** Snapshots as queries see them. */
+  /** Snapshots and sources as queries see them. */
   async show(engine: Engine): Promise<void> {
+    await this.#place(engine);
     const places = this.parts.snapshots().map(({ name, folder }) => ({ name, folder }));
     const names = places.map(({ name }) => name);
     if (names.join() === this.#shown.join() && names.length > 0) return;
     await engine.call('show', places);
     this.#shown = names;
+  }
+
+  async #place(engine: Engine): Promise<void> {
+    const { sources } = this.parts;
+    const { places } = sources;
+    const placed = JSON.stringify(places);
+    if (placed === this.#placed) return;
+    await engine.call('sources', places);
+    this.#placed = placed;
+    await sources.tidy();
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -30,6 +30,8 @@ export interface JournalParts {
   folder: string;
   /** Segments of former lives, oldest first. */
   segments: Segment[];
+  /** Number of the last change that is on the disk. */
+  last: number;
   openFile?(file: string): Promise<JournalFile>;
   /** Called once before the batches that wait are refused: whatever is not on the disk did not happen. */
   onFailure(error: Error): void;
@@ -48,9 +50,13 @@ export class Journal {
   #open: { segment: Segment; file: JournalFile } | undefined;
   #waiting: Waiting[] = [];
   #turn: Promise<void> = Promise.resolve();
+  /** Number of the last change before the next batch, and of the last one on the disk. */
+  #last: number;
+  #written: number;
 
   constructor(private readonly parts: JournalParts) {
     this.#closed = [...parts.segments];
+    this.#last = this.#written = parts.last;
   }
 
   /** Segments with changes in them, oldest first, the open one last. */
@@ -60,7 +66,8 @@ export class Journal {
 
   /** Resolves when the changes are on the disk. `first` and `last` are their numbers. */
   append(changes: Change[], first: number, last: number): Promise<void> {
-    const text = batchText(changes, first, last);
+    const text = batchText(changes, { first, last, after: this.#last });
+    this.#last = last;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ text, first, last, resolve, reject });
       if (this.#waiting.length === 1) void this.#inTurn(() => this.#write());
@@ -102,7 +109,7 @@ export class Journal {
       await file.write(bytes);
       await file.sync();
       segment.bytes += bytes.length;
-      segment.last = batches.at(-1)!.last;
+      segment.last = this.#written = batches.at(-1)!.last;
     } catch (error) {
       await this.#fail(error as Error, batches);
       return;
@@ -120,6 +127,7 @@ export class Journal {
       this.#open = undefined;
     });
     this.parts.onFailure(error);
+    this.#last = this.#written;
     for (const { reject } of [...refused, ...this.#waiting.splice(0)]) reject(error);
   }
 
@@ -144,10 +152,10 @@ export function segmentName(first: number): string {
   return `${String(first).padStart(16, '0')}.ndjson`;
 }
 
-/** Lines of the changes, and the line that makes them one. */
-function batchText(changes: Change[], first: number, last: number): Buffer {
+/** Lines of the changes, and the line that makes them one. It says which change came before, so that no batch can be lost between two unnoticed. */
+function batchText(changes: Change[], { first, last, after }: { first: number; last: number; after: number }): Buffer {
   const body = Buffer.from(changes.map(lineOf).join(''));
-  return Buffer.concat([body, Buffer.from(`${JSON.stringify({ o: 'commit', f: first, s: last, n: changes.length, c: crc32(body) })}\n`)]);
+  return Buffer.concat([body, Buffer.from(`${JSON.stringify({ o: 'commit', p: after, f: first, s: last, n: changes.length, c: crc32(body) })}\n`)]);
 }
 
 /** A deletion has no value. */

@@ -14,6 +14,7 @@ import type { QueryAnswer, TableDescription } from '../engine/messages.js';
 import type { Inventory, Keeper } from '../inventory.js';
 import type { RemoteSource, SnapshotSettings } from '../settings.js';
 import type { Change } from '../state/row.js';
+import { Sources, type SourcesParts } from '../sources/sources.js';
 import { WorkingSet } from '../state/working-set.js';
 import { Follower } from './follower.js';
 import { Journal, type JournalFile } from './journal.js';
@@ -30,6 +31,10 @@ export interface KeepingParts {
   log: Log;
   /** Tests put a file in that fails. */
   openJournalFile?(file: string): Promise<JournalFile>;
+  /** Everything is as a snapshot had it, from now on. */
+  onRestored?(): void;
+  /** Tests put smaller ones in. */
+  sourceLimits?: SourcesParts['limits'];
 }
 
 export class Keeping implements Keeper {
@@ -42,14 +47,19 @@ export class Keeping implements Keeper {
   #making: Promise<Snapshot> | undefined;
   #spared: Snapshot | undefined;
   #closed = false;
+  /** The query that runs. */
+  #asking: { engine: Engine; timer: Timer; hurry(): Timer } | undefined;
   readonly #folder: SnapshotFolder;
   readonly #follower: Follower;
+  readonly #sources: Sources;
 
   constructor(private readonly parts: KeepingParts) {
     const { folder, remote, clock, log } = parts;
+    const sourceFolder = join(folder, 'remote');
     this.#folder = new SnapshotFolder(join(folder, 'snapshots'));
+    this.#sources = new Sources({ folder: sourceFolder, remote, clock, log, ...(parts.sourceLimits && { limits: parts.sourceLimits }) });
     this.#follower = new Follower({
-      folders: [join(folder, 'journal'), this.#folder.path], remote, log, clock,
+      folders: [join(folder, 'journal'), this.#folder.path, sourceFolder], remote, log, clock, sources: this.#sources,
       snapshots: () => this.#snapshots, rotate: () => this.#journal.rotate(),
     });
   }
@@ -78,8 +88,8 @@ export class Keeping implements Keeper {
       seq = Math.max(seq, last);
       await new Promise((resolve) => setImmediate(resolve));
     });
-    if (damaged.length > 0) log.error({ files: damaged }, 'the journal of the inventory is damaged in its middle; what came after was set aside');
-    this.#journal = new Journal({ folder: journalFolder, segments, ...(this.parts.openJournalFile && { openFile: this.parts.openJournalFile }), onFailure: (error) => this.#failed(error) });
+    if (damaged.length > 0) log.error({ files: damaged }, 'the journal of the inventory is damaged in its middle, or does not begin where the snapshot ends; what came after was set aside');
+    this.#journal = new Journal({ folder: journalFolder, segments, last: seq, ...(this.parts.openJournalFile && { openFile: this.parts.openJournalFile }), onFailure: (error) => this.#failed(error) });
     inventory.openWith(set, seq, this);
     this.#tick();
   }
@@ -220,6 +230,7 @@ export class Keeping implements Keeper {
       this.#snapshots = [...this.#snapshots, copy];
       this.#follower.forget();
       inventory.replaceSet(set, seq);
+      this.parts.onRestored?.();
       this.#spared = undefined;
       await this.#tidy();
       return copy;
@@ -259,12 +270,14 @@ export class Keeping implements Keeper {
   // ── Queries ──────────────────────────────────────────────────────────────────────────────────
 
   /** Throws QUERY_REFUSED or QUERY_TOO_LONG. */
-  query(sql: string, limits: { rows: number; ms: number }): Promise<QueryAnswer> {
+  async query(sql: string, limits: { rows: number; ms: number }): Promise<QueryAnswer> {
+    await this.#freshSources(sql);
     const most = { rows: Math.min(limits.rows, MAX_QUERY_ROWS), ms: Math.min(limits.ms, QUERY_MS) };
     return this.#asked(most.ms, (engine) => this.#inTime(engine, most.ms, engine.call('query', sql, most)));
   }
 
-  tables(): Promise<TableDescription[]> {
+  async tables(): Promise<TableDescription[]> {
+    await this.#freshSources();
     return this.#asked(QUERY_MS, (engine) => engine.call('tables'));
   }
 
@@ -277,24 +290,49 @@ export class Keeping implements Keeper {
     }));
   }
 
+  /** Outside of the engine's turn: nobody but who names a source waits for it. */
+  async #freshSources(sql?: string): Promise<void> {
+    if (this.parts.remote.length === 0) return;
+    this.#sources.take(await this.#follower.use(async ({ copied }) => copied));
+    await this.#sources.refresh(sql);
+  }
+
   /** Gives the engine up when it does not stop by itself. */
   async #inTime<T>(engine: Engine, ms: number, answer: Promise<T>): Promise<T> {
-    const { clock, log } = this.parts;
-    const timer = clock.setTimeout(() => {
-      log.warn({ limitMs: ms }, 'a query could not be stopped; the engine was given up and starts again when it is needed');
-      engine.giveUp(new QueryStopped('', 'time'));
-    }, ms + QUERY_STOP_MS);
-    return answer.finally(() => clock.clearTimeout(timer));
+    const { clock } = this.parts;
+    const giveUpIn = (waitMs: number): Timer => clock.setTimeout(() => this.#giveUp(engine, ms), waitMs);
+    this.#asking = { engine, timer: giveUpIn(ms + QUERY_STOP_MS), hurry: () => giveUpIn(QUERY_STOP_MS) };
+    return answer.finally(() => {
+      clock.clearTimeout(this.#asking?.timer);
+      this.#asking = undefined;
+    });
+  }
+
+  #giveUp(engine: Engine, limitMs: number): void {
+    this.parts.log.warn({ limitMs }, 'a query could not be stopped; the engine was given up and starts again when it is needed');
+    engine.giveUp(new QueryStopped('', 'time'));
+  }
+
+  /** Nobody waits for a query any more. */
+  #stopAsking(): void {
+    const asking = this.#asking;
+    if (!asking) return;
+    this.parts.clock.clearTimeout(asking.timer);
+    asking.engine.interrupt();
+    asking.timer = asking.hurry();
   }
 
   async #asked<T>(ms: number, ask: (engine: Engine) => Promise<T>): Promise<T> {
+    const ending = () => new Fault('INVENTORY_UNAVAILABLE', { reason: 'it is ending' });
     try {
       return await this.#follower.caughtUp(async (engine) => {
+        if (this.#closed) throw ending();
         await this.#follower.show(engine);
         return ask(engine);
       });
     } catch (error) {
       if (!(error instanceof QueryStopped)) throw error;
+      if (this.#closed) throw ending();
       throw error.refused === 'time' ? new Fault('QUERY_TOO_LONG', { limit: ms }) : new Fault('QUERY_REFUSED', { reason: error.message });
     }
   }
@@ -310,6 +348,7 @@ export class Keeping implements Keeper {
   async close(): Promise<void> {
     const { inventory, log } = this.parts;
     this.#closed = true;
+    this.#stopAsking();
     if (inventory.seq > (this.#snapshots.at(-1)?.seq ?? 0)) {
       await this.snapshot('shutdown').catch((error: unknown) => log.error({ reason: (error as Error).message }, 'no last snapshot of the inventory could be made; its journal has everything'));
     }
@@ -320,6 +359,7 @@ export class Keeping implements Keeper {
   async end(): Promise<void> {
     const { clock } = this.parts;
     this.#closed = true;
+    this.#stopAsking();
     clock.clearTimeout(this.#timer);
     clock.clearTimeout(this.#past?.timer);
     await this.#making?.catch(() => undefined);

@@ -22,12 +22,18 @@ export function putComputeNode(making: Making, id: string, given: Value): Troubl
   fields['id'] = id;
   const before = transaction.set.get('ComputeNode', id);
   const found = bmcOf(making, bmc as Value | undefined, fields['xname'] as string | undefined, before);
-  if ('offences' in found) return found;
-  if (found.id !== undefined) fields['bmc_id'] = found.id;
-  const clashes = transaction.put('ComputeNode', id, fields);
-  if (clashes.length > 0) return { offences: [], conflicts: clashes.map((clash) => pointed(clash)) };
+  const isBad = 'offences' in found;
+  if (!isBad && found.id !== undefined) fields['bmc_id'] = found.id;
+  // Whatever else is wrong is looked for as well: the caller wants all of it, and takes everything back.
+  const clashes = isBad ? transaction.set.clashes('ComputeNode', id, fields) : transaction.put('ComputeNode', id, fields);
+  const ofInterfaces = before || interfaces !== undefined ? putInterfaces(making, id, (interfaces ?? []) as Value[]) : FINE;
+  if (isBad || clashes.length > 0) return together(isBad ? found : FINE, { offences: [], conflicts: clashes.map((clash) => pointed(clash)) }, ofInterfaces);
   if (before) dropUnusedBmc(transaction, before.value['bmc_id'] as string | undefined);
-  return before || interfaces !== undefined ? putInterfaces(making, id, (interfaces ?? []) as Value[]) : FINE;
+  return ofInterfaces;
+}
+
+function together(...troubles: Trouble[]): Trouble {
+  return { offences: troubles.flatMap(({ offences }) => offences), conflicts: troubles.flatMap(({ conflicts }) => conflicts) };
 }
 
 const FINE: Trouble = { offences: [], conflicts: [] };
@@ -105,12 +111,16 @@ function create({ transaction, newId, encrypt }: Making, given: Value, inferred:
 function putInterfaces({ transaction, newId }: Making, nodeId: string, given: Value[]): Trouble {
   const trouble: Trouble = { offences: [], conflicts: [] };
   const left = new Map(transaction.set.findAll('NetworkInterface', 'compute_node_id', nodeId).map((row) => [row.id, row]));
+  const places = new Map<string, number>();
   given.forEach((each, index) => {
     const byId = typeof each['id'] === 'string' ? transaction.set.get('NetworkInterface', each['id']) : undefined;
     const byMac = transaction.set.find('NetworkInterface', 'mac', canonicalMac(each['mac_address'] as string));
     const known = byId ?? (isFree(byMac, nodeId) ? byMac : undefined);
     if (known && !isFree(known, nodeId)) return void trouble.conflicts.push(ownedElsewhere(known, index));
     const id = known?.id ?? (each['id'] as string | undefined) ?? newId();
+    const place = places.get(id);
+    if (place !== undefined) return void trouble.offences.push({ pointer: `/network_interfaces/${index}/${each['id'] === id ? 'id' : 'mac_address'}`, detail: `it is that of /network_interfaces/${place} too` });
+    places.set(id, index);
     left.delete(id);
     if (known && isSameInterface(known.value, each, nodeId)) return;
     const clashes = transaction.put('NetworkInterface', id, { ...each, id, compute_node_id: nodeId });

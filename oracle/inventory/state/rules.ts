@@ -26,11 +26,13 @@ export function tidied(value: Value): Value {
   return tidy;
 }
 
-/** What a schema cannot say. */
-export function offencesOf(object: ObjectName, value: Value, isStrict: boolean): Offence[] {
-  const { xname, location_string: location, bmc } = value as { xname?: string; location_string?: string; bmc?: Value };
+/** What a schema cannot say, of whatever was sent: the schema may have been offended too. */
+export function offencesOf(object: ObjectName, given: unknown, isStrict: boolean): Offence[] {
+  if (typeof given !== 'object' || given === null) return [];
+  const value = given as Value;
+  const { xname, location_string: location, bmc } = value as { xname?: unknown; location_string?: unknown; bmc?: Value };
   const offences: Offence[] = [];
-  if (xname !== undefined && location !== undefined && canonicalXname(xname) !== canonicalXname(location)) {
+  if (typeof xname === 'string' && typeof location === 'string' && canonicalXname(xname) !== canonicalXname(location)) {
     offences.push({ pointer: '/location_string', detail: 'it is another name of xname and says something else' });
   }
   if (object === 'ComputeNode') offences.push(...ofBounds('/xname', xname ?? location), ...(bmc ? ofBounds('/bmc/xname', bmc['xname']) : []));
