@@ -4,8 +4,8 @@
  */
 import { build, type BuildFailure, type Message, type Plugin } from 'esbuild';
 import { createHash } from 'node:crypto';
-import { access } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { access, realpath } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../model/faults.js';
 
@@ -24,13 +24,21 @@ const LIBRARY_NAMESPACE = 'library';
 /** CommonJS packages inside the bundle call `require` for node's own modules. */
 export const REQUIRE = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
-/** @param options `entry`: the file that exports the handler, where it is none of the usual ones. Rejects with DEPLOY_FAILED, whose reason names file and line of what is wrong. */
-export async function bundleFunction(folder: string, name = folder, options: { entry?: string } = {}): Promise<Bundle> {
+export interface BundleOptions {
+  /** The file that exports the handler, where it is none of the usual ones. */
+  entry?: string;
+  /** Folder that no import leads out of; missing: what the code may read is its author's affair. */
+  keptWithin?: string;
+}
+
+/** Rejects with DEPLOY_FAILED, whose reason names file and line of what is wrong. */
+export async function bundleFunction(folder: string, name = folder, options: BundleOptions = {}): Promise<Bundle> {
   const root = resolve(folder);
   const entry = options.entry === undefined ? await findEntry(root, name) : join(root, options.entry);
   try {
     const library = await bundleLibrary();
-    const { code, inputs } = await bundleEntry(root, entry, library);
+    const within = options.keptWithin === undefined ? undefined : await realpath(options.keptWithin);
+    const { code, inputs } = await bundleEntry(root, entry, [libraryFrom(library), ...(within === undefined ? [] : [wall(within)])]);
     return { sha256: createHash('sha256').update(code).digest('hex'), code, inputs };
   } catch (error) {
     const messages = (error as Partial<BuildFailure>).errors;
@@ -56,12 +64,12 @@ async function bundleLibrary(): Promise<string> {
   return outputFiles[0]!.text;
 }
 
-async function bundleEntry(root: string, entry: string, library: string): Promise<{ code: Buffer; inputs: string[] }> {
+async function bundleEntry(root: string, entry: string, plugins: Plugin[]): Promise<{ code: Buffer; inputs: string[] }> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root, entryPoints: [entry], bundle: true, format: 'esm', platform: 'node', target: 'node20', write: false,
     outfile: join(root, 'bundle.mjs'), banner: { js: REQUIRE }, legalComments: 'none', logLevel: 'silent', charset: 'utf8',
     // Stacks in the log name the author's files and lines.
-    sourcemap: 'inline', sourcesContent: false, metafile: true, plugins: [libraryFrom(library)],
+    sourcemap: 'inline', sourcesContent: false, metafile: true, plugins,
     // A folder that lies inside another project is not built by that project's settings.
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
   });
@@ -75,6 +83,16 @@ function libraryFrom(code: string): Plugin {
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^xylem$/ }, () => ({ path: 'index', namespace: LIBRARY_NAMESPACE, sideEffects: false }));
       onLoad({ filter: /.*/, namespace: LIBRARY_NAMESPACE }, () => ({ contents: code, loader: 'js' }));
+    },
+  };
+}
+
+/** Asked before a file is read; links are followed by then. */
+function wall(folder: string): Plugin {
+  return {
+    name: 'wall',
+    setup({ onLoad }) {
+      onLoad({ filter: /.*/, namespace: 'file' }, ({ path }) => path.startsWith(folder + sep) ? undefined : { errors: [{ text: `${path} is outside of the function's folder` }] });
     },
   };
 }

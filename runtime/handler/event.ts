@@ -1,5 +1,7 @@
 /** Handlers as OpenFaaS's Node.js templates have them: `(event, context, callback)`, run as a function of this runtime. */
 import type { StatelessContext } from './context.js';
+import { BodyRefused, eventBody } from './event-body.js';
+import { type Field, fieldsOf } from './fields.js';
 import type { HandlerRequest } from './request.js';
 import type { HandlerResponse } from './response.js';
 
@@ -9,7 +11,8 @@ export interface FunctionEvent {
   body: unknown;
   headers: Readonly<Record<string, string | string[] | undefined>>;
   method: string;
-  query: Record<string, string | string[]>;
+  /** `a=1&a=2` and `a[]=1` are lists, `a[b]=1` is an object. */
+  query: Record<string, Field>;
   path: string;
 }
 
@@ -27,7 +30,7 @@ export class FunctionContext {
   status(code: number): this;
   status(code?: number): number | this {
     if (!code) return this.#status;
-    this.#status = code;
+    this.#status = Number(code);
     return this;
   }
 
@@ -57,11 +60,17 @@ export function eventFunction(module: unknown): (request: HandlerRequest, contex
     try {
       event = eventOf(request, env);
     } catch (error) {
-      return { status: 400, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: (error as Error).message };
+      if (!(error instanceof BodyRefused)) throw error;
+      return { status: error.status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: error.message };
     }
     return new Promise((resolve) => {
-      const context = new FunctionContext((error, result) => {
-        if (error === undefined || error === null) return resolve(answerOf(context, result));
+      const context = new FunctionContext((problem, result) => {
+        let error = problem;
+        try {
+          if (error === undefined || error === null) return resolve(answerOf(context, result));
+        } catch (unspeakable) {
+          error = unspeakable;
+        }
         logger.error(error instanceof Error ? error.stack ?? error.message : String(error));
         if (context.status() === 200) context.status(500);
         resolve({ status: context.status(), headers: { 'content-type': 'text/html; charset=utf-8' }, body: String(error) });
@@ -83,25 +92,10 @@ function handlerOf(module: unknown): EventHandler {
 }
 
 function eventOf(request: HandlerRequest, env: Readonly<Record<string, string>>): FunctionEvent {
-  const query: Record<string, string | string[]> = {};
-  for (const name of new Set(request.query.keys())) query[name] = one(request.query.getAll(name));
-  return { body: bodyOf(request, env['RAW_BODY'] === 'true'), headers: request.headers, method: request.method, query, path: request.path === '' ? '/' : request.path };
-}
-
-/** Throws a SyntaxError for JSON that is none. */
-function bodyOf(request: HandlerRequest, raw: boolean): unknown {
-  if (request.body.length === 0) return {};
-  if (raw) return request.body;
-  const type = String(request.headers['content-type'] ?? 'text/plain').split(';', 1)[0]!.trim().toLowerCase();
-  if (type === 'application/json') return request.json();
-  if (type.startsWith('text/')) return request.text();
-  if (type !== 'application/x-www-form-urlencoded') return {};
-  const fields = new URLSearchParams(request.text());
-  return Object.fromEntries([...new Set(fields.keys())].map((name) => [name, one(fields.getAll(name))]));
-}
-
-function one(values: string[]): string | string[] {
-  return values.length === 1 ? values[0]! : values;
+  return {
+    body: eventBody(request, env), headers: { 'content-type': 'text/plain', ...request.headers }, method: request.method,
+    query: fieldsOf(request.query.toString()), path: request.path === '' ? '/' : request.path,
+  };
 }
 
 /** Types as Express's `send` gives them, which these templates answer with. */
@@ -111,6 +105,13 @@ function answerOf(context: FunctionContext, result: unknown): HandlerResponse {
   const status = context.status();
   if (result === undefined || result === null) return { status, headers };
   if (result instanceof Uint8Array) return { status, headers, body: result };
-  if (typeof result === 'boolean' || typeof result === 'number') return { status, headers: { 'content-type': 'application/json; charset=utf-8', ...headers }, body: JSON.stringify(result) };
-  return { status, headers: { 'content-type': 'text/html; charset=utf-8', ...headers }, body: typeof result === 'string' ? result : JSON.stringify(result) };
+  const isText = typeof result === 'string' || Array.isArray(result) || typeof result === 'object' && result.constructor === Object;
+  const type = headers['content-type'] ?? (isText ? 'text/html' : 'application/json');
+  const body = typeof result === 'string' ? result : JSON.stringify(result) as string | undefined;
+  return { status, headers: { ...headers, 'content-type': withCharset(type) }, body };
+}
+
+/** Text goes out as UTF-8, and says so. */
+function withCharset(type: string): string {
+  return /;\s*charset=/i.test(type) ? type.replace(/(;\s*charset=)[^;]*/i, '$1utf-8') : `${type}; charset=utf-8`;
 }

@@ -90,7 +90,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
       if (answer.stream) await sendStream(call, answer, answer.stream, own);
       else send(response, answer, own);
     } catch (error) {
-      refuse(response, asFault(error, callId), callId);
+      refuse(response, asFault(error, callId), callId, { 'x-call-id': callId, 'x-duration-seconds': secondsSince(call) });
     } finally {
       call.body.stop();
       inHand.delete(call);
@@ -147,7 +147,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
     return { response: served.response, headers };
   }
 
-  function refuse(response: ServerResponse, fault: Fault, callId: string): void {
+  function refuse(response: ServerResponse, fault: Fault, callId: string, own: Record<string, string> = {}): void {
     const { code, cause = '' } = fault;
     if (fault.status >= 500) log.error({ code, call: callId, function: name, reason: String(cause) }, 'a request failed');
     if (response.headersSent) breakOff(response);
@@ -155,7 +155,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
     const headers: Record<string, string> = { 'content-type': 'application/json' };
     if (fault.status === 503) headers['retry-after'] = '1';
     if (!response.req.complete) headers['connection'] = 'close';
-    send(response, { status: fault.status, headers, body: Buffer.from(JSON.stringify(fault)) }, {});
+    send(response, { status: fault.status, headers, body: Buffer.from(JSON.stringify(fault)) }, own);
   }
 
   const http = createServer({ requestTimeout: 0 }, (request, response) => void serve(request, response));

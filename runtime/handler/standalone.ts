@@ -143,22 +143,24 @@ export async function runFunction(source: string, environment: NodeJS.ProcessEnv
   const log = createLog('info');
   const { PORT = '8080', STORE_URL = 'memory', NODE_NAME, STATE_DIR, TIMEOUT_MS, FUNCTION_NAME } = environment;
   const { NODE_URL, MANAGER_URL, RECEIVES, SECRETS_DIR = '/run/secrets' } = environment;
+  let standalone: Standalone | undefined;
+  let closing = false;
+  // From the first moment: as the first process of a container it would not even notice the signal otherwise.
+  const close = (): void => {
+    if (closing) return;
+    closing = true;
+    void Promise.resolve(standalone?.close()).then(() => process.exit(0));
+  };
+  process.on('SIGTERM', close);
+  process.on('SIGINT', close);
   const managerAt = MANAGER_URL ?? (NODE_URL && managerUrl(NODE_URL));
-  const standalone = await startFunction({
+  standalone = await startFunction({
     source, port: Number(PORT), store: STORE_URL, node: NODE_NAME, stateDir: STATE_DIR, log, env: environmentOf(environment),
     name: FUNCTION_NAME, storePasswordFile: join(SECRETS_DIR, 'store-password'),
     ...(managerAt && { manager: { url: managerAt, key: await readSecret(join(SECRETS_DIR, 'peer-key')), receives: RECEIVES === 'true' } }),
     timeoutMs: TIMEOUT_MS === undefined ? undefined : Number(TIMEOUT_MS),
   });
   log.info({ url: `http://127.0.0.1:${standalone.port}/`, store: STORE_URL.split('@').pop() }, 'the function is ready');
-  let closing = false;
-  const close = (): void => {
-    if (closing) return;
-    closing = true;
-    void standalone.close().then(() => process.exit(0));
-  };
-  process.on('SIGTERM', close);
-  process.on('SIGINT', close);
 }
 
 /** A container's environment is that of its deployment. */

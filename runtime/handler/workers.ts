@@ -41,6 +41,8 @@ export interface Workers {
   close(): Promise<void>;
 }
 
+const SCALE_TYPE = 'com.openfaas.scale.type';
+
 type Maker = (deployment: Deployment) => Promise<Worker>;
 
 export function createWorkers(options: WorkersOptions): Workers {
@@ -88,14 +90,15 @@ export function createWorkers(options: WorkersOptions): Workers {
     throw new Fault('DEPLOY_FAILED', { function: deployment.service, reason: `there is no container engine${options.containers ? ` at ${options.containers.socket}` : ''} to run image ${deployment.image}` });
   }
 
-  async function loadCommand({ service, image, envVars: env = {}, envProcess }: Deployment): Promise<Worker> {
+  async function loadCommand({ service, image, envVars: env = {}, envProcess, labels = {} }: Deployment): Promise<Worker> {
     const found = (await readImages(imagesFile)).find(image);
     if (found === undefined) {
       throw new Fault('DEPLOY_FAILED', { function: service, reason: `image ${image} is neither built here nor in the node's list of commands, and there is no container engine` });
     }
     const line = wordsOf(envProcess ?? env['fprocess'] ?? '');
     const worker = new CommandWorker({
-      service, image: line.length > 0 ? { ...found, command: line } : found, env, house, clock, log, closed: () => commands.delete(worker),
+      service, image: line.length > 0 ? { ...found, command: line } : found, env, house, clock, log,
+      isMeasured: labels[SCALE_TYPE] === 'cpu', closed: () => commands.delete(worker),
     });
     commands.add(worker);
     return worker;
@@ -112,6 +115,7 @@ export function createWorkers(options: WorkersOptions): Workers {
       get replicas() { return team.replicas; },
       scale: (replicas) => team.scale(replicas),
       run: (call) => team.run(call),
+      processorMs: () => team.processorMs(),
       close: async () => {
         await team.close();
         teams.delete(team);

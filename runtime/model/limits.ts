@@ -139,11 +139,15 @@ export const MAX_COMMANDS_PER_REPLICA = 32;
 export const MAX_COMMANDS = 256;
 /** What one command may print: it is held in memory until the exit code says what it was. */
 export const MAX_COMMAND_OUTPUT_BYTES = 64 * 1024 * 1024;
+/** The same of all commands of a node together: 256 of them must not take its memory. */
+export const MAX_COMMANDS_HELD_BYTES = 512 * 1024 * 1024;
 /** Archive of one build: code and its packages, no data. */
 export const MAX_BUILD_BYTES = 64 * 1024 * 1024;
 /** The same unpacked, and the entries of it. */
 export const MAX_BUILD_UNPACKED_BYTES = 256 * 1024 * 1024;
 export const MAX_BUILD_FILES = 50_000;
+/** An archive has to be here by then; nobody knows before its end whether its sender may build at all. */
+export const MAX_BUILD_RECEIVE_MS = 2 * 60_000;
 /** Installing the packages of a function takes no longer than this, or the build fails. */
 export const MAX_BUILD_MS = 5 * 60_000;
 /** Builds that wait for their turn; each has its archive on the disk. */

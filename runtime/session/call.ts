@@ -115,6 +115,11 @@ export interface Worker {
    * Surplus ones end after their calls. A call that finds none starts one.
    */
   scale?(replicas: number): Promise<void>;
+  /**
+   * What its processes have taken of the processor since it was made, in ms; undefined when that is not known. Missing for one that
+   * runs in the node's own thread, or somewhere else.
+   */
+  processorMs?(): Promise<number | undefined>;
   /** Takes over a connection that asks for another protocol, such as WebSocket; ends it when the function does not speak it. */
   upgrade?(call: UpgradeCall, client: Duplex, head: Buffer): void;
   /** It takes the body of a request as a stream. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../runtime/base/clock.js';
 import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
@@ -19,6 +19,7 @@ const FILES = {
   'www/cgi-bin/limits': SCRIPT('/bin/busybox cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null'),
   'www/cgi-bin/die': SCRIPT('/bin/busybox kill -9 -1; /bin/busybox kill -9 1'),
   'www/cgi-bin/wait': SCRIPT('while [ ! -e /tmp/go ]; do /bin/busybox sleep 0.05; done; /bin/busybox hostname'),
+  'www/cgi-bin/busy': SCRIPT('i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo $i'),
   'www/cgi-bin/go': SCRIPT('/bin/busybox touch /tmp/go'),
 };
 
@@ -40,6 +41,8 @@ describe('A container worker', function () {
     const files = { 'bin/busybox': engine.busybox, 'bin/sh': engine.busybox, ...FILES };
     await engine.image('test/who:1', files, { Cmd: SERVE });
     await engine.image('test/loud:1', files, { Cmd: ['/bin/busybox', 'sh', '-c', `echo hello; echo oops >&2; exec ${SERVE.join(' ')}`] });
+    // As images of functions do: the port is the environment's, where that names one.
+    await engine.image('test/port:1', files, { Cmd: ['/bin/busybox', 'sh', '-c', 'exec /bin/busybox httpd -f -p ${port:-8080} -h /www'] });
     await engine.image('test/ends:1', files, { Cmd: ['/bin/busybox', 'sh', '-c', 'echo no config >&2; exit 3'] });
   });
   after(async () => {
@@ -52,7 +55,9 @@ describe('A container worker', function () {
   });
   afterEach(() => workers?.close());
 
-  const make = (owner = 'node') => createWorkers({ clock: systemClock, log: lines.log, containers: { socket: engine.socket, owner } });
+  const make = (owner = 'node', network?: string) => createWorkers({
+    clock: systemClock, log: lines.log, containers: { socket: engine.socket, owner, ...(network !== undefined && { network }) },
+  });
   const load = (options: Partial<Deployment> = {}, by = workers) => by.load(deployment('f', { image: 'test/who:1', ...options }), undefined);
   const ask = async (worker: Worker, script: string, body = ''): Promise<string> => {
     const made = call({ request: request({ method: 'POST', path: `/cgi-bin/${script}`, body: Buffer.from(body) }) });
@@ -94,6 +99,31 @@ describe('A container worker', function () {
     await lines.having('A container ended');
     expect(await ask(worker, 'who')).not.to.include(first!.Id.slice(0, 12));
     expect(worker.replicas).to.deep.equal({ wanted: 1, available: 1 });
+  });
+
+  it('shares the machine\'s own network where the node says so, each replica at a port of its own', async () => {
+    const shared = make('node', 'host');
+    const worker = await load({ image: 'test/port:1', envVars: { greeting: 'here' } }, shared);
+    await worker.scale!(2);
+    expect(worker.replicas).to.deep.equal({ wanted: 2, available: 2 });
+    // The machine's own name, not one of the container's.
+    expect(await ask(worker, 'who')).to.equal(`${hostname()}\nhere\n`);
+    const waiting = [1, 2].map(() => ask(worker, 'wait'));
+    const gone = [1, 2].map(() => ask(worker, 'go'));
+    await Promise.all([...waiting, ...gone]);
+    const details = await Promise.all((await ours()).map(async ({ Id }) => JSON.parse((await engine.api('GET', `/containers/${Id}/json`)).text) as { HostConfig: { NetworkMode: string }; Config: { Env: string[] } }));
+    expect(details.map(({ HostConfig }) => HostConfig.NetworkMode)).to.deep.equal(['host', 'host']);
+    const ports = details.map(({ Config }) => Config.Env.find((one) => one.startsWith('port=')));
+    expect(new Set(ports)).to.have.property('size', 2);
+    await shared.close();
+    expect(await ours()).to.deep.equal([]);
+  });
+
+  it('knows what its containers take of the processor', async () => {
+    const worker = await load();
+    const before = (await worker.processorMs!())!;
+    expect(await ask(worker, 'busy')).to.equal('100000\n');
+    expect(await worker.processorMs!()).to.be.greaterThan(before);
   });
 
   it('puts what the container prints into the log of its function', async () => {

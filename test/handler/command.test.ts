@@ -121,6 +121,72 @@ describe('A command worker', () => {
     small.close();
   });
 
+  it('refuses what it prints on standard error beyond the limit, wherever that goes', async () => {
+    const small = new CommandHouse(4, 100_000);
+    const fault = await faultOf(shell('while :; do echo oops; done >&2', { combine_output: 'false' }, small).run(call({ request: request({ method: 'POST' }) })));
+    expect(fault).to.include({ code: 'HANDLER_FAILED' });
+    await lines.having('It printed more than 100000 bytes');
+    small.close();
+  });
+
+  it('holds no more of what commands print, all together, than a node has room for, and lets go of it at their ends', async () => {
+    const small = new CommandHouse(4, 10_000_000, 1_000);
+    expect(await faultOf(shell('yes', {}, small).run(call({ request: request({ method: 'POST' }) })))).to.include({ code: 'HANDLER_FAILED' });
+    const { response } = await shell('echo small', {}, small).run(call({ request: request({ method: 'POST' }) }));
+    expect([response.body.toString(), small.heldBytes, small.running]).to.deep.equal(['small\n', 0, 0]);
+    small.close();
+  });
+
+  it('does not mind a command that never reads what it is given, however much that is', async () => {
+    async function* plenty(): AsyncIterable<Buffer> {
+      for (let left = 64; left > 0; left -= 1) yield Buffer.alloc(1_000_000);
+    }
+    expect((await answer(shell('echo done'), { stream: plenty() })).text).to.equal('done\n');
+    const stuck = shell('exec 0<&-; trap "" TERM; while :; do sleep 1; done').run(call({ timeoutMs: 100, request: request({ method: 'POST', stream: plenty() }) }));
+    expect(await faultOf(stuck)).to.include({ code: 'HANDLER_TIMEOUT' });
+  });
+
+  it('waits no longer than its client for one that has left its group and keeps the output open', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'command-'));
+    const file = join(folder, 'pid');
+    const small = new CommandHouse(4);
+    const stray = shell(`setsid sh -c 'echo $$ > ${file}; exec sleep 1000' & while [ ! -s ${file} ]; do sleep 0.01; done; echo out`, {}, small);
+    const client = new AbortController();
+    const running = stray.run(call({ signal: client.signal, request: request({ method: 'POST' }) }));
+    const pidOf = async () => Number(await readFile(file, 'utf8').catch(() => '0'));
+    while (await pidOf() === 0) await new Promise((resolve) => setImmediate(resolve));
+    client.abort();
+    expect(await faultOf(running)).to.include({ code: 'CLIENT_GONE' });
+    // Its place is free again, also while the stray lives on.
+    while (small.running > 0) await new Promise((resolve) => setImmediate(resolve));
+    process.kill(await pidOf(), 'SIGKILL');
+    await rm(folder, { recursive: true });
+    small.close();
+  });
+
+  it('knows what its processes take of the processor, also after their end', async () => {
+    const house = new CommandHouse(4);
+    const busy = new CommandWorker({
+      service: 'f', image: { command: ['sh', '-c', 'read first; i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; read second'], output: 'text' },
+      env: {}, house, clock: systemClock, log: functionLogTo(lines.log), isMeasured: true,
+    });
+    let go = (): void => undefined;
+    const told = new Promise<void>((resolve) => { go = resolve; });
+    async function* words(): AsyncIterable<Buffer> {
+      yield Buffer.from('first\n');
+      await told;
+      yield Buffer.from('second\n');
+    }
+    const running = busy.run(call({ request: request({ method: 'POST', stream: words() }) }));
+    while ((await busy.processorMs()) === 0) await new Promise((resolve) => setImmediate(resolve));
+    const before = (await busy.processorMs())!;
+    go();
+    await running;
+    expect(await busy.processorMs()).to.be.at.least(before);
+    expect(await shell('true').processorMs()).to.equal(undefined);
+    house.close();
+  });
+
   it('refuses a program that does not exist', async () => {
     const fault = await faultOf((await load({ envProcess: '/no/such/program' })).run(call({ request: request({ method: 'POST' }) })));
     expect(fault).to.include({ code: 'HANDLER_FAILED' });

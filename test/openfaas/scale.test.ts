@@ -14,6 +14,12 @@ const rulesOf = (labels: Record<string, string>) => scaleRulesOf({ labels: label
 /** A worker with replicas that are there as soon as they are asked for. */
 class ScalableWorker extends FakeWorker {
   readonly asked: number[] = [];
+  /** What its processes have taken; undefined while nobody knows. */
+  tookMs: number | undefined;
+
+  async processorMs() {
+    return this.tookMs;
+  }
 
   constructor() {
     super('stateless', () => respond('done'));
@@ -41,7 +47,8 @@ describe('OpenFaaS: the labels of scaling', () => {
     expect(rules).to.deep.include({ min: 2, max: 4, zero: true, zeroAfterMs: 300_000, type: 'capacity', target: 5, downWindowMs: 10_000, isAutomatic: true });
     expect(rulesOf({ min: '7', max: '3' })).to.include({ min: 7, max: 7 });
     expect(rulesOf({ max: '1000000' })).to.include({ max: 100 });
-    expect(rulesOf({ type: 'cpu' })).to.include({ type: undefined });
+    expect(rulesOf({ type: 'cpu', target: '500', 'target-proportion': '1' })).to.include({ type: 'cpu', target: 500 });
+    expect(rulesOf({ type: 'latency' })).to.include({ type: undefined });
     expect(rulesOf({ factor: '50' })).to.include({ isAutomatic: false, isScaled: true });
   });
 
@@ -114,8 +121,20 @@ describe('OpenFaaS: autoscaling without Prometheus', () => {
     expect(await pass(2)).to.equal(4);
   });
 
+  it('follows the time that its processes take of the processors, in thousandths of one', async () => {
+    const { pass, worker } = start({ max: '10', target: '500', 'target-proportion': '1', type: 'cpu', 'down.window': '0s' });
+    // Nobody knows: as it is.
+    expect(await pass(4)).to.equal(1);
+    worker.tookMs = 100_000;
+    expect(await pass(2)).to.equal(1);
+    const busy = (milli: number) => () => { worker.tookMs! += 2 * milli; };
+    expect(await pass(20, busy(1_800))).to.equal(4);
+    expect(await pass(20, busy(400))).to.equal(1);
+    expect(await pass(20, busy(100_000))).to.equal(10);
+  });
+
   it('leaves alone what has no labels, what alerts scale, what has one size, and what it cannot measure', async () => {
-    for (const labels of [{}, { factor: '50', max: '5' }, { min: '3', max: '3' }, { type: 'cpu', target: '100' }]) {
+    for (const labels of [{}, { factor: '50', max: '5' }, { min: '3', max: '3' }, { type: 'latency', target: '100' }, { type: 'cpu', target: '100' }]) {
       const { deployed, pass, worker } = start(labels as Record<string, string>);
       deployed.inHand = 1_000;
       await pass(60, calls(deployed, 1_000));

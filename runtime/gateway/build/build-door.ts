@@ -11,7 +11,7 @@ import PQueue from 'p-queue';
 import type { Log } from '../../base/log.js';
 import type { Reply, RouteRequest } from '../../base/reply.js';
 import { asFault, Fault } from '../../model/faults.js';
-import { MAX_BUILD_BYTES, MAX_WAITING_BUILDS } from '../../model/limits.js';
+import { MAX_BUILD_BYTES, MAX_BUILD_RECEIVE_MS, MAX_WAITING_BUILDS } from '../../model/limits.js';
 import type { StreamRoute } from '../admin.js';
 import type { Bundles } from '../bundles.js';
 import type { BuiltImages } from './built-images.js';
@@ -23,9 +23,11 @@ export interface BuildParts {
   images: BuiltImages;
   /** The payload secret; undefined: nothing is built here. */
   secret: string | undefined;
-  /** Contexts are unpacked below it and removed again. */
+  /** Contexts are unpacked below it and removed again; it is this builder's alone. */
   folder: string;
   log: Log;
+  /** An archive has to be here by then. */
+  receiveMs?: number;
 }
 
 /** OpenFaaS's result of a build, one a line where they are streamed. */
@@ -42,19 +44,27 @@ const SIGNATURE = /^sha256=([0-9a-f]{64})$/i;
 export function buildRoutes(parts: BuildParts): StreamRoute[] {
   // One at a time: a build takes a whole processor for a moment.
   const queue = new PQueue({ concurrency: 1 });
+  // Anybody may begin one: whether its signature is right shows only at its end.
+  let arriving = 0;
+  // What a node that was killed has left.
+  const swept = rm(parts.folder, { recursive: true, force: true }).catch(() => undefined);
 
   async function build(request: RouteRequest, body: AsyncIterable<Buffer>): Promise<Reply> {
-    const { secret, folder } = parts;
+    const { secret, folder, receiveMs = MAX_BUILD_RECEIVE_MS } = parts;
     if (secret === undefined) throw new Fault('NOT_FOUND', { path: '/build: this node has no payload secret' });
     const signature = signatureOf(request);
-    if (queue.size >= MAX_WAITING_BUILDS) throw new Fault('OVERLOADED', { function: 'the builder', limit: MAX_WAITING_BUILDS });
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const place = await mkdtemp(join(folder, 'build-'));
+    if (arriving + queue.size >= MAX_WAITING_BUILDS) throw new Fault('OVERLOADED', { function: 'the builder', limit: MAX_WAITING_BUILDS });
+    arriving += 1;
+    const place = await newPlace(folder).catch((error: unknown) => {
+      arriving -= 1;
+      throw error;
+    });
     const clean = () => rm(place, { recursive: true, force: true });
     try {
       const archive = join(place, 'archive.tar');
-      await receive(body, archive, Number(request.headers?.['content-length'] ?? 0), secret, signature);
-      const { image } = await unpack(archive, place);
+      const announced = Number(request.headers?.['content-length'] ?? 0);
+      const image = await receive(body, archive, { announced, secret, signature, receiveMs })
+        .then(() => unpack(archive, place)).then((config) => config.image).finally(() => { arriving -= 1; });
       const lines = new Lines();
       const done = queue.add(() => run(image, join(place, 'context'), lines)).finally(clean);
       done.catch(() => undefined);
@@ -64,6 +74,12 @@ export function buildRoutes(parts: BuildParts): StreamRoute[] {
       await clean();
       throw error;
     }
+  }
+
+  async function newPlace(folder: string): Promise<string> {
+    await swept;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return mkdtemp(join(folder, 'build-'));
   }
 
   async function run(image: string, context: string, lines: Lines): Promise<void> {
@@ -111,11 +127,20 @@ function signatureOf({ headers }: RouteRequest): Buffer {
   return Buffer.from(given, 'hex');
 }
 
+interface Expected {
+  /** Of the header, in bytes. */
+  announced: number;
+  secret: string;
+  signature: Buffer;
+  receiveMs: number;
+}
+
 /** Nothing of the archive is looked at before its signature is found to be right. */
-async function receive(body: AsyncIterable<Buffer>, file: string, announced: number, secret: string, signature: Buffer): Promise<void> {
+async function receive(body: AsyncIterable<Buffer>, file: string, { announced, secret, signature, receiveMs }: Expected): Promise<void> {
   if (announced > MAX_BUILD_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: MAX_BUILD_BYTES });
   const hmac = createHmac('sha256', secret);
   let bytes = 0;
+  const late = AbortSignal.timeout(receiveMs);
   await pipeline(body, async function* measured(chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
       bytes += chunk.length;
@@ -123,8 +148,15 @@ async function receive(body: AsyncIterable<Buffer>, file: string, announced: num
       hmac.update(chunk);
       yield chunk;
     }
-  }, createWriteStream(file, { mode: 0o600 }));
+  }, createWriteStream(file, { mode: 0o600 }), { signal: late }).catch((cause: unknown) => {
+    if (late.aborted) throw new Fault('REQUEST_TIMEOUT', { limit: receiveMs, setting: 'of archives for the builder', layer: 'gateway' }, { cause });
+    throw hasLeft(cause) ? new Fault('CLIENT_GONE', {}, { cause: cause as Error }) : cause;
+  });
   if (!timingSafeEqual(hmac.digest(), signature)) throw new Fault('SIGNATURE_REFUSED', { reason: 'it does not fit the body and this node\'s payload secret' });
+}
+
+function hasLeft(error: unknown): boolean {
+  return ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /** `registry/user/cart:1.0` → `cart`. */

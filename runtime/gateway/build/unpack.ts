@@ -27,14 +27,15 @@ export async function unpack(archive: string, folder: string): Promise<BuildConf
   let config: BuildConfig | undefined;
   let left = MAX_BUILD_UNPACKED_BYTES;
   let count = 0;
+  const folders = new Set<string>();
   try {
     for await (const entry of entries) {
       const { header } = entry;
       const content = Readable.from(entry as AsyncIterable<Buffer>, { objectMode: false });
       const path = pathOf(header);
-      count += 1;
+      count += 1 + foldersOf(path, folders);
       left -= header.size ?? 0;
-      if (count > MAX_BUILD_FILES) throw invalid(`it has more than ${MAX_BUILD_FILES} entries`);
+      if (count > MAX_BUILD_FILES) throw invalid(`it has more than ${MAX_BUILD_FILES} files and folders`);
       if (left < 0) throw new Fault('BODY_TOO_LARGE', { limit: MAX_BUILD_UNPACKED_BYTES });
       if (path === CONFIG_FILE) config = configOf(await contentOf(content));
       else await place(header, join(folder, path), content);
@@ -68,6 +69,13 @@ function pathOf({ name, type }: Header): string {
   if (parts.length === 1 && parts[0] === CONFIG_FILE && type !== 'directory') return CONFIG_FILE;
   if (parts[0] !== CONTEXT && parts.length > 0) throw invalid(`${shown(name)} is not below ${CONTEXT}/`);
   return parts.join('/');
+}
+
+/** How many folders are new with this entry: names alone could make millions of them. */
+function foldersOf(path: string, known: Set<string>): number {
+  const before = known.size;
+  for (let at = path.indexOf('/'); at > 0; at = path.indexOf('/', at + 1)) known.add(path.slice(0, at));
+  return known.size - before;
 }
 
 async function contentOf(entry: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -14,9 +14,16 @@ export interface AutoscalerParts {
   log: Log;
 }
 
+interface Sample {
+  atMs: number;
+  ended: number;
+  /** Missing where that is not measured. */
+  processorMs?: number | undefined;
+}
+
 interface Watched {
-  /** Ended calls by time, for the rate. */
-  samples: { atMs: number; ended: number }[];
+  /** Ended calls, and where it matters what they took of the processor, by time: for the rates. */
+  samples: Sample[];
   /** What was wanted by time, for the way down. */
   wanted: { atMs: number; replicas: number }[];
   busyAtMs: number;
@@ -36,8 +43,9 @@ export class Autoscaler {
   async #attend(deployed: Deployed): Promise<void> {
     const { rules } = deployed;
     if (!rules.zero && !rules.isAutomatic) return;
+    const processorMs = rules.type === 'cpu' ? await deployed.worker.processorMs?.() : undefined;
     const nowMs = this.parts.clock.now();
-    const watched = this.#watch(deployed, nowMs);
+    const watched = this.#watch(deployed, nowMs, processorMs);
     const wanted = this.#wantedOf(deployed, watched, nowMs);
     if (wanted === undefined || wanted === deployed.replicas.wanted) return;
     try {
@@ -48,12 +56,12 @@ export class Autoscaler {
     }
   }
 
-  #watch(deployed: Deployed, nowMs: number): Watched {
+  #watch(deployed: Deployed, nowMs: number, processorMs: number | undefined): Watched {
     const watched = this.#watched.get(deployed) ?? { samples: [], wanted: [], busyAtMs: nowMs };
     this.#watched.set(deployed, watched);
     const { ended, inHand } = deployed;
     if (inHand > 0 || ended !== watched.samples.at(-1)?.ended || this.parts.queued(deployed.name) > 0) watched.busyAtMs = nowMs;
-    watched.samples.push({ atMs: nowMs, ended });
+    watched.samples.push({ atMs: nowMs, ended, processorMs });
     dropBefore(watched.samples, nowMs - RATE_WINDOW_MS);
     return watched;
   }
@@ -64,24 +72,33 @@ export class Autoscaler {
     if (rules.zero && deployed.inHand === 0 && nowMs - watched.busyAtMs >= rules.zeroAfterMs) return 0;
     // From nothing it comes back by a call.
     if (deployed.isAsleep || !rules.isAutomatic || rules.min === rules.max || rules.type === undefined) return undefined;
-    const replicas = replicasFor(rules, this.#loadOf(deployed, watched));
+    const load = this.#loadOf(deployed, watched);
+    if (load === undefined) return undefined;
+    const replicas = replicasFor(rules, load);
     watched.wanted.push({ atMs: nowMs, replicas });
     dropBefore(watched.wanted, nowMs - rules.downWindowMs);
     const most = watched.wanted.reduce((high, { replicas: each }) => Math.max(high, each), 0);
     return replicas < deployed.replicas.wanted ? Math.min(most, deployed.replicas.wanted) : replicas;
   }
 
-  #loadOf(deployed: Deployed, { samples }: Watched): number {
+  /** Undefined where its worker does not say what it takes. */
+  #loadOf(deployed: Deployed, { samples }: Watched): number | undefined {
     switch (deployed.rules.type) {
       case 'capacity': return deployed.inHand;
       case 'queue': return this.parts.queued(deployed.name);
-      default: {
-        const [first, last] = [samples[0]!, samples.at(-1)!];
-        const seconds = (last.atMs - first.atMs) / 1000;
-        return seconds > 0 ? (last.ended - first.ended) / seconds : 0;
-      }
+      // Milliseconds a second are thousandths of a processor.
+      case 'cpu': return samples.at(-1)!.processorMs === undefined ? undefined : growth(samples, ({ processorMs }) => processorMs);
+      default: return growth(samples, ({ ended }) => ended);
     }
   }
+}
+
+/** By how much it grows in a second. */
+function growth(samples: Sample[], of: (sample: Sample) => number | undefined): number {
+  const known = samples.filter((sample) => of(sample) !== undefined);
+  const [first, last] = [known[0]!, known.at(-1)!];
+  const seconds = (last.atMs - first.atMs) / 1000;
+  return seconds > 0 ? (of(last)! - of(first)!) / seconds : 0;
 }
 
 /** Keeps at least the last. */

@@ -3,7 +3,7 @@ import type { Deployment } from '../../model/config.js';
 import { MAX_REPLICAS, SCALE_DOWN_WINDOW_MS } from '../../model/limits.js';
 import { durationMs } from '../../base/timeouts.js';
 
-export type ScaleType = 'rps' | 'capacity' | 'queue';
+export type ScaleType = 'rps' | 'capacity' | 'queue' | 'cpu';
 
 export interface ScaleRules {
   min: number;
@@ -15,7 +15,7 @@ export interface ScaleRules {
   zeroAfterMs: number;
   /** What load is measured in; undefined for what this node does not measure. */
   type: ScaleType | undefined;
-  /** Load that one replica takes, less a reserve. */
+  /** Load (of `cpu`, thousandths of a processor) that one replica takes, less a reserve. */
   target: number;
   /** It goes down to the most that was wanted within so long. */
   downWindowMs: number;
@@ -28,7 +28,7 @@ export interface ScaleRules {
 const PREFIX = 'com.openfaas.scale.';
 /** OpenFaaS's own. */
 const DEFAULTS = { min: 1, max: 20, factor: 20, target: 50, proportion: 0.9, zeroAfterMs: 15 * 60_000 };
-const TYPES: readonly string[] = ['rps', 'capacity', 'queue'];
+const TYPES: readonly string[] = ['rps', 'capacity', 'queue', 'cpu'];
 const MAX_DOWN_WINDOW_MS = 5 * 60_000;
 
 /** What is no valid value counts as left out, as in OpenFaaS. */

@@ -4,10 +4,11 @@
  */
 import type { Clock } from '../../base/clock.js';
 import { Fault } from '../../model/faults.js';
-import { MAX_COMMAND_OUTPUT_BYTES, MAX_COMMANDS, MAX_COMMANDS_PER_REPLICA, MAX_STATELESS_BODY_BYTES } from '../../model/limits.js';
+import { MAX_COMMAND_OUTPUT_BYTES, MAX_COMMANDS, MAX_COMMANDS_HELD_BYTES, MAX_COMMANDS_PER_REPLICA, MAX_STATELESS_BODY_BYTES } from '../../model/limits.js';
 import type { FunctionResponse, Replicas, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
 import { leave } from '../http-body.js';
 import type { FunctionLog } from '../log.js';
+import { Meter } from '../meter.js';
 import { passedOn } from '../process/host.js';
 import { createReaper, type Reaper } from '../process/reaper.js';
 import { createWatch, type Watch } from '../watch.js';
@@ -20,9 +21,17 @@ import { type CommandSettings, settingsOf } from './settings.js';
 /** What all commands of a node share. */
 export class CommandHouse {
   running = 0;
+  /** What they have printed and nobody has taken yet. */
+  heldBytes = 0;
   #reaper: Reaper | undefined;
 
-  constructor(readonly most = MAX_COMMANDS, readonly maxOutputBytes = MAX_COMMAND_OUTPUT_BYTES) {}
+  constructor(readonly most = MAX_COMMANDS, readonly maxOutputBytes = MAX_COMMAND_OUTPUT_BYTES, readonly maxHeldBytes = MAX_COMMANDS_HELD_BYTES) {}
+
+  /** @param bytes more, or less; false when there is no room for them */
+  holds(bytes: number): boolean {
+    this.heldBytes += bytes;
+    return this.heldBytes <= this.maxHeldBytes;
+  }
 
   /** Ends what is left should the node die. */
   get reaper(): Reaper {
@@ -41,6 +50,8 @@ export interface CommandOptions {
   house: CommandHouse;
   clock: Clock;
   log: FunctionLog;
+  /** The time that its processes take is asked for; looking costs each of them a moment. */
+  isMeasured?: boolean;
   closed?(): void;
 }
 
@@ -53,6 +64,7 @@ export class CommandWorker implements Worker {
   readonly #settings: CommandSettings;
   readonly #watch: Watch;
   readonly #runs = new Set<Started>();
+  readonly #meter = new Meter((run: Started) => run.processorMs(), true);
   #replicas = 1;
   #inHand = 0;
   #closed = false;
@@ -69,6 +81,10 @@ export class CommandWorker implements Worker {
 
   async scale(replicas: number): Promise<void> {
     this.#replicas = replicas;
+  }
+
+  async processorMs(): Promise<number | undefined> {
+    return this.options.isMeasured ? this.#meter.read(this.#runs) : undefined;
   }
 
   run(call: WorkerCall): Promise<WorkerAnswer> {
@@ -120,29 +136,29 @@ export class CommandWorker implements Worker {
   }
 
   async #run(call: WorkerCall, started: (run: Started) => void): Promise<WorkerAnswer> {
-    const { clock, image, house } = this.options;
+    const { clock, image, house, isMeasured = false } = this.options;
     const { combineOutput } = this.#settings;
     const startedMs = clock.now();
     const input = await this.#inputOf(call);
     this.#say('info', call, 'Forking fprocess.');
-    const errors: Buffer[] = [];
     const run = startCommand({
-      command: image.command, env: this.#environmentOf(call), input, maxBytes: house.maxOutputBytes,
-      ...(!combineOutput && { onError: (chunk: Buffer) => { errors.push(chunk); } }),
-      born: (pid) => house.reaper.born(pid), died: (pid) => house.reaper.died(pid),
+      command: image.command, env: this.#environmentOf(call), input, maxBytes: house.maxOutputBytes, holds: (bytes) => house.holds(bytes), isMeasured,
+      ...(!combineOutput && { onError: (line: string) => this.#say('warn', call, `stderr: ${line}`) }),
+      // What is left of a group goes with the node, too.
+      born: (pid) => house.reaper.born(-pid), died: (pid) => house.reaper.died(-pid),
     });
     started(run);
-    const { failure, output } = await run.ended.catch((error: unknown) => {
+    const { failure, output, processorMs } = await run.ended.catch((error: unknown) => {
       throw this.#failureOf(error, call);
     });
-    for (const line of linesOf(errors)) this.#say('warn', call, `stderr: ${line}`);
+    if (processorMs !== undefined) this.#meter.note(run, processorMs);
     const seconds = (clock.now() - startedMs) / 1000;
     return answerOf(this.#responseOf(call, failure, output, seconds));
   }
 
   #responseOf(call: WorkerCall, failure: string | undefined, output: Buffer, seconds: number): FunctionResponse {
     const { writeDebug, contentType } = this.#settings;
-    if (writeDebug) for (const line of linesOf([output])) this.#say('info', call, line);
+    if (writeDebug) for (const line of linesOf(output)) this.#say('info', call, line);
     if (failure !== undefined) {
       this.#say('error', call, `Success=false, Error=${failure}`);
       return { status: 500, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: Buffer.concat([Buffer.from(`${failure}\n`), output]) };
@@ -179,7 +195,7 @@ export class CommandWorker implements Worker {
   #failureOf(error: unknown, call: WorkerCall): Fault {
     if (error instanceof Fault) return error;
     const reason = error instanceof OutputTooLarge
-      ? `It printed more than ${this.options.house.maxOutputBytes} bytes`
+      ? `It printed more than ${this.options.house.maxOutputBytes} bytes, or all commands together more than ${this.options.house.maxHeldBytes}`
       : `It could not be run: ${(error as Error).message}`;
     this.#say('error', call, reason);
     return new Fault('HANDLER_FAILED', { call: call.callId }, { cause: error });
@@ -203,6 +219,6 @@ async function* limited(stream: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   }
 }
 
-function linesOf(chunks: Buffer[]): string[] {
-  return Buffer.concat(chunks).toString('utf8').split('\n').filter((line) => line !== '');
+function linesOf(output: Buffer): string[] {
+  return output.toString('utf8').split('\n').filter((line) => line !== '');
 }

@@ -1,12 +1,16 @@
 /** One run of a command: a process in a group of its own, fed from a stream, its output collected up to a limit. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { leave } from '../http-body.js';
+import { eachLine } from '../process/lines.js';
+import { processorMsNow, processorMsOf } from '../processor-time.js';
 
 export interface Started {
-  /** Ends the process and everything that it has started. May be called again. */
+  /** Ends the process and everything that it has started in its group. May be called again. */
   kill(): void;
+  /** What it has taken of the processor until now; undefined when that cannot be known. */
+  processorMs(): Promise<number | undefined>;
   /** Resolves when it has ended and its output is complete; rejects when it could not be started, or printed too much. */
   ended: Promise<Outcome>;
 }
@@ -16,56 +20,94 @@ export interface Outcome {
   failure: string | undefined;
   /** Standard output, and standard error where that is combined with it. */
   output: Buffer;
+  /** What it has taken of the processor; missing where nobody asked, or it ended too soon to be seen. */
+  processorMs?: number;
 }
 
 export interface RunOptions {
   command: readonly string[];
   env: Record<string, string>;
   input: AsyncIterable<Buffer>;
+  /** Of both outputs together. */
   maxBytes: number;
-  /** Takes standard error; missing: it is part of the output. */
-  onError?: (chunk: Buffer) => void;
-  born?(pid: number): void;
-  died?(pid: number): void;
+  /** Takes standard error line by line; missing: it is part of the output. */
+  onError?: (line: string) => void;
+  /** Told of what is held in memory for it, in bytes: more, and at its end all of it less. False: there is no room left. */
+  holds?(bytes: number): boolean;
+  /** Its time on the processor is asked for. */
+  isMeasured?: boolean;
+  /** The id of its group is told. */
+  born?(group: number): void;
+  died?(group: number): void;
 }
 
 export class OutputTooLarge extends Error {}
 
-export function startCommand({ command, env, input, maxBytes, onError, born, died }: RunOptions): Started {
+export function startCommand({ command, env, input, maxBytes, onError, holds, isMeasured, born, died }: RunOptions): Started {
   const [program = '', ...rest] = command;
   const child = spawn(program, rest, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const { pid } = child;
-  if (pid !== undefined) born?.(pid);
-  const kill = () => killGroup(child);
   const chunks: Buffer[] = [];
-  let size = 0;
+  let printed = 0;
+  let held = 0;
   let tooLarge = false;
-  const take = (chunk: Buffer): void => {
-    size += chunk.length;
-    tooLarge ||= size > maxBytes;
-    if (tooLarge) kill();
-    else chunks.push(chunk);
+  let isEnding = false;
+  // Whoever has left the group may hold the pipes for ever.
+  const letGo = () => {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
   };
-  child.stdout!.on('data', take);
-  child.stderr!.on('data', onError ?? take);
+  const kill = () => {
+    isEnding = true;
+    endGroup(pid);
+    if (child.exitCode !== null || child.signalCode !== null) letGo();
+  };
+  const count = ({ length }: { length: number }): boolean => {
+    printed += length;
+    tooLarge ||= printed > maxBytes;
+    if (tooLarge) kill();
+    return !tooLarge;
+  };
+  const take = (chunk: Buffer): void => {
+    if (!count(chunk)) return;
+    held += chunk.length;
+    chunks.push(chunk);
+    if (holds?.(chunk.length) !== false) return;
+    tooLarge = true;
+    kill();
+  };
   const body = new Body(input);
-  // A command need not read what it is given; but a body that breaks off is no body.
-  pipeline(body, child.stdin!).catch(() => {
-    if (body.broken !== undefined) kill();
-  });
+  let processorMs: number | undefined;
   const ended = new Promise<Outcome>((resolve, reject) => {
-    child.once('error', reject);
+    child.on('error', reject);
+    // Without a descriptor left there are no pipes; that it could not be started comes as an error.
+    if (pid === undefined || !child.stdout) return;
+    born?.(pid);
+    child.stdout.on('data', take);
+    if (onError === undefined) child.stderr!.on('data', take);
+    else {
+      child.stderr!.on('data', count);
+      eachLine(child.stderr!, onError);
+    }
+    // Its output ends when it does; for that moment the kernel still knows what it has taken.
+    if (isMeasured) child.stdout.once('end', () => { processorMs = processorMsNow(pid); });
+    child.once('exit', () => { if (isEnding) letGo(); });
     child.once('close', (code, signal) => {
-      if (pid !== undefined) died?.(pid);
+      died?.(pid);
       // What it has left running in its group goes with it.
-      kill();
+      endGroup(pid);
       leave(input);
       if (body.broken !== undefined) reject(body.broken as Error);
       else if (tooLarge) reject(new OutputTooLarge());
-      else resolve({ failure: failureOf(code, signal), output: Buffer.concat(chunks) });
+      else resolve({ failure: failureOf(code, signal), output: Buffer.concat(chunks), ...(processorMs !== undefined && { processorMs }) });
+      holds?.(-held);
+    });
+    // A command need not read what it is given; but a body that breaks off is no body.
+    pipeline(body, child.stdin!).catch(() => {
+      if (body.broken !== undefined) kill();
     });
   });
-  return { kill, ended };
+  return { kill, ended, processorMs: async () => pid === undefined ? undefined : processorMsOf(pid) };
 }
 
 /** Notes what its source failed with. */
@@ -84,7 +126,7 @@ class Body implements AsyncIterable<Buffer> {
   }
 }
 
-function killGroup({ pid }: ChildProcess): void {
+function endGroup(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, 'SIGKILL');

@@ -2,9 +2,10 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.js';
 import { Fault } from '../../model/faults.js';
-import { MAX_CALLS_PER_FUNCTION, RESTART_FIRST_MS, RESTART_MOST_MS } from '../../model/limits.js';
+import { MAX_CALLS_PER_FUNCTION, RESTART_FIRST_MS, RESTART_FORGIVEN_MS, RESTART_MOST_MS } from '../../model/limits.js';
 import type { Replicas, UpgradeCall, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
 import type { FunctionLog } from '../log.js';
+import { Meter } from '../meter.js';
 import { tunnel } from '../remote/tunnel.js';
 import { createWatch, type Watch } from '../watch.js';
 import { WatchedStream } from '../watched-stream.js';
@@ -33,8 +34,11 @@ export class Crew implements Worker {
   readonly #ended = new AbortController();
   #wanted = 1;
   #filling: Promise<void> | undefined;
-  #pauseMs = 0;
+  /** Deaths in a row. */
+  #deaths = 0;
+  #notBeforeMs = 0;
   #timer: Timer;
+  readonly #meter = new Meter((member: Replica) => member.processorMs());
 
   constructor(private readonly options: CrewOptions) {
     this.#watch = createWatch(options.clock);
@@ -49,6 +53,10 @@ export class Crew implements Worker {
     const surplus = [...this.#members].sort((left, right) => left.inHand - right.inHand).slice(0, Math.max(0, this.#members.size - replicas));
     for (const member of surplus) void this.#retire(member);
     await this.#fill();
+  }
+
+  processorMs(): Promise<number> {
+    return this.#meter.read(this.#members);
   }
 
   run(call: WorkerCall): Promise<WorkerAnswer> {
@@ -138,6 +146,9 @@ export class Crew implements Worker {
   }
 
   async #start(): Promise<void> {
+    const { clock } = this.options;
+    const waitMs = this.#notBeforeMs - clock.now();
+    if (waitMs > 0) await new Promise((resolve) => clock.setTimeout(() => resolve(undefined), waitMs));
     const missing = this.#wanted - this.#members.size;
     await Promise.all(Array.from({ length: Math.max(0, missing) }, () => this.#one()));
   }
@@ -158,7 +169,6 @@ export class Crew implements Worker {
     }
     if (this.#members.size >= this.#wanted) return void this.#retire(member);
     this.#members.add(member);
-    this.#pauseMs = 0;
   }
 
   async #retire(member: Replica): Promise<void> {
@@ -168,15 +178,21 @@ export class Crew implements Worker {
   }
 
   #died(member: Replica, reason: string): void {
-    const { service, clock, log } = this.options;
+    const { service, log } = this.options;
     this.#members.delete(member);
     this.#all.delete(member);
     log({ level: 'warn', function: service, message: 'A container ended', details: { reason } });
     void member.kill();
-    const pauseMs = this.#pauseMs;
-    this.#pauseMs = Math.min(Math.max(RESTART_FIRST_MS, pauseMs * 2), RESTART_MOST_MS);
-    clock.clearTimeout(this.#timer);
-    this.#timer = clock.setTimeout(() => void this.#again(), pauseMs);
+    this.#mourn(member);
+    void this.#again();
+  }
+
+  /** After the first death in a row the next start is at once, then after longer and longer pauses. */
+  #mourn(member: Replica): void {
+    const nowMs = this.options.clock.now();
+    this.#deaths = nowMs - member.readyAtMs >= RESTART_FORGIVEN_MS ? 1 : this.#deaths + 1;
+    const pauseMs = this.#deaths === 1 ? 0 : Math.min(RESTART_FIRST_MS * 2 ** (this.#deaths - 2), RESTART_MOST_MS);
+    this.#notBeforeMs = nowMs + pauseMs;
   }
 
   async #again(): Promise<void> {

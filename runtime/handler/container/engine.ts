@@ -60,6 +60,13 @@ export class Engine {
     return status === 404 ? undefined : json as ContainerState;
   }
 
+  /** What its processes have taken of the processor, in ms. */
+  async processorMs(id: string): Promise<number | undefined> {
+    const { json } = await this.#call('GET', `/containers/${id}/stats?stream=false&one-shot=true`);
+    const ns = (json as { cpu_stats?: { cpu_usage?: { total_usage?: number } } }).cpu_stats?.cpu_usage?.total_usage;
+    return typeof ns === 'number' ? ns / 1e6 : undefined;
+  }
+
   /** Asks it to end. */
   async terminate(id: string): Promise<void> {
     await this.#call('POST', `/containers/${id}/kill?signal=SIGTERM`, { allow: [404, 409] });

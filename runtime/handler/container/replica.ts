@@ -1,8 +1,9 @@
 /** One container of a function: started, found healthy, watched, ended. */
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../../base/clock.js';
 import { Fault } from '../../model/faults.js';
-import { CONTAINER_START_MS, CONTAINER_STOP_MS, HEALTH_EVERY_MS } from '../../model/limits.js';
+import { CONTAINER_START_MS, CONTAINER_STOP_MS, HEALTH_EVERY_MS, MAX_LOG_LINE_CHARS } from '../../model/limits.js';
 import { Upstream } from '../remote/upstream.js';
 import type { ContainerConfig, Engine } from './engine.js';
 
@@ -26,6 +27,8 @@ const LAST_WORDS_MS = 2_000;
 
 export class Replica {
   inHand = 0;
+  /** Since when it takes calls, of the clock. */
+  readyAtMs = 0;
   /** Takes no more calls. */
   leaving = false;
   upstream!: Upstream;
@@ -55,12 +58,18 @@ export class Replica {
       await this.#healthy();
       this.#assertWanted();
       this.#ready = true;
+      this.readyAtMs = this.options.clock.now();
     } catch (error) {
       // Its last words tell why.
       if (!this.#ended.signal.aborted) await this.#lastWords();
       await this.kill();
       throw error;
     }
+  }
+
+  /** What it has taken of the processor; undefined when the engine does not say. */
+  processorMs(): Promise<number | undefined> {
+    return this.options.engine.processorMs(this.#id).catch(() => undefined);
   }
 
   leave(): void {
@@ -127,7 +136,7 @@ export class Replica {
     const { hostname, port } = this.upstream.url;
     for (;;) {
       if (this.#exit !== undefined) throw this.#failed(this.#exit);
-      if (await accepts(hostname, Number(port)) && await isHealthy(this.upstream.url.origin + healthPath)) return;
+      if (await accepts(hostname, Number(port)) && await isHealthy(`${this.upstream.url.origin}/${healthPath.replace(/^\/+/, '')}`)) return;
       if (clock.now() >= untilMs) throw this.#failed(`it did not get healthy within ${CONTAINER_START_MS} ms at ${healthPath}`);
       await new Promise((resolve) => clock.setTimeout(() => resolve(undefined), HEALTH_EVERY_MS));
     }
@@ -142,22 +151,38 @@ export class Replica {
   }
 
   async #follow(): Promise<void> {
-    const rests = ['', ''];
+    const [out, err] = [new Printed(), new Printed()];
+    const { engine, print } = this.options;
     try {
-      for await (const { stream, bytes } of this.options.engine.logs(this.#id, this.#ended.signal)) {
-        const at = stream === 2 ? 1 : 0;
-        const lines = (rests[at] + bytes.toString('utf8')).split('\n');
-        rests[at] = lines.pop()!;
-        for (const line of lines) if (line !== '') this.options.print(at === 1 ? 'warn' : 'info', line);
+      for await (const { stream, bytes } of engine.logs(this.#id, this.#ended.signal)) {
+        const isError = stream === 2;
+        for (const line of (isError ? err : out).lines(bytes)) print(isError ? 'warn' : 'info', line);
       }
     } catch {
       // It has ended, or the engine has.
     }
-    rests.forEach((line, at) => { if (line !== '') this.options.print(at === 1 ? 'warn' : 'info', line); });
+    for (const line of out.last()) print('info', line);
+    for (const line of err.last()) print('warn', line);
   }
 
   #failed(reason: string): Fault {
     return new Fault('DEPLOY_FAILED', { function: this.options.service, reason: `its container did not start: ${reason}` });
+  }
+}
+
+/** What comes from one of its outputs, cut into lines; what never ends one is cut, too. */
+class Printed {
+  readonly #decoder = new StringDecoder('utf8');
+  #rest = '';
+
+  lines(bytes: Buffer): string[] {
+    const lines = (this.#rest + this.#decoder.write(bytes)).split('\n');
+    this.#rest = lines.pop()!.slice(0, MAX_LOG_LINE_CHARS);
+    return lines.filter((line) => line !== '').map((line) => line.slice(0, MAX_LOG_LINE_CHARS));
+  }
+
+  last(): string[] {
+    return this.lines(Buffer.from('\n'));
   }
 }
 
@@ -177,7 +202,7 @@ function accepts(host: string, port: number): Promise<boolean> {
 /** 503 is a watchdog that waits for its function; whoever knows no health path has nothing against being called. */
 async function isHealthy(url: string): Promise<boolean> {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000), redirect: 'manual' });
     await answer.body?.cancel();
     return answer.status < 500 || answer.status === 501;
   } catch {

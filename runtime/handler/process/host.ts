@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { processorMsOf } from '../processor-time.js';
 import { eachLine } from './lines.js';
 import { SocketWire, type Wire } from './wire.js';
 
@@ -26,6 +27,8 @@ export interface Host {
    * @param known what it said last
    */
   weigh(known: number): Promise<number>;
+  /** What it has taken of the processor, in ms; undefined when that cannot be known. */
+  processorMs(): Promise<number | undefined>;
 }
 
 export type StartHost = (memoryLimitMb: number, events: HostEvents) => Host;
@@ -57,5 +60,6 @@ export const startProcess: StartHost = (memoryLimitMb, events) => {
       const pages = await readFile(`/proc/${child.pid}/statm`, 'utf8').then((text) => Number(text.split(' ')[1]), () => 0);
       return pages * PAGE_BYTES;
     },
+    processorMs: async () => child.pid === undefined ? undefined : processorMsOf(child.pid),
   };
 };

@@ -130,6 +130,10 @@ export class Member {
     if (bytes > 0) this.rssBytes = bytes;
   }
 
+  processorMs(): Promise<number | undefined> {
+    return this.#host.processorMs();
+  }
+
   kill(reason: string): void {
     this.#host.kill();
     this.#die(reason);

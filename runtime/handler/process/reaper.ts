@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 
 export interface Reaper {
+  /** @param pid below 0: a group of processes */
   born(pid: number): void;
   died(pid: number): void;
   close(): void;

@@ -8,6 +8,7 @@ import { Fault, FAULTS, type FaultCode } from '../../model/faults.js';
 import { CALLS_PER_PROCESS_TO_GROW, MAX_CALLS_PER_FUNCTION, MAX_CALLS_PER_PROCESS } from '../../model/limits.js';
 import type { FunctionKind, Replicas, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
 import type { FunctionLog } from '../log.js';
+import { Meter } from '../meter.js';
 import { createWatch, type Watch } from '../watch.js';
 import { Inflow, Outflow } from './flow.js';
 import { Job } from './job.js';
@@ -39,6 +40,7 @@ export class Team implements Worker {
   readonly #pulse: Pulse;
   readonly #starter: Starter;
   readonly #watch: Watch;
+  readonly #meter = new Meter((member: Member) => member.processorMs());
   /** How many somebody asked for; without that they come and go with the calls. */
   #wanted: number | undefined;
   /** Whoever waits until they are there. */
@@ -91,6 +93,10 @@ export class Team implements Worker {
     this.#starter.stop();
     for (const { reject } of this.#scaling.splice(0)) reject(this.#lost());
     for (const job of this.#jobs.values()) this.#finish(job, () => job.fail(this.#lost()));
+  }
+
+  processorMs(): Promise<number> {
+    return this.#meter.read(this.#members);
   }
 
   // ── Replicas ─────────────────────────────────────────────────────────────────────────────────

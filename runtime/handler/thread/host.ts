@@ -26,6 +26,8 @@ export const startThread: StartHost = (memoryLimitMb, events) => {
       processBytes = process.memoryUsage.rss();
     },
     // Its heap is bounded by V8, what lies beside the heap is not; while it is stalled, growth of the process is held against it.
+    // While its event loop is not idle it takes the processor, or waits for the disk: as near as can be seen from outside.
+    processorMs: async () => thread.performance.eventLoopUtilization().active,
     weigh: async (known) => known + Math.max(0, process.memoryUsage.rss() - processBytes),
   };
 };
