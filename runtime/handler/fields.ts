@@ -19,7 +19,15 @@ export function fieldsOf(text: string): Fields {
     const steps = stepsOf(name);
     if (!steps.includes('__proto__')) put(fields, steps, value);
   }
+  closeUp(fields);
   return fields;
+}
+
+/** `a[7]=x` is a list of one. */
+function closeUp(fields: Field): void {
+  if (typeof fields === 'string') return;
+  if (Array.isArray(fields)) fields.splice(0, fields.length, ...fields.filter(() => true));
+  for (const field of Object.values(fields)) closeUp(field as Field);
 }
 
 /** `a[b][]` → a, b, ''. What is not well formed, or too deep, is a part of a name. */
@@ -29,6 +37,7 @@ function stepsOf(name: string): string[] {
   const steps = [name.slice(0, open)];
   let rest = name.slice(open);
   for (let match; steps.length <= MOST_DEEP && (match = /^\[([^[\]]*)\]/.exec(rest)) !== null; rest = rest.slice(match[0].length)) steps.push(match[1]!);
+  if (steps.length === 1) return [name];
   if (rest !== '') steps.push(rest);
   return steps;
 }

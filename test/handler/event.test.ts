@@ -108,7 +108,7 @@ describe('A handler of OpenFaaS\'s Node.js templates', () => {
 describe('Fields of a query', () => {
   it('are lists and objects as their names say', () => {
     expect(fieldsOf('a=1&b=2&b=3&c[]=4&c[]=5&d[2]=6&e[f][g]=7&e[h]=8&[i]=9&j[=10')).to.deep.equal({
-      a: '1', b: ['2', '3'], c: ['4', '5'], d: [, , '6'], e: { f: { g: '7' }, h: '8' }, '[i]': '9', j: { '[': '10' },
+      a: '1', b: ['2', '3'], c: ['4', '5'], d: ['6'], e: { f: { g: '7' }, h: '8' }, '[i]': '9', 'j[': '10',
     });
     expect(fieldsOf('a[]=1&a[b]=2')).to.deep.equal({ a: { 0: '1', b: '2' } });
     expect(fieldsOf('a[99]=1')).to.deep.equal({ a: { 99: '1' } });
