@@ -53,7 +53,7 @@ type Seen = { node: KnownNode; view: Inspected };
 const VERBS = {
   pause: 'let nobody write to a session until it is resumed',
   resume: 'let a paused session go on',
-  'force-release': 'take a session from a request that does not give it back; what that request commits is refused',
+  'force-release': 'take a session from a request that does not give it back; what that request commits under its lease is refused',
   'cancel-move': 'give up a move that does not end; it is taken back only where that is safe',
 } as const;
 

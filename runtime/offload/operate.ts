@@ -50,7 +50,7 @@ export class Operator {
 
   /** Everything this node knows of the session, and which verbs would do something about it. */
   async inspect(session: string): Promise<object> {
-    const { node, store, conflicts, deadLetters } = this.options;
+    const { node, store, conflicts, deadLetters, line } = this.options;
     const slot = await store.slot(session);
     const concerns = (each: { session: string }) => each.session === session;
     const found = { conflicts: conflicts.list().filter(concerns), deadLetters: deadLetters.list().filter(concerns).length };
@@ -58,7 +58,7 @@ export class Operator {
     const undelivered = (await store.effects(session, MAX_UNDELIVERED_EFFECTS)).length;
     const isHere = slot.state === 'resident' || slot.state === 'leaving';
     const { bytes } = slot;
-    return { node, paused: isPaused(slot), ...slot, ...(isHere && { undelivered, bytes }), ...found, may: verbsFor(slot) };
+    return { node, paused: isPaused(slot), ...slot, ...(isHere && { undelivered, bytes }), ...found, may: verbsFor(slot, line.isTaken(session)) };
   }
 
   /** From the answer on nobody writes to the session, until it is resumed; the request that has it ends first. */
@@ -92,13 +92,19 @@ export class Operator {
     });
   }
 
-  /** Ends a lease whose holder does not: what that holder commits from now on is refused. */
+  /**
+   * Ends the hold of a request that does not end it: what it commits under its lease from now on is refused, and the next in
+   * line goes on. A request that runs without a lease commits only if nobody has written meanwhile.
+   */
   forceRelease(session: string, by: Caller): Promise<Result> {
     return this.#audited('force-release', session, by, async () => {
+      const { node, line } = this.options;
       const slot = await this.#known(session);
       if (isPaused(slot)) throw refused('an operator has paused it; resume gives it back');
-      if (!slot.lease || slot.state !== 'resident') throw refused('no request holds it');
-      await this.#giveBack(slot);
+      if (slot.state !== 'resident' || !(slot.lease || line.isTaken(session))) throw refused('no request holds it');
+      if (slot.lease) await this.#giveBack(slot);
+      // Of a request in another process only the lease is known here; who has the turn in this one waits for it as all others do.
+      if (slot.lease === undefined || slot.lease.owner === node) line.oust(session);
       return 'released';
     });
   }
@@ -263,11 +269,11 @@ export class Operator {
   }
 }
 
-function verbsFor(slot: Slot): string[] {
+function verbsFor(slot: Slot, isInHand: boolean): string[] {
   if (slot.arriving || slot.state === 'leaving') return ['cancel-move'];
   if (slot.state !== 'resident') return [];
   if (isPaused(slot)) return ['resume'];
-  return slot.lease ? ['pause', 'force-release'] : ['pause'];
+  return slot.lease || isInHand ? ['pause', 'force-release'] : ['pause'];
 }
 
 function reasonInWords(reason: string): string {

@@ -10,6 +10,8 @@ interface Waiter {
 
 interface Line {
   waiting: Waiter[];
+  /** Ends the turn of whoever has it. */
+  leave?: Leave;
 }
 
 export interface WaitingLineOptions {
@@ -49,6 +51,16 @@ export class WaitingLine {
     return this.#leaver(session);
   }
 
+  /** Whether anybody has the session's turn. */
+  isTaken(session: string): boolean {
+    return this.#lines.has(session);
+  }
+
+  /** Takes the turn from whoever has it: the next in line goes on, and that one's own leaving does nothing any more. */
+  oust(session: string): void {
+    this.#lines.get(session)?.leave?.();
+  }
+
   /** Requests in hand and waiting, over all sessions. */
   get size(): number {
     let size = 0;
@@ -85,12 +97,14 @@ export class WaitingLine {
 
   #leaver(session: string): Leave {
     let left = false;
-    return () => {
+    const leave = () => {
       if (left) return;
       left = true;
       const next = this.#lines.get(session)?.waiting.shift();
       if (next) next.go(this.#leaver(session));
       else this.#lines.delete(session);
     };
+    this.#lines.get(session)!.leave = leave;
+    return leave;
   }
 }

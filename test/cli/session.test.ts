@@ -46,7 +46,12 @@ describe('sessions on the command line', function suite() {
     const inspected = JSON.parse(await done('session', 'inspect', 'anna', '--json')) as { node: string; may: string[] }[];
     expect(inspected.find(({ node }) => node === 'leaf')!.may).to.deep.equal(['resume']);
     expect((await shell.run('session', 'offload', 'anna')).stderr).to.include('SESSION_PAUSED');
+    expect((await shell.run('session', 'force-release', 'anna')).stderr).to.include('OPERATION_REFUSED');
     await done('session', 'resume', 'anna');
+    for (const verb of ['resume', 'force-release', 'cancel-move']) {
+      const { code, stderr } = await shell.run('session', verb, 'anna');
+      expect([code, stderr]).to.satisfy(([exit, said]: [number, string]) => exit !== 0 && said.includes('OPERATION_REFUSED'), verb);
+    }
     await done('session', 'offload', 'anna');
     expect(await holder()).to.deep.equal(['top']);
     await done('session', 'onload', 'anna');

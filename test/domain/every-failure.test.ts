@@ -104,7 +104,7 @@ async function check(world: World, acknowledged: string[], problems: string[]): 
 for (const [title, act] of Object.entries(SCENARIOS)) {
   describe(title, () => {
     for (const of of ['store', 'network'] as const) {
-      for (const luck of ['lost', 'answer-lost'] as const) {
+      for (const luck of of === 'store' ? ['lost', 'answer-lost'] as const : ['lost', 'answer-lost', 'late', 'twice'] as const) {
         it(`bears any one call of the ${of} that is ${luck}`, async () => {
           const { calls, problems } = await play(act, { of, at: 0, luck });
           expect(problems, 'without a failure').to.deep.equal([]);

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../runtime/base/clock.js';
 import { directoryWithin, type Subtree } from '../../runtime/base/directory.js';
-import { silentLog } from '../../runtime/base/log.js';
+import { type Log, silentLog } from '../../runtime/base/log.js';
 import { memoryShelf, type Shelf } from '../../runtime/base/shelf.js';
 import type { Watermarks } from '../../runtime/model/watermarks.js';
 import { Fault } from '../../runtime/model/faults.js';
@@ -35,8 +35,8 @@ export { TestClock } from './test-clock.js';
 export { defaultTree } from './trees.js';
 
 export type Link = { from: string; to: string; path: string };
-/** What the network does to a call: passes it, loses it, loses its answer after it took effect, or brings it when nobody waits any more. */
-export type Luck = 'fine' | 'lost' | 'answer-lost' | 'late';
+/** What the network does to a call: passes it, loses it, loses its answer after it took effect, brings it when nobody waits any more, or brings it once more then. */
+export type Luck = 'fine' | 'lost' | 'answer-lost' | 'late' | 'twice';
 export type Weather = (link: Link) => Luck;
 /** The same for a call of a node on its store. */
 export type StoreWeather = (call: { node: string; method: string }) => Luck;
@@ -110,8 +110,9 @@ export class World {
   /** By what a receiving session tells a repeated delivery; `by place`: as if it had forgotten every id. */
   deliveries: 'by both' | 'by id' | 'by place' | 'by nothing' = 'by both';
   readonly archive = memoryArchive();
-  /** Of every node that starts from now on. */
+  /** These two of every node that starts from now on. */
   marks: Partial<Watermarks> | undefined;
+  log: Log = silentLog;
   readonly #shelves = new Map<string, Shelf>();
   storeWeather: StoreWeather = () => 'fine';
   /** Called at every step of a move; throwing there is a crash of its driver. */
@@ -274,7 +275,7 @@ export class World {
     const changes = new Changes(clock);
     const ids = { uuid: () => this.uuid() };
     const offload = new Offload({
-      node: name, store, peers, directory, status: memoryStatus(), line, changes, clock, ids, log: silentLog,
+      node: name, store, peers, directory, status: memoryStatus(), line, changes, clock, ids, log: this.log,
       random: () => 0.5, shelf: (kind) => this.#shelf(`${name} ${kind}`), archive: this.archive, marks: this.marks, functions: this.#functionsOf(name), reached: (step, session) => this.reached(step, session),
     });
     const neighbourhood = createNeighbourhood(offload, (call, to, home) => this.#carry(call, to, home));
@@ -348,7 +349,7 @@ export class World {
       const site = `${from}>${to}`;
       await this.#awake(from);
       await this.#pass(site);
-      if (weather === 'late') void this.clock.setTimeout(() => this.#lives.get(to)!.isOver || void answer().catch(() => undefined), this.lateness());
+      if (weather === 'late' || weather === 'twice') void this.clock.setTimeout(() => this.#lives.get(to)!.isOver || void answer().catch(() => undefined), this.lateness());
       if (weather === 'lost' || weather === 'late') throw lost('the call was lost');
       const theirs = this.#lives.get(to);
       if (!theirs || theirs.isOver) throw lost('nobody listens');

@@ -1,9 +1,17 @@
 import { expect } from 'chai';
+import { hashOfSession, silentLog } from '../../runtime/base/log.js';
+import type { Caller } from '../../runtime/base/reply.js';
 import type { Fault } from '../../runtime/model/faults.js';
 import type { MoveStepName } from '../../runtime/offload/move.js';
+import type { Operator } from '../../runtime/offload/operate.js';
 import { defaultTree, listWorker, World } from '../domain/world.js';
 
 const codeOf = (error: unknown) => (error as Fault).code;
+
+function boundVerbs(operator: Operator) {
+  const verb = (name: 'pause' | 'resume' | 'forceRelease' | 'cancelMove') => (session: string, by: Caller) => operator[name](session, by);
+  return { pause: verb('pause'), resume: verb('resume'), forceRelease: verb('forceRelease'), cancelMove: verb('cancelMove') };
+}
 
 describe('an operator', () => {
   let world: World;
@@ -46,6 +54,86 @@ describe('an operator', () => {
     expect(await world.during(hung)).to.equal('LEASE_LOST');
     expect((await world.during(world.add('milan-001', 's', 'b'))).items).to.deep.equal(['a', 'b']);
     expect(await operator('milan-001').forceRelease('s', 'admin').catch(codeOf)).to.equal('OPERATION_REFUSED');
+  });
+
+  it('takes a session from a request that hangs: the next in line is served at once, while that one still runs', async () => {
+    for (const fresh of [true, false]) {
+      const item = fresh ? 'under a lease' : 'from memory';
+      if (fresh) await world.restart('milan-001');
+      let end: () => void = () => undefined;
+      const begun = new Promise<void>((resolve) => { end = resolve; });
+      const plain = listWorker('offloadable');
+      let runs = 0;
+      const hanging = { ...plain, run: async (call: Parameters<typeof plain.run>[0]) => {
+        runs += 1;
+        await begun;
+        return plain.run(call);
+      } };
+      const hung = world.invoke('milan-001', 's', `hung ${item}`, { worker: hanging }).then(({ kind }) => kind, codeOf);
+      await world.settle(() => runs > 0);
+      expect(runs, item).to.equal(1);
+      expect(Boolean((await world.slotAt('milan-001', 's'))?.lease), item).to.equal(fresh);
+      const next = world.add('milan-001', 's', `next ${item}`);
+      expect(await operator('milan-001').inspect('s')).to.deep.include({ may: ['pause', 'force-release'] });
+      const beforeMs = world.clock.now();
+      expect(await operator('milan-001').forceRelease('s', 'admin')).to.include({ result: 'released' });
+      expect((await world.during(next)).items.at(-1)).to.equal(`next ${item}`);
+      expect(world.clock.now(), 'nobody waited').to.equal(beforeMs);
+      end();
+      // What ran from memory finds that it has been overtaken, and runs again on what is there now.
+      expect(await world.during(hung), item).to.equal(fresh ? 'LEASE_LOST' : 'answer');
+    }
+    expect((await world.during(world.add('milan-001', 's', ''))).items).to.deep.equal(['a', 'next under a lease', 'next from memory', 'hung from memory']);
+  });
+
+  it('is written down with whoever asked and what came of it, done or refused, and without the session\'s name', async () => {
+    const lines: { audit: string; who: string; session: string; result: string }[] = [];
+    world.log = { ...silentLog, warn: (fields) => { if ('audit' in fields) lines.push(fields as (typeof lines)[number]); } };
+    await world.restart('milan-001');
+    const { pause, resume, forceRelease, cancelMove } = boundVerbs(operator('milan-001'));
+    const asked: [string, Promise<unknown>][] = [];
+    for (const [verb, ask] of [['pause', pause], ['force-release', forceRelease], ['cancel-move', cancelMove], ['resume', resume], ['resume', resume]] as const) {
+      asked.push([verb, world.during(ask('s', { peer: 'cloud' })).catch(codeOf)]);
+      await asked.at(-1)![1];
+    }
+    expect(lines.map(({ audit }) => audit)).to.deep.equal(asked.map(([verb]) => verb));
+    expect(lines.map(({ result }) => result)).to.deep.equal([
+      'paused', 'refused: OPERATION_REFUSED an operator has paused it; resume gives it back', 'refused: OPERATION_REFUSED it is not being moved', 'resumed',
+      'refused: OPERATION_REFUSED it is not paused',
+    ]);
+    for (const { who, session } of lines) expect([who, session]).to.deep.equal(['node cloud', hashOfSession('s')]);
+    await world.during(operator('milan-001').pause('nobody', 'admin')).catch(codeOf);
+    expect(lines.at(-1)).to.include({ audit: 'pause', who: 'admin' }).and.to.have.property('result').that.includes('SESSION_UNKNOWN');
+  });
+
+  it('changes nothing where it is refused', async () => {
+    const shown = async () => JSON.stringify(await Promise.all([...world.nodes.keys()].map((name) => world.slotAt(name, 's'))));
+    let refusals = 0;
+    const refusedAt = async (node: string, ...verbs: (keyof ReturnType<typeof boundVerbs>)[]) => {
+      for (const verb of verbs) {
+        const before = await shown();
+        expect(await boundVerbs(operator(node))[verb]('s', 'admin').catch(codeOf), `${verb} at ${node}`).to.equal('OPERATION_REFUSED');
+        expect(await shown(), `${verb} at ${node}`).to.equal(before);
+        refusals += 1;
+      }
+    };
+    await refusedAt('milan-001', 'resume', 'forceRelease', 'cancelMove');
+    await operator('milan-001').pause('s', 'admin');
+    await refusedAt('milan-001', 'forceRelease', 'cancelMove');
+    await operator('milan-001').resume('s', 'admin');
+    world.reached = async (step) => {
+      const atSource = { copied: ['cancelMove'], departed: ['pause', 'resume', 'forceRelease'], committed: ['pause', 'resume', 'forceRelease'] } as const;
+      const atTarget = { copied: ['pause', 'resume', 'forceRelease'], departed: ['pause', 'resume', 'forceRelease'], committed: ['resume', 'forceRelease', 'cancelMove'] } as const;
+      if (!(step in atSource)) return;
+      await refusedAt('milan-001', ...atSource[step as keyof typeof atSource]);
+      await refusedAt('milan', ...atTarget[step as keyof typeof atTarget]);
+    };
+    await up();
+    world.reached = () => undefined;
+    await refusedAt('milan-001', 'pause', 'resume', 'forceRelease', 'cancelMove');
+    await refusedAt('cloud', 'pause', 'resume', 'forceRelease', 'cancelMove');
+    expect(refusals).to.equal(29);
+    expect((await world.during(world.add('milan-001', 's', 'b'))).items).to.deep.equal(['a', 'b']);
   });
 
   it('cancels a departure only when its target has fenced it', async () => {

@@ -48,6 +48,23 @@ describe('the line before a session', () => {
     expect(line.size).to.equal(0);
   });
 
+  it('takes the turn from who does not end it: the next goes on, and the late end changes nothing', async () => {
+    const line = lineOf(handClock().clock);
+    const late = line.enter('a') as Leave;
+    const next = line.enter('a');
+    line.oust('a');
+    const leave = await next;
+    const third = line.enter('a');
+    expect(third).to.be.a('promise');
+    late();
+    expect(line.size, 'one has it and one waits').to.equal(2);
+    leave();
+    (await third)();
+    expect(line.isTaken('a')).to.equal(false);
+    line.oust('a');
+    expect(line.enter('a')).to.be.a('function');
+  });
+
   it('refuses with BUSY when it is full', () => {
     const line = lineOf(handClock().clock, 1);
     line.enter('a');
