@@ -12,6 +12,7 @@ import { SIX_NODES, Tree } from '../harness/tree.js';
 import { floorMs } from './floor.js';
 import { measure, Milestones, type Move, type Plan } from './measure.js';
 import { plainMs } from './plain.js';
+import { verdictsOf } from './promises.js';
 
 export interface PauseRunOptions {
   quick: boolean;
@@ -73,6 +74,9 @@ export async function runPauses({ quick, store, only, json, prof }: PauseRunOpti
     for (const client of stores) client.destroy();
     await tree.stop();
   }
+  for (const { isMet, says } of verdictsOf(figures)) console.log(`${isMet ? 'met   ' : 'MISSED'} ${says}`);
+  // Times depend on the machine; a client's error never does.
+  if (Object.entries(figures).some(([name, value]) => name.startsWith('move_errors_') && value > 0)) process.exitCode = 1;
   if (json) await writeFile(json, `${JSON.stringify(figures, undefined, 2)}\n`);
 }
 

@@ -1,6 +1,8 @@
 /** What has gone wrong elsewhere between the moment in which one place stops and another begins to serve. */
 import { expect } from 'chai';
 import { LEASE_MS, RESERVATION_MS } from '../../runtime/model/limits.js';
+import type { Worker } from '../../runtime/session/call.js';
+import { listWorker } from '../domain/world.js';
 import { CLOUD, codeOf, Domain, LEAF, MILAN, S, writer } from './support.js';
 
 describe('regressions of the hand-over', () => {
@@ -23,6 +25,23 @@ describe('regressions of the hand-over', () => {
     expect((await domain.add(LEAF, 'b')).node).to.equal(LEAF);
     await domain.rest();
     expect(await domain.holders()).to.deep.equal([LEAF]);
+    expect(await domain.items()).to.deep.equal(['a', 'b']);
+  });
+
+  /** The same before the deadline of the new place: the old one takes its writers up again only when the new one has given the hand-over up. */
+  it('hand-over after the pause expired: a slow new place that is asked meanwhile has lost its right, and its take-over is refused', async () => {
+    domain.at('departed', async () => {
+      expect(await domain.slot(LEAF)).to.include({ state: 'leaving', epoch: 0 });
+      expect(await domain.world.add(LEAF, S, 'b')).to.deep.equal({ items: ['a', 'b'], node: LEAF, redirects: 0 });
+      expect(domain.world.clock.now() - startMs).to.be.below(RESERVATION_MS);
+    });
+    const startMs = domain.world.clock.now();
+    expect(await up()).to.equal('MOVE_REFUSED');
+    await domain.rest();
+    expect(await domain.holders()).to.deep.equal([LEAF]);
+    expect((await domain.slot(LEAF))?.epoch, 'no epoch of two attempts').to.equal(1);
+    expect(await domain.items()).to.deep.equal(['a', 'b']);
+    expect(await up()).to.equal('moved');
     expect(await domain.items()).to.deep.equal(['a', 'b']);
   });
 
@@ -58,6 +77,35 @@ describe('regressions of the hand-over', () => {
     expect((await domain.items()).sort()).to.deep.equal(['a', 'b', 'c', 'd', 'e']);
   });
 
+  /** There the old copy was still at work on a long request when the new one began. Here the new place begins when the old one's request has ended. */
+  for (const remembered of [true, false]) {
+    it(`two live copies after a rebalance: a long request at the old place ends before the new place begins${remembered ? '' : ', under a lease too'}`, async () => {
+      if (!remembered) await domain.world.restart(LEAF);
+      const seen: string[] = [];
+      const told = (item: string, workMs: number): Worker => {
+        const plain = listWorker('offloadable');
+        return { ...plain, run: async (call) => {
+          seen.push(`${item} begins`);
+          await new Promise<void>((resolve) => void domain.world.clock.setTimeout(resolve, workMs));
+          seen.push(`${item} ends`);
+          return plain.run(call);
+        } };
+      };
+      const long = domain.world.invoke(LEAF, S, 'long', { worker: told('long', 5_000) });
+      await domain.world.settle(() => seen.length > 0);
+      const moving = domain.world.command(LEAF, 'force-offload', `session=${S}`);
+      const others = [LEAF, MILAN].map((name) => domain.world.invoke(name, S, `by ${name}`, { worker: told(`by ${name}`, 10) }));
+      await domain.world.during(Promise.allSettled([long, moving, ...others]));
+      for (let at = 0; at < seen.length; at += 2) expect(seen[at + 1], seen.join()).to.equal(seen[at]!.replace('begins', 'ends'));
+      expect(await long).to.include({ kind: 'answer', node: LEAF });
+      await domain.rest();
+      expect(await domain.holders()).to.deep.equal([MILAN]);
+      const items = await domain.items();
+      expect(items.slice(0, 2)).to.deep.equal(['a', 'long']);
+      expect(new Set(items).size).to.equal(items.length);
+    });
+  }
+
   /**
    * orleans#8658: a grain whose target died in the middle of its migration stayed "migrating", and every call to it hung.
    * A source may not simply go on: the target may have committed. So its clients are told to try again within their
@@ -87,6 +135,28 @@ describe('regressions of the hand-over', () => {
     await domain.rest();
     expect(await domain.holders()).to.deep.equal([LEAF]);
     expect((await domain.add(LEAF, 'b')).items).to.deep.equal(['a', 'b']);
+    expect(await domain.open()).to.deep.equal([]);
+  });
+
+  /** There the old place waited for ever for a request to end before it went, and turned everybody away meanwhile. Here the move gives up. */
+  it('stuck migrating behind a request that does not end: the move ends, and the session goes when the request has ended', async () => {
+    let end: () => void = () => undefined;
+    const plain = listWorker('offloadable');
+    const endless: Worker = { ...plain, run: async (call) => {
+      await new Promise<void>((resolve) => { end = resolve; });
+      return plain.run(call);
+    } };
+    const long = domain.world.invoke(LEAF, S, 'long', { worker: endless });
+    const beforeMs = domain.world.clock.now();
+    expect(await up()).not.to.equal('moved');
+    expect(domain.world.clock.now() - beforeMs).to.be.below(RESERVATION_MS);
+    expect((await domain.slot(LEAF))?.state).to.equal('resident');
+    expect((await domain.slot(MILAN))?.arriving).to.equal(undefined);
+    expect(await domain.add(LEAF, 'b').catch(codeOf)).to.equal('BUSY');
+    end();
+    expect(await domain.world.during(long)).to.include({ kind: 'answer', node: LEAF });
+    expect(await up()).to.equal('moved');
+    expect((await domain.add(LEAF, 'b')).items).to.deep.equal(['a', 'long', 'b']);
     expect(await domain.open()).to.deep.equal([]);
   });
 
