@@ -15,17 +15,22 @@ interface Step {
   /** Arguments of the Node binary. */
   args: string[];
   version?: string;
+  env?: NodeJS.ProcessEnv;
 }
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' }, fast: { type: 'boolean', default: false } } });
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const MOCHA = ['node_modules/mocha/bin/mocha.js', ...(values.fast ? ['--config', '.mocharc.fast.json'] : [])];
 const module = (path: string, ...args: string[]) => ['--enable-source-maps', `dist/test/${path}/main.js`, ...args];
-const long = <T>(whole: T[], short: T[]) => (values.fast ? short : whole);
+const long = <T>(whole: T, short: T) => (values.fast ? short : whole);
 
 const steps: Step[] = [
   { name: `tests on Node ${process.versions.node}`, args: MOCHA },
   ...NODE_VERSIONS.map((version): Step => ({ name: `tests on Node ${version}`, args: MOCHA, version })),
+  {
+    name: 'conformance', env: long({ RANDOM_RUNS: '400' }, { RANDOM_RUNS: '80' }),
+    args: [MOCHA[0]!, '--no-config', '--timeout', '1800000', 'dist/test/store/embedded.test.js', 'dist/test/redis/conformance.test.js'],
+  },
   { name: 'model', args: ['--max-old-space-size=8192', ...module('model-check', ...long(['--full'], []))] },
   { name: 'simulation', args: module('simulate', ...long(['--steps', '10000000'], ['--seconds', '60'])) },
   { name: 'nemesis', args: module('nemesis', '--minutes', ...long(['60'], ['1'])) },
@@ -34,11 +39,11 @@ const steps: Step[] = [
   { name: 'crash', args: module('crash', '--times', ...long(['20'], ['1'])) },
 ];
 
-async function take({ name, args, version }: Step): Promise<boolean> {
+async function take({ name, args, version, env: more }: Step): Promise<boolean> {
   console.log(`── ${name}: node ${args.join(' ')}`);
   const binary = version === undefined ? process.execPath : await nodeBinary(version);
   // Whatever starts `node` by its name gets the same one.
-  const env = { ...process.env, PATH: `${dirname(binary)}:${process.env['PATH']}` };
+  const env = { ...process.env, ...more, PATH: `${dirname(binary)}:${process.env['PATH']}` };
   const child = spawn(binary, args, { cwd: ROOT, stdio: 'inherit', env });
   const [code] = await once(child, 'exit') as [number | null];
   if (code !== 0) console.log(`FAILED: ${name}`);
