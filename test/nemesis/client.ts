@@ -5,15 +5,22 @@ import type { Random } from '../../bench/harness/random.js';
 import type { Answer } from '../../bench/harness/connection.js';
 import { FAULTS, type FaultCode } from '../../runtime/model/faults.js';
 import { History } from '../linearizability/history.js';
+import type { Sighting } from '../linearizability/versions.js';
 
 export const MAX_REDIRECTS = 4;
 const TRY_MS = 8_000;
 export const FUNCTION = 'everything';
+/** Reads the same sessions as `ReadOnlyOffloadable`. */
+export const READER = 'look';
+/** Kinds whose every answer is the whole state, so that two answers with one version have to be the same. */
+export const WHOLE_KINDS = ['list', 'counter'];
 
 export interface ClientTally {
   acknowledged: number;
   tries: number;
   replayed: number;
+  /** Reads without a turn that were answered. */
+  reads: number;
   /** Answers that were no answer, by code. */
   refused: Record<string, number>;
   broken: number;
@@ -22,7 +29,7 @@ export interface ClientTally {
 }
 
 export function emptyClientTally(): ClientTally {
-  return { acknowledged: 0, tries: 0, replayed: 0, refused: {}, broken: 0, mostRedirects: 0, violations: [] };
+  return { acknowledged: 0, tries: 0, replayed: 0, reads: 0, refused: {}, broken: 0, mostRedirects: 0, violations: [] };
 }
 
 export interface ClientOptions {
@@ -30,6 +37,7 @@ export interface ClientOptions {
   session: string;
   kind: string;
   history: History<unknown, unknown>;
+  sightings: Sighting[];
   http: Http;
   random: Random;
   tally: ClientTally;
@@ -38,18 +46,18 @@ export interface ClientOptions {
 }
 
 export class Client {
-  /** It has seen the session, so no node begins a second life of the id. */
-  #version = 1;
+  /** Highest version that it was given. */
+  #seen = 0;
 
   constructor(readonly options: ClientOptions) {}
 
   /** Tries until it is answered, or nobody wants to know any more. */
   async ask(input: unknown, isOver: () => boolean): Promise<boolean> {
-    const { random, history, session, name } = this.options;
+    const { random, history, session, name, kind } = this.options;
     const requestId = random.uuid();
     for (let tries = 0; !isOver(); tries += 1) {
       const asked = history.invoke(session, name, input, requestId);
-      const answered = await this.#once(random.pick(this.options.origins()), input, requestId);
+      const answered = await this.#once(`/function/${FUNCTION}?${queryOf(kind, input)}`, requestId);
       if (answered) {
         asked.answer(answered.output);
         this.options.tally.acknowledged += 1;
@@ -60,15 +68,21 @@ export class Client {
     return false;
   }
 
-  /** One try from one node on, along the redirects. */
-  async #once(origin: string, input: unknown, requestId: string): Promise<{ output: unknown } | undefined> {
-    const { session, http, tally } = this.options;
-    let url = `${origin}/function/${FUNCTION}?${queryOf(this.options.kind, input)}`;
+  /** One read beside the writers, of a kind whose answer is the whole state. */
+  async look(): Promise<void> {
+    if (await this.#once(`/function/${READER}?kind=${this.options.kind}`)) this.options.tally.reads += 1;
+  }
+
+  /** One try from some node on, along the redirects. */
+  async #once(pathAndQuery: string, requestId?: string): Promise<{ output: unknown } | undefined> {
+    const { session, http, tally, random } = this.options;
+    let url = random.pick(this.options.origins()) + pathAndQuery;
     const path: string[] = [];
     for (let redirects = 0; ; redirects += 1) {
       tally.tries += 1;
       path.push(new URL(url).host);
-      const headers = { 'x-session': session, 'x-session-request-id': requestId, 'x-session-version': String(this.#version) };
+      // Who says that there is a version knows the session, so no node begins a second life of the id.
+      const headers = { 'x-session': session, 'x-session-version': String(Math.max(1, this.#seen)), ...(requestId !== undefined && { 'x-session-request-id': requestId }) };
       const answer = await http.send({ method: 'POST', url, headers, timeoutMs: TRY_MS }).catch((error: Error) => error);
       if (answer instanceof Error) {
         tally.broken += 1;
@@ -87,9 +101,10 @@ export class Client {
   #judge(answer: Answer, redirects: number, path: string[]): { output: unknown } | undefined {
     const { tally, session } = this.options;
     if (answer.status === 200) {
-      this.#version = Math.max(this.#version, Number(headerOf(answer, 'x-session-version') ?? 0));
+      const { output } = JSON.parse(answer.body.toString()) as { output: unknown };
       if (headerOf(answer, 'x-session-replayed') !== undefined) tally.replayed += 1;
-      return { output: (JSON.parse(answer.body.toString()) as { output: unknown }).output };
+      else this.#saw(Number(headerOf(answer, 'x-session-version')), output, path);
+      return { output };
     }
     const text = answer.body.toString();
     const code = codeOf(text);
@@ -98,6 +113,14 @@ export class Client {
     const isExpected = code === 'HANDLER_TIMEOUT' || FAULTS[code as FaultCode]?.retryable === true;
     if (!isExpected) tally.violations.push(`${session}: ${answer.status} ${text.slice(0, 300)} by ${path.join(' → ')} after ${redirects} redirects`);
     return undefined;
+  }
+
+  /** An answer is never older than what its client said that it had seen. */
+  #saw(version: number, output: unknown, path: string[]): void {
+    const { tally, session, name, kind, sightings } = this.options;
+    if (!(version >= this.#seen)) tally.violations.push(`stale: ${name} had seen version ${this.#seen} of ${session} and got ${version} by ${path.join(' → ')}`);
+    else this.#seen = version;
+    if (WHOLE_KINDS.includes(kind)) sightings.push({ session, client: name, version, content: JSON.stringify(output) });
   }
 }
 

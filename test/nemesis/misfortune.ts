@@ -2,11 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeProcess } from '../../bench/harness/node-process.js';
 import type { Random } from '../../bench/harness/random.js';
-import type { Tree } from '../../bench/harness/tree.js';
 import { TROUBLES, type Relay } from './relay.js';
 
 export interface MisfortuneOptions {
-  tree: Tree;
   relays: Map<string, Relay>;
   random: Random;
   signal: AbortSignal;
@@ -20,6 +18,9 @@ const MOST_PAUSE_MS = 6_000;
 const MOST_TROUBLE_MS = 2_500;
 /** Two nodes may step apart by twice that, and peers still believe each other's signatures. */
 const MOST_STEP_MS = 25_000;
+/** Beyond all leases, reservations and what peers believe: so far steps one of so many. */
+const MOST_FAR_STEP_MS = 15 * 60_000;
+const ONE_FAR_OF = 5;
 
 export async function troubleNetwork(options: MisfortuneOptions): Promise<void> {
   const { relays, random, signal } = options;
@@ -35,12 +36,13 @@ export async function troubleNetwork(options: MisfortuneOptions): Promise<void> 
   }
 }
 
-export async function troubleProcesses(options: MisfortuneOptions): Promise<void> {
-  const { tree, random, signal } = options;
+/** @param nodes whose processes they are; nobody else troubles them */
+export async function troubleProcesses(options: MisfortuneOptions, nodes: NodeProcess[]): Promise<void> {
+  const { random, signal } = options;
   while (!signal.aborted) {
     await rest(options);
     if (signal.aborted) return;
-    const node = random.pick(tree.all);
+    const node = random.pick(nodes);
     const storePid = await node.storePid();
     switch (random.below(storePid === undefined ? 4 : 7)) {
       case 0: await killNode(options, node, undefined); break;
@@ -69,7 +71,8 @@ async function standStill(options: MisfortuneOptions, what: string, name: string
 }
 
 function step(options: MisfortuneOptions, node: NodeProcess): void {
-  const offsetMs = options.random.below(2 * MOST_STEP_MS) - MOST_STEP_MS;
+  const mostMs = options.random.below(ONE_FAR_OF) === 0 ? MOST_FAR_STEP_MS : MOST_STEP_MS;
+  const offsetMs = options.random.below(2 * mostMs) - mostMs;
   note(options, 'clock stepped', `${node.name} by ${offsetMs} ms`);
   node.stepClock(offsetMs);
 }

@@ -14,9 +14,10 @@ import { Random } from '../../bench/harness/random.js';
 import { Tree } from '../../bench/harness/tree.js';
 import { checkHistory } from '../linearizability/explain.js';
 import { History } from '../linearizability/history.js';
+import { type Sighting, versionFaults } from '../linearizability/versions.js';
 import { emptyTroubleTally, moveAbout, type TroubleTally } from '../stress/trouble.js';
 import { unsettled } from '../stress/run.js';
-import { Client, emptyClientTally, FUNCTION, type ClientTally } from './client.js';
+import { Client, emptyClientTally, FUNCTION, READER, WHOLE_KINDS, type ClientTally } from './client.js';
 import { KINDS } from './kinds.js';
 import { troubleNetwork, troubleProcesses } from './misfortune.js';
 import { freePort, Relay, type Trouble } from './relay.js';
@@ -33,6 +34,8 @@ export interface NemesisOptions {
   thinkMs?: number;
   keep?: boolean;
   say?: (line: string) => void;
+  /** Told of the domain before it starts: whoever has to end the run early stops it. */
+  onTree?: (tree: Tree) => void;
 }
 
 export interface NemesisReport {
@@ -63,6 +66,7 @@ interface Scene {
   sessions: { id: string; kind: string; home: string }[];
   http: Http;
   history: History<unknown, unknown>;
+  sightings: Sighting[];
   report: NemesisReport;
 }
 
@@ -71,9 +75,11 @@ export async function runNemesis(options: NemesisOptions): Promise<NemesisReport
   const random = new Random(seed);
   const plans = plansOf(nodes, store, random);
   const relays = new Map<string, Relay>();
-  const folder = fileURLToPath(new URL('../../../test/nemesis/function', import.meta.url));
+  const functions = [[FUNCTION, 'function'], [READER, 'reader']].map(([name, folder]) => ({
+    name: name!, folder: fileURLToPath(new URL(`../../../test/nemesis/${folder}`, import.meta.url)), annotations: { worker: 'process' },
+  }));
   const tree = new Tree({
-    plans, store: 'embedded', functions: [{ name: FUNCTION, folder, annotations: { worker: 'process' } }], env: { ALLOW_CRASH: 'yes', STEP_CLOCK: 'yes' },
+    plans, store: 'embedded', functions, env: { ALLOW_CRASH: 'yes', STEP_CLOCK: 'yes' },
     frontOf: async ({ name }) => {
       const port = await freePort();
       const relay = new Relay(port, new Random(seed * 7 + relays.size));
@@ -81,11 +87,12 @@ export async function runNemesis(options: NemesisOptions): Promise<NemesisReport
       return { port, url: await relay.listen() };
     },
   });
+  options.onTree?.(tree);
   const report: NemesisReport = {
     seed, nodes: plans.map(({ name, parent, store: kind }) => `${name}${parent ? `<${parent}` : ''}:${kind}`), seconds: 0, clients: emptyClientTally(),
     done: {}, met: {}, moves: emptyTroubleTally(), operations: 0, open: 0, configurations: 0, mostRedirectsWhenQuiet: 0, violations: [],
   };
-  const scene: Scene = { options, tree, relays, sessions: sessionsOf(options, plans, random), http: new Http(), history: new History(() => performance.now()), report };
+  const scene: Scene = { options, tree, relays, sessions: sessionsOf(options, plans, random), http: new Http(), history: new History(() => performance.now()), sightings: [], report };
   const startedMs = performance.now();
   try {
     await tree.start();
@@ -135,10 +142,10 @@ async function storm(scene: Scene, random: Random): Promise<void> {
   const { options, tree, relays, sessions, report } = scene;
   const { seed, seconds, clientsOfEachSession = 3, thinkMs = 120, say = () => undefined } = options;
   const stop = new AbortController();
-  const shared = { tree, relays, signal: stop.signal, done: report.done, say };
+  const shared = { relays, signal: stop.signal, done: report.done, say };
   const busy = [
     troubleNetwork({ ...shared, random: new Random(seed * 11) }), troubleNetwork({ ...shared, random: new Random(seed * 13) }),
-    troubleProcesses({ ...shared, random: new Random(seed * 17) }),
+    ...[0, 1].map((half) => troubleProcesses({ ...shared, random: new Random(seed * 17 + half) }, tree.all.filter((_, at) => at % 2 === half))),
     ...[0, 1].map((at) => moveAbout({ tree, sessions, random: new Random(seed * 31 + at), signal: stop.signal, tally: report.moves, everyMs: 60 })),
   ];
   for (const work of busy) work.catch((error: Error) => report.violations.push(`trouble failed: ${error.message}`));
@@ -146,24 +153,39 @@ async function storm(scene: Scene, random: Random): Promise<void> {
   const giveUpMs = endMs + QUIET_MS;
   const said = setInterval(() => say(`${report.clients.acknowledged} answered, ${report.clients.tries} tries`), 10_000);
   const clients = sessions.flatMap(({ id, kind }) => Array.from({ length: clientsOfEachSession }, (_, at) => work(scene, { id, kind }, at, random.below(2 ** 31), endMs, giveUpMs, thinkMs)));
+  const readers = sessions.filter(({ kind }) => WHOLE_KINDS.includes(kind)).map((session) => look(scene, session, random.below(2 ** 31), endMs, thinkMs));
   await sleep(seconds * 1_000);
   stop.abort();
   await Promise.race([Promise.allSettled(busy), sleep(35_000)]);
   await heal(scene);
-  await Promise.all(clients);
+  await Promise.all([...clients, ...readers]);
   clearInterval(said);
 }
 
 /** One client of a session: one operation after the other, each until it is answered. */
 async function work(scene: Scene, { id, kind }: { id: string; kind: string }, at: number, seed: number, endMs: number, giveUpMs: number, thinkMs: number): Promise<void> {
-  const { history, http, tree, report } = scene;
+  const { report } = scene;
   const random = new Random(seed);
-  const client = new Client({ name: `${id}/${at}`, session: id, kind, history, http, random, tally: report.clients, origins: () => tree.all.map(({ url }) => url) });
+  const client = clientOf(scene, { id, kind }, `${id}/${at}`, random);
   for (let nth = 0; performance.now() < endMs; nth += 1) {
     const isAnswered = await client.ask(KINDS[kind]!.input(random, `${at}.${nth}`), () => performance.now() > giveUpMs);
     if (!isAnswered) report.violations.push(`${id}: an operation was not answered within ${QUIET_MS} ms after the storm`);
     await sleep(random.below(thinkMs));
   }
+}
+
+/** One that reads beside the writers, and never wants to see less than it has. */
+async function look(scene: Scene, session: { id: string; kind: string }, seed: number, endMs: number, thinkMs: number): Promise<void> {
+  const random = new Random(seed);
+  const client = clientOf(scene, session, `${session.id}/reader`, random);
+  while (performance.now() < endMs) {
+    await client.look();
+    await sleep(random.below(thinkMs));
+  }
+}
+
+function clientOf({ history, sightings, http, tree, report }: Scene, { id, kind }: { id: string; kind: string }, name: string, random: Random): Client {
+  return new Client({ name, session: id, kind, history, sightings, http, random, tally: report.clients, origins: () => tree.all.map(({ url }) => url) });
 }
 
 async function heal({ tree, relays }: Scene): Promise<void> {
@@ -177,10 +199,10 @@ async function heal({ tree, relays }: Scene): Promise<void> {
 
 /** Every session from every node, near; no move and no lease left over. */
 async function quiet(scene: Scene): Promise<void> {
-  const { tree, sessions, http, history, report } = scene;
+  const { tree, sessions, report } = scene;
   report.violations.push(...await unsettled(tree, QUIET_MS));
   for (const { id, kind } of sessions) {
-    const client = new Client({ name: `${id}/last`, session: id, kind, history, http, random: new Random(1), tally: report.clients, origins: () => [tree.all[0]!.url] });
+    const client = clientOf(scene, { id, kind }, `${id}/last`, new Random(1));
     const untilMs = performance.now() + QUIET_MS;
     if (!(await client.ask(kind === 'map' ? 'keys' : 'read', () => performance.now() > untilMs))) report.violations.push(`${id} is not served when all is quiet`);
     for (const node of tree.all) report.violations.push(...await far(scene, node.url, node.name, id, kind));
@@ -226,7 +248,7 @@ async function stuck({ tree }: Scene): Promise<string[]> {
   }
 }
 
-function judge({ sessions, history, relays, report }: Scene): void {
+function judge({ sessions, history, sightings, relays, report }: Scene): void {
   for (const kind of Object.keys(KINDS)) {
     const ids = new Set(sessions.filter((session) => session.kind === kind).map(({ id }) => id));
     const checked = checkHistory(KINDS[kind]!.model, history.tries.filter(({ session }) => ids.has(session)) as never[]);
@@ -236,7 +258,7 @@ function judge({ sessions, history, relays, report }: Scene): void {
     report.violations.push(...checked.findings.map(({ text }) => text));
   }
   for (const relay of relays.values()) for (const [name, count] of Object.entries(relay.met)) report.met[name as Trouble] = (report.met[name as Trouble] ?? 0) + count;
-  report.violations.push(...report.clients.violations);
+  report.violations.push(...versionFaults(sightings), ...report.clients.violations);
 }
 
 async function keepEvidence({ history, report, tree, options }: Scene): Promise<void> {
