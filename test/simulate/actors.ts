@@ -4,7 +4,7 @@ import { History } from '../linearizability/history.js';
 import type { ListInput } from '../linearizability/models.js';
 import type { Sighting } from '../linearizability/versions.js';
 import { namesOf } from '../domain/trees.js';
-import { type InvokeExtra, listWorker, type World } from '../domain/world.js';
+import { type InvokeExtra, listWorker, type Luck, type World } from '../domain/world.js';
 import { TTL_MS, type Action, type Deed, type Plan } from './plan.js';
 import type { Tally } from './report.js';
 
@@ -27,6 +27,8 @@ export interface Stage {
   world: World;
   tally: Tally;
   violate(what: string): void;
+  /** Of what a client sends to a node. */
+  luck(node: string): Luck;
 }
 
 export class Actors {
@@ -73,6 +75,7 @@ export class Actors {
       case 'pause': return this.#during(action.forMs, () => this.stage.world.pauseNode(action.node), () => this.stage.world.resumeNode(action.node));
       case 'store-down': return this.#during(action.forMs, () => this.stage.tally.storesDown.add(action.node), () => this.stage.tally.storesDown.delete(action.node));
       case 'clock': return this.#step(action);
+      case 'cut': return this.#cut(action);
       case 'flip': return this.#flip(action);
       case 'sweep': return this.sweep();
     }
@@ -126,7 +129,7 @@ export class Actors {
     let [target, home, redirects] = [at, undefined as string | undefined, 0];
     for (;;) {
       const call = { ...(extra.kind !== 'read-only' && { worker: telling }), minVersion, ...extra, ttlMs, redirectedHome: home, hops: redirects };
-      const served = await this.#alive(target, () => world.invoke(target, session, item, call));
+      const served = await this.#alive(target, () => this.#sent(target, () => world.invoke(target, session, item, call)));
       tally.maxRedirects = Math.max(tally.maxRedirects, redirects);
       if (served.kind === 'answer') {
         const items = JSON.parse(served.response.body.toString()) as string[];
@@ -136,6 +139,17 @@ export class Actors {
       [target, home, redirects] = [served.to, served.home, redirects + 1];
       if (redirects > MOST_REDIRECTS_SEEN) throw new Fault('MOVING');
     }
+  }
+
+  /** What a client says may be lost or come twice, and so may its answer be lost. */
+  async #sent<T>(to: string, work: () => Promise<T>): Promise<T> {
+    const luck = this.stage.luck(to);
+    const broken = () => new Fault('PEER_UNREACHABLE', { node: to, reason: 'the connection broke' });
+    if (luck === 'lost') throw broken();
+    if (luck === 'twice') void work().catch(() => undefined);
+    const answer = await work();
+    if (luck === 'answer-lost') throw broken();
+    return answer;
   }
 
   #saw(session: string, client: string, version: number, items: string[]): void {
@@ -239,6 +253,15 @@ export class Actors {
   async #step({ node, byMs }: Of<'clock'>): Promise<void> {
     this.stage.tally.misfortunes += 1;
     this.stage.world.clockOffsets.set(node, byMs);
+  }
+
+  #cut({ node, to, forMs }: Of<'cut'>): Promise<void> {
+    const { cuts } = this.stage.tally;
+    return this.#during(forMs, () => cuts.set(`${node}>${to}`, (cuts.get(`${node}>${to}`) ?? 0) + 1), () => {
+      const left = (cuts.get(`${node}>${to}`) ?? 1) - 1;
+      if (left > 0) cuts.set(`${node}>${to}`, left);
+      else cuts.delete(`${node}>${to}`);
+    });
   }
 
   async #flip({ node, status }: Of<'flip'>): Promise<void> {

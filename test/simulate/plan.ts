@@ -18,6 +18,8 @@ export type Deed =
   | { kind: 'pause'; node: string; forMs: number }
   | { kind: 'store-down'; node: string; forMs: number }
   | { kind: 'clock'; node: string; byMs: number }
+  /** Nothing passes from one node to another; the other way it does. */
+  | { kind: 'cut'; node: string; to: string; forMs: number }
   | { kind: 'flip'; node: string; status: 'accept' | 'reject' }
   | { kind: 'sweep' };
 
@@ -118,6 +120,14 @@ export function planOf(options: PlanOptions): Plan {
     clocks: { share: 0.01, actors: ['clocks'], deed: () => ({ kind: 'clock', node: pick(names), byMs: below(90_000) - 45_000 }) },
     flipper: { share: 0.02, actors: ['flipper'], deed: () => ({ kind: 'flip', node: pick(names), status: random() < 0.4 ? 'reject' : 'accept' }) },
     sweeper: { share: 0.01, actors: ['sweeper'], deed: () => ({ kind: 'sweep' }) },
+    cutter: {
+      share: 0.02, actors: sequence('cutter', 2),
+      deed: () => {
+        const node = pick(names);
+        const to = pick(names.filter((name) => name !== node));
+        return { kind: 'cut', node, to, forMs: random() < 0.1 ? below(45_000) : below(2_000) };
+      },
+    },
   };
 
   const actions: Action[] = [];

@@ -8,7 +8,7 @@ export interface Tally {
   moves: number;
   refusedMoves: number;
   crashes: number;
-  /** Pauses of a process, stores that were down, steps of a clock. */
+  /** Pauses of a process, stores that were down, steps of a clock, ways that were cut. */
   misfortunes: number;
   flips: number;
   lostCalls: number;
@@ -18,9 +18,11 @@ export interface Tally {
   delivered: number;
   /** Nodes whose store does not answer now. */
   storesDown: Set<string>;
+  /** Ways on which nothing passes now, as `from>to`, and how often each is cut. */
+  cuts: Map<string, number>;
 }
 
-export interface SimulationReport extends Omit<Tally, 'storesDown'> {
+export interface SimulationReport extends Omit<Tally, 'storesDown' | 'cuts'> {
   seed: number;
   nodes: number;
   /** Events of the scheduler: a message, a store's answer or a timer each. */
@@ -38,6 +40,6 @@ export interface SimulationReport extends Omit<Tally, 'storesDown'> {
 export function emptyTally(): Tally {
   return {
     begun: 0, acknowledged: 0, reads: 0, moves: 0, refusedMoves: 0, crashes: 0, misfortunes: 0, flips: 0,
-    lostCalls: 0, storeFailures: 0, maxRedirects: 0, delivered: 0, storesDown: new Set(),
+    lostCalls: 0, storeFailures: 0, maxRedirects: 0, delivered: 0, storesDown: new Set(), cuts: new Map(),
   };
 }

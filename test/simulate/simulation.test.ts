@@ -41,11 +41,11 @@ describe('a guard of the protocol switched off', function planted() {
 
   /** Seeds that show it soon; `npm run simulate -- --without GUARD` finds more. */
   const PLANTED: { guard: keyof Guards; seed: number; kind: string }[] = [
-    { guard: 'requestIdDedupe', seed: 1, kind: 'ledger differs' },
+    { guard: 'requestIdDedupe', seed: 1, kind: 'item twice' },
     { guard: 'updateEpochCompare', seed: 1, kind: 'epoch fell' },
-    { guard: 'deleteAfterConfirm', seed: 1, kind: 'version fault' },
+    { guard: 'deleteAfterConfirm', seed: 2, kind: 'item lost' },
     { guard: 'stubFollowsRecord', seed: 2, kind: 'never served' },
-    { guard: 'tombstoneOnExpiry', seed: 17, kind: 'never served' },
+    { guard: 'tombstoneOnExpiry', seed: 43, kind: 'never served' },
   ];
   const stormy = (seed: number) => planOf({ seed, size: 150, nodes: 4, sessions: 2, chances: { network: 0.12, store: 0.02 }, tries: 60, deliveries: 'by id' });
   /** Making small ends by itself, however far it has come. */

@@ -54,12 +54,13 @@ export class Simulation {
     this.#dice = new Dice(plan.seed);
     this.#allowed = plan.faults && new Set(plan.faults);
     const violate = (what: string) => void this.#violations.push(what);
-    this.#actors = new Actors({ plan, world: this.#world, tally: this.#tally, violate });
+    const luck = (node: string) => this.#client(node);
+    this.#actors = new Actors({ plan, world: this.#world, tally: this.#tally, violate, luck });
     const watch = new Watch(this.#world, violate);
     this.#world.stored = (node, session) => watch.changed(node, session);
     this.#world.latency = (site) => Math.floor(this.#dice.throw(`latency ${site}`).value * MOST_LATENCY_MS);
     this.#world.lateness = () => Math.floor(this.#dice.throw('lateness').value * MOST_LATENESS_MS);
-    this.#world.weather = ({ from, to, path }) => this.#network(`${from}>${to}${path.split('?')[0]}`);
+    this.#world.weather = ({ from, to, path }) => this.#network(from, to, path.split('?')[0]!);
     this.#world.storeWeather = ({ node, method }) => this.#store(node, `${node}.${method}`);
   }
 
@@ -71,7 +72,7 @@ export class Simulation {
     } catch (error) {
       if (!(error instanceof Ended)) throw error;
     }
-    const { storesDown: _, ...tally } = this.#tally;
+    const { storesDown: _, cuts: __, ...tally } = this.#tally;
     return {
       seed: this.plan.seed, nodes: this.#names.length, steps: this.#world.clock.ticks, judged: this.#actors.history.tries.length,
       ...tally, faults: this.#faults, violations: this.#violations, isCutShort: this.#isCutShort,
@@ -90,6 +91,7 @@ export class Simulation {
   /** The storm is over: everything has to come to rest by itself, and be right. */
   async #end(): Promise<void> {
     this.#tally.storesDown.clear();
+    this.#tally.cuts.clear();
     for (const name of this.#names) {
       this.#world.resumeNode(name);
       this.#world.clockOffsets.delete(name);
@@ -107,9 +109,18 @@ export class Simulation {
 
   // ── Luck ─────────────────────────────────────────────────────────────────────────────────────
 
-  #network(place: string): Luck {
-    const kinds: Luck[] = ['lost', 'answer-lost', 'late'];
-    const luck = this.#throw(place, this.plan.chances.network, kinds);
+  #network(from: string, to: string, path: string): Luck {
+    const kinds: Luck[] = ['lost', 'answer-lost', 'late', 'twice'];
+    const luck = this.#throw(`${from}>${to}${path}`, this.plan.chances.network, kinds);
+    if (luck !== 'fine') this.#tally.lostCalls += 1;
+    const { cuts } = this.#tally;
+    if (cuts.has(`${from}>${to}`)) return 'lost';
+    if (cuts.has(`${to}>${from}`)) return 'answer-lost';
+    return luck;
+  }
+
+  #client(node: string): Luck {
+    const luck = this.#throw(`client>${node}`, this.plan.chances.network, ['lost', 'answer-lost', 'twice']);
     if (luck !== 'fine') this.#tally.lostCalls += 1;
     return luck;
   }
