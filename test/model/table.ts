@@ -15,14 +15,16 @@ const KNOWN: Record<string, Seen | undefined> = {
 /** The cells with every guard on, then a line a guard: how many cells are others without it, and a digest of those. */
 export function tableLines(): string[] {
   const lines = cells(ALL_GUARDS);
-  const without = Object.keys(ALL_GUARDS).map((guard) => {
-    const others = cells({ ...ALL_GUARDS, [guard]: false }).filter((line, i) => line !== lines[i]);
-    return `without ${guard}: ${others.length} cells differ ${digestOf(others)}`;
-  });
-  return [...lines, ...without];
+  return [...lines, ...Object.keys(ALL_GUARDS).map((guard) => lineWithout(guard, lines))];
 }
 
-function cells(guards: Guards): string[] {
+/** @param lines the cells with every guard on */
+export function lineWithout(guard: string, lines: string[]): string {
+  const others = cells({ ...ALL_GUARDS, [guard]: false }).filter((line, i) => line !== lines[i]);
+  return `without ${guard}: ${others.length} cells differ ${digestOf(others)}`;
+}
+
+export function cells(guards: Guards): string[] {
   const step = createStep(guards);
   const commands = commandsFor('s');
   const lines: string[] = [];

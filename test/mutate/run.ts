@@ -3,12 +3,14 @@
  * so that a run that was ended goes on where it was: a file whose report is of its present source is not run again
  * (`--again` does all the same). Without `--only`, docs/mutation.md is written from all reports then.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startServer } from '../redis/server.js';
+import { keptAs } from './kept.js';
 
 interface Config {
   mutate: string[];
@@ -34,31 +36,66 @@ async function isDone(report: string, file: string): Promise<boolean> {
   return files[file]?.source === await readFile(join(ROOT, file), 'utf8');
 }
 
-async function node(...args: string[]): Promise<number | null> {
-  const [code] = await once(spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' }), 'exit') as [number | null];
+let running: ChildProcess | undefined;
+
+async function node(args: string[], env: Record<string, string> = {}): Promise<number | null> {
+  running = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } });
+  const [code] = await once(running, 'exit') as [number | null];
   return code;
 }
 
-async function mutate(run: string): Promise<boolean> {
+/** With a Redis that all mutants share, in memory: it has to be there, not to last. */
+async function withServer<T>(work: (env: Record<string, string>) => Promise<T>): Promise<T> {
+  const { server, end } = await startServer({ durable: false });
+  try {
+    return await work(keptAs(server));
+  } finally {
+    await end();
+  }
+}
+
+interface Task {
+  file: string;
+  name: string;
+  config: Config;
+}
+
+/** The files of a run that have no report of what they are now. */
+async function tasksOf(run: string): Promise<Task[]> {
   const config = JSON.parse(await readFile(join(ROOT, `test/mutate/${run}.json`), 'utf8')) as Config;
-  let isWell = true;
+  const tasks: Task[] = [];
   for (const file of (await filesOf(config)).filter((one) => one.includes(values.only))) {
     const name = `${run}-${basename(file, '.ts')}`;
-    const report = join(REPORTS, `${name}.json`);
-    if (await isDone(report, file)) {
-      console.log(`${file}: its report is there already`);
-      continue;
-    }
+    if (await isDone(join(REPORTS, `${name}.json`), file)) console.log(`${file}: its report is there already`);
+    else tasks.push({ file, name, config });
+  }
+  return tasks;
+}
+
+/** @returns whether the mutation tester came to an end with each. */
+async function mutate(tasks: Task[], env: Record<string, string> = {}): Promise<boolean> {
+  let isWell = true;
+  for (const { file, name, config } of tasks) {
+    if (isEnding) return false;
     await mkdir(REPORTS, { recursive: true });
     const own = join(REPORTS, `config-${name}.json`);
     await writeFile(own, JSON.stringify({ ...config, mutate: [file], tempDirName: `.stryker-tmp/${name}`, jsonReporter: { fileName: `.stryker-tmp/${name}.json` } }));
     console.log(`── ${file}`);
-    if (await node('node_modules/@stryker-mutator/core/bin/stryker.js', 'run', own) !== 0) isWell = false;
+    if (await node(['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', own], env) !== 0) isWell = false;
   }
   return isWell;
 }
 
-const outcomes = [await mutate('step'), await mutate('store')];
+let isEnding = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    isEnding = true;
+    running?.kill(signal);
+  });
+}
+
+const [steps, stores] = [await tasksOf('step'), await tasksOf('store')];
+const outcomes = [await mutate(steps), stores.length === 0 || await withServer((env) => mutate(stores, env))];
 // The page is about all of them.
-const written = values.only === '' ? await node('dist/test/mutate/main.js') : 0;
+const written = values.only === '' && !isEnding ? await node(['dist/test/mutate/main.js']) : 0;
 process.exitCode = outcomes.every(Boolean) && written === 0 ? 0 : 1;

@@ -2,8 +2,9 @@
  * Runs the tests for the mutation tester: every file is loaded once, and each mutant, which is switched on
  * in the running process, is met by the tests alone that reach it.
  */
+import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { INSTRUMENTER_CONSTANTS, type InstrumenterContext, type StrykerOptions } from '@stryker-mutator/api/core';
+import { INSTRUMENTER_CONSTANTS, type InstrumenterContext, type MutantCoverage, type StrykerOptions } from '@stryker-mutator/api/core';
 import { commonTokens, declareClassPlugin, PluginKind, tokens } from '@stryker-mutator/api/plugin';
 import {
   determineHitLimitReached, DryRunStatus, TestStatus, toMutantRunResult, type DryRunOptions, type DryRunResult,
@@ -13,17 +14,30 @@ import Mocha from 'mocha';
 
 interface SuiteOptions {
   spec: string[];
-  /** A test that has not ended by then has noticed its mutant; missing: the mutation tester's own, longer time rules. */
+  /** A test or hook that has not ended by then has noticed its mutant; missing: the mutation tester's own, longer time rules. */
   timeoutMs?: number;
 }
+
+/** What runs between the tests, the hooks around them first of all, belongs to every test. */
+const AROUND = 'around the tests';
+const LOADING = { id: 'loading the tests', name: 'loading the tests', timeSpentMs: 0 };
+/** After the answer is on its way. */
+const FAREWELL_MS = 20;
+/** How long each test takes without a mutant, in ms: every process of a run reads it. In the mutation tester's copy of the project. */
+const DURATIONS = 'durations.json';
+/** A test that takes so many times as long as it took without a mutant, and no less than PATIENCE_MS, has noticed the mutant. */
+const PATIENCE = 50;
+const PATIENCE_MS = 10_000;
 
 class SuiteRunner implements TestRunner {
   static inject = tokens(commonTokens.options);
   readonly #suite: SuiteOptions;
   readonly #mocha: Mocha;
   readonly #context: InstrumenterContext;
-  #onTest: ((title: string) => void) | undefined;
   #isLoaded = false;
+  #isCovering = false;
+  /** A test was given up: whatever it still waits for must not disturb the next mutant, which gets a process of its own. */
+  #hasLeftovers = false;
 
   constructor(readonly options: StrykerOptions) {
     this.#suite = (options as unknown as { suite: SuiteOptions }).suite;
@@ -39,15 +53,21 @@ class SuiteRunner implements TestRunner {
   async init(): Promise<void> {
     for (const file of this.#suite.spec) this.#mocha.addFile(resolve(file));
     this.#mocha.cleanReferencesAfterRun(false);
-    const onTest = (title: string) => this.#onTest?.(title);
-    this.#mocha.suite.beforeEach(function noteTest() { onTest(this.currentTest!.fullTitle()); });
+    const now = (title: string) => this.#now(title);
+    this.#mocha.suite.beforeEach(function noteTest() { now(this.currentTest!.fullTitle()); });
+    this.#mocha.suite.afterEach(() => now(AROUND));
+    // As mocha's own command does: what nobody catches fails the test that runs.
+    process.on('unhandledRejection', (reason) => { throw reason; });
   }
 
   async dryRun(options: DryRunOptions): Promise<DryRunResult> {
-    if (options.coverageAnalysis === 'perTest') this.#onTest = (title) => { this.#context.currentTestId = title; };
+    this.#isCovering = options.coverageAnalysis === 'perTest';
     const result = await this.#run(() => true, options.disableBail);
-    this.#onTest = undefined;
-    return result.status === DryRunStatus.Complete ? { ...result, mutantCoverage: this.#context.mutantCoverage } : result;
+    this.#isCovering = false;
+    if (result.status !== DryRunStatus.Complete) return result;
+    await writeFile(DURATIONS, JSON.stringify(Object.fromEntries(result.tests.map(({ id, timeSpentMs }) => [id, timeSpentMs]))));
+    await this.#endPatience();
+    return { ...result, mutantCoverage: spread(this.#context.mutantCoverage, result.tests) };
   }
 
   async mutantRun({ activeMutant, testFilter, disableBail, hitLimit, mutantActivation }: MutantRunOptions): Promise<MutantRunResult> {
@@ -55,6 +75,7 @@ class SuiteRunner implements TestRunner {
     this.#context.hitCount = hitLimit === undefined ? undefined : 0;
     const chosen = testFilter && new Set(testFilter);
     const result = await this.#run((title) => !chosen || chosen.has(title), disableBail, activeMutant.id, mutantActivation === 'static');
+    if (this.#hasLeftovers) setTimeout(() => process.exit(), FAREWELL_MS);
     return toMutantRunResult(result);
   }
 
@@ -64,16 +85,34 @@ class SuiteRunner implements TestRunner {
         this.#context.activeMutant = isStatic ? mutant : undefined;
         await this.#mocha.loadFilesAsync();
         this.#isLoaded = true;
+        await this.#endPatience();
       }
       this.#context.activeMutant = mutant;
+      this.#now(AROUND);
       bail(this.#mocha.suite, !disableBail);
       // A set of titles: one pattern of thousands of alternatives would cost more than the tests.
       this.#mocha.grep({ test: isChosen } as RegExp);
       const tests = await this.#tests();
       return determineHitLimitReached(this.#context.hitCount, this.#context.hitLimit) ?? { status: DryRunStatus.Complete, tests };
     } catch (error) {
-      return { status: DryRunStatus.Error, errorMessage: (error as Error).stack ?? String(error) };
+      const failureMessage = (error as Error).stack ?? String(error);
+      // Tests that cannot even be loaded with a mutant have noticed it.
+      if (mutant !== undefined) return { status: DryRunStatus.Complete, tests: [{ ...LOADING, status: TestStatus.Failed, failureMessage }] };
+      return { status: DryRunStatus.Error, errorMessage: failureMessage };
     }
+  }
+
+  /** Limits each test by what it took. Nothing is known before the first run. */
+  async #endPatience(): Promise<void> {
+    const known = await readFile(DURATIONS, 'utf8').catch(() => undefined);
+    if (this.#suite.timeoutMs === undefined || known === undefined) return;
+    const durations = JSON.parse(known) as Record<string, number>;
+    this.#mocha.suite.eachTest((test) => { test.timeout(Math.max(PATIENCE * (durations[test.fullTitle()] ?? 0), PATIENCE_MS)); });
+  }
+
+  /** Whose the mutants are that are reached from now on. */
+  #now(title: string): void {
+    if (this.#isCovering) this.#context.currentTestId = title;
   }
 
   #tests(): Promise<TestResult[]> {
@@ -83,7 +122,12 @@ class SuiteRunner implements TestRunner {
       this.#mocha.run(() => done(tests))
         .on('pass', (test) => tests.push({ ...base(test), status: TestStatus.Success }))
         .on('pending', (test) => tests.push({ ...base(test), status: TestStatus.Skipped }))
-        .on('fail', (test, error: Error) => tests.push({ ...base(test), status: TestStatus.Failed, failureMessage: error.message ?? String(error) }));
+        .on('fail', (test, error: Error & { code?: string; uncaught?: boolean }) => {
+          // Of a former mutant's test, that is: nothing is said about this one, and it is tried again in a process of its own.
+          if (error.code === 'ERR_MOCHA_MULTIPLE_DONE') process.exit(1);
+          if (error.code === 'ERR_MOCHA_TIMEOUT' || error.uncaught) this.#hasLeftovers = true;
+          tests.push({ ...base(test), status: TestStatus.Failed, failureMessage: error.message ?? String(error) });
+        });
     });
   }
 }
@@ -91,6 +135,21 @@ class SuiteRunner implements TestRunner {
 function bail(suite: Mocha.Suite, isBailing: boolean): void {
   suite.bail(isBailing);
   for (const child of suite.suites) bail(child, isBailing);
+}
+
+/**
+ * What was reached around the tests as reached by each of them. Static, and in need of a process of its own, is only what no test
+ * reaches: the others are met where they are reached, without loading everything again.
+ */
+function spread(coverage: MutantCoverage | undefined, tests: TestResult[]): MutantCoverage | undefined {
+  if (!coverage) return undefined;
+  const { [AROUND]: around = {}, ...perTest } = coverage.perTest;
+  for (const { id } of tests) {
+    const mine = perTest[id] ??= {};
+    for (const [mutant, hits] of Object.entries(around)) mine[mutant] = (mine[mutant] ?? 0) + hits;
+  }
+  const reached = new Set(Object.values(perTest).flatMap((mine) => Object.keys(mine)));
+  return { static: Object.fromEntries(Object.entries(coverage.static).filter(([mutant]) => !reached.has(mutant))), perTest };
 }
 
 export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, 'suite', SuiteRunner)];

@@ -6,7 +6,7 @@ import { startServer } from './server.js';
 export async function conformingRedis(): Promise<StoreUnderTest> {
   const clock = new ManualClock();
   const { server, end } = await startServer({ fsync: 'no' });
-  const open = () => openRedisStore({ node: NODE, clock, url: server.url });
+  const open = (node = NODE) => openRedisStore({ node, clock, url: server.url });
   let store = await open();
   const restart = async () => {
     await store.close();
@@ -14,7 +14,7 @@ export async function conformingRedis(): Promise<StoreUnderTest> {
     return store;
   };
   return {
-    store, clock, restart,
+    store, clock, restart, beside: open,
     cleanup: async () => {
       await store.close();
       await end();

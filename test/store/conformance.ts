@@ -2,6 +2,7 @@
  * The suite that every store passes. `makeStore` gives a fresh, empty store for node NODE that
  * tells the time by the clock it is given back with.
  */
+import { expect } from 'chai';
 import type { SessionStore } from '../../runtime/store/store.js';
 import { dataSuite } from './data-suite.js';
 import { markSuite } from './mark-suite.js';
@@ -31,7 +32,7 @@ export const SUITES = {
   table: tableSuite, data: dataSuite, request: requestSuite, mark: markSuite, move: moveSuite, size: sizeSuite, random: randomSuite,
 } satisfies Suites;
 
-/** @param suites in the order in which they are to run */
+/** @param name of the kind of store. @param suites in the order in which they are to run. */
 export function storeConformance(name: string, makeStore: () => Promise<StoreUnderTest>, suites: Suites = SUITES): void {
   describe(`store: ${name}`, () => {
     let made: StoreUnderTest;
@@ -50,6 +51,7 @@ export function storeConformance(name: string, makeStore: () => Promise<StoreUnd
       },
       fresh: (label) => `${label} ${count += 1}`,
     };
+    it('says what it is', () => { expect(made.store.kind).to.equal(name); });
     for (const suite of Object.values(suites)) suite(bench);
   });
 }

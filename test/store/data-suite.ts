@@ -134,6 +134,12 @@ export function dataSuite(bench: Bench): void {
       expect((await bench.store.readKeys(session)).keys.sort()).to.deep.equal(['k', 'l']);
     });
 
+    it('has its keys named in the order of their bytes', async () => {
+      const session = bench.fresh('ordered');
+      await born(bench.store, session, { writes: [set('é', '1'), set('b', '2'), setList('~'), set('B', '3'), set('a', '4')] });
+      expect((await bench.store.readKeys(session)).keys).to.deep.equal(['B', 'a', 'b', '~', 'é']);
+    });
+
     it('is not sent again to a caller that has this very version', async () => {
       const c = commandsFor(bench.fresh('same'));
       const { version, epoch, incarnation } = await born(bench.store, c.acquire().session, { writes: [set('a', '1')] });

@@ -29,6 +29,22 @@ export function markSuite(bench: Bench): void {
       expect(await bench.store.acquire(commandsFor(session).acquire())).not.to.have.property('marks');
     });
 
+    it('are not told to an acquire that is not granted', async () => {
+      const session = bench.fresh('marks');
+      const c = commandsFor(session);
+      await commit(session, [mark('a', '1 x')]);
+      await bench.store.acquire(c.acquire());
+      const busy = await bench.store.acquire(c.acquire({ leaseId: 'lease-2' }), { lanes: ['a'] });
+      expect(busy.kind).to.equal('busy');
+      expect(busy).not.to.have.property('marks');
+    });
+
+    it('are listed in the order of their lanes\' bytes', async () => {
+      const session = bench.fresh('marks');
+      await commit(session, [mark('é', '1'), mark('b', '2'), mark('B', '3'), mark('a', '4')]);
+      expect(await all(session)).to.deep.equal([['B', '3'], ['a', '4'], ['b', '2'], ['é', '1']]);
+    });
+
     it('are none of a session that is born', async () => {
       const session = bench.fresh('marks');
       const answer = await bench.store.acquire(commandsFor(session).create(), { lanes: ['a', ''] });

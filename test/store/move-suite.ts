@@ -40,6 +40,31 @@ export function moveSuite(bench: Bench): void {
       expect(items.filter(({ kind }) => kind === 'effect')).to.deep.equal([effect('e1'), effect('e2')]);
     });
 
+    it('names its keys in the order of their bytes, then what it answered, its effects as they are to be delivered and its lanes, each with its size', async () => {
+      const session = bench.fresh('source');
+      await born(bench.store, session, {
+        writes: [setList('l', 'x', 'yz'), set('b', '22'), set('a', '')], reply: answered('r1', START_MS, 'answer'),
+        effects: [{ id: 'e9', body: bytes('nine') }, { id: 'e1', body: bytes('one') }], marks: [{ op: 'mark', lane: 'lane', row: bytes('7 d') }],
+      });
+      expect(await bench.store.inventory(session)).to.deep.equal([
+        { kind: 'data', name: 'a', bytes: 1 }, { kind: 'data', name: 'b', bytes: 3 }, { kind: 'data', name: 'l', bytes: 4 },
+        { kind: 'reply', name: 'cart\nr1', bytes: 13 }, { kind: 'effect', name: 'e9', bytes: 6 }, { kind: 'effect', name: 'e1', bytes: 5 },
+        { kind: 'mark', name: 'lane', bytes: 7 },
+      ]);
+    });
+
+    it('names what is gone with no size of its own', async () => {
+      const session = bench.fresh('source');
+      const marks = [{ op: 'mark' as const, lane: 'lane', row: bytes('7 d') }];
+      await born(bench.store, session, { ...FULL, marks });
+      await bench.store.run(commandsFor(session).copy());
+      await commit(session, { writes: [remove('a')], marks: [{ op: 'unmark', lane: 'lane', start: '' }] });
+      await bench.store.effectDone(session, 'e1');
+      expect(await bench.store.drain(session, 'attempt-out')).to.deep.equal([
+        { kind: 'data', name: 'a', bytes: 0 }, { kind: 'effect', name: 'e1', bytes: 2 }, { kind: 'mark', name: 'lane', bytes: 4 },
+      ]);
+    });
+
     it('gives what is gone as deleted or done, and leaves a forgotten answer out', async () => {
       const session = bench.fresh('source');
       await born(bench.store, session, FULL);
@@ -57,6 +82,7 @@ export function moveSuite(bench: Bench): void {
       await bench.store.run(c.learn());
       const error = await bench.store.items(session, [{ kind: 'data', name: 'a', bytes: 1 }]).catch((thrown: unknown) => thrown);
       expect(error).to.be.instanceOf(Fault).with.property('code', 'MOVE_REFUSED');
+      expect((error as Fault).message).to.include('the session is no longer here');
     });
 
     it('notes what is written from the copy on, and forgets a note once it is drained', async () => {
@@ -235,7 +261,9 @@ export function moveSuite(bench: Bench): void {
       const stage = (attempt: string) => bench.store.stage(session, attempt, [value('a', 'stray')]).catch((thrown: unknown) => thrown);
       expect(await stage('attempt-in')).to.be.instanceOf(Fault).with.property('code', 'MOVE_REFUSED');
       await bench.store.run(commandsFor(session).reserve());
-      expect(await stage('attempt-9')).to.be.instanceOf(Fault);
+      const stray = await stage('attempt-9');
+      expect(stray).to.be.instanceOf(Fault);
+      expect((stray as Fault).message).to.include('its reservation has ended');
       await bench.store.commit(commandsFor(session).commit(), []);
       expect(await stage('attempt-in')).to.be.instanceOf(Fault);
       expect(await dataOf(bench.store, session)).to.deep.equal([]);
@@ -290,6 +318,24 @@ export function moveSuite(bench: Bench): void {
       }
     });
 
+    it('is unknown to another node that keeps its sessions at the same place', async () => {
+      const made = await bench.make();
+      const other = await made.beside?.('turin-001');
+      try {
+        await born(made.store, 'shared', { writes: [set('a', '1')], effects: [{ id: 'e1', body: bytes('x') }] });
+        if (!other) return;
+        expect(await other.slot('shared')).to.equal(undefined);
+        expect((await other.page(undefined, 10)).slots).to.deep.equal([]);
+        expect(await other.unfinished()).to.deep.equal([]);
+        await born(other, 'shared', { writes: [set('a', '2')] });
+        expect(shown(await dataOf(made.store, 'shared'))).to.deep.equal([['a', '1']]);
+        expect((await made.store.slot('shared'))!.home).not.to.equal((await other.slot('shared'))!.home);
+      } finally {
+        await other?.close();
+        await made.cleanup();
+      }
+    });
+
     it('is unfinished while it leaves, arrives or owes, and only then', async () => {
       const [leaving, arriving, owing, quiet] = ['leaving', 'arriving', 'owing', 'quiet'].map((name) => bench.fresh(name)) as [string, string, string, string];
       const unfinished = async () => (await bench.store.unfinished()).filter((id) => [leaving, arriving, owing, quiet].includes(id)).sort();
@@ -329,8 +375,10 @@ export function moveSuite(bench: Bench): void {
     const made = await bench.make();
     await made.store.ping();
     await made.store.close();
-    const error = await made.store.slot('any').catch((thrown: unknown) => thrown);
-    expect(error).to.be.instanceOf(Fault).with.property('code', 'STORE_UNAVAILABLE');
+    for (const call of [() => made.store.slot('any'), () => made.store.ping()]) {
+      const error = await call().catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(Fault).with.property('code', 'STORE_UNAVAILABLE');
+    }
     await made.cleanup();
   });
 }

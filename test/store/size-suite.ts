@@ -43,7 +43,10 @@ export function sizeSuite(bench: Bench): void {
     await born(store, source, { writes: keys.map(remove) });
     expect((await store.slot(source))!.bytes).to.equal(0);
   }).timeout(240_000);
+  lifeSuite(bench);
+}
 
+export function lifeSuite(bench: Bench): void {
   describe('its time to live', () => {
     const alive = async (session: string) => (await bench.store.acquire(commandsFor(session).acquire({ leaseId: 'lease-2' }))).kind;
     const withTtl = async (ttlMs: number) => {

@@ -26,6 +26,8 @@ export interface StoreUnderTest {
   clock: ManualClock;
   /** Closes the store and opens it again on the same data; missing where nothing outlives a close. */
   restart?: () => Promise<SessionStore>;
+  /** Another node's store at the same place; missing where stores have no place to share. */
+  beside?: (node: string) => Promise<SessionStore>;
   cleanup(): Promise<void>;
 }
 
