@@ -1,4 +1,5 @@
 /** The tables of docs/ that say what the code says: made from it, written by `npm run docs`, held to it by a test. */
+import { readFile } from 'node:fs/promises';
 import { FAULTS } from '../../runtime/model/faults.js';
 import * as limits from '../../runtime/model/limits.js';
 
@@ -10,8 +11,14 @@ export interface DocTable {
 }
 
 export interface Sources {
-  /** Text of runtime/model/limits.ts, whose comments are the reasons. */
-  limits: string;
+  /** The files behind runtime/model/limits.ts in its order; their comments are the reasons. */
+  limits: { name: string; text: string }[];
+}
+
+export async function readSources(): Promise<Sources> {
+  const door = await readFile('runtime/model/limits.ts', 'utf8');
+  const names = [...door.matchAll(/^export \* from '\.\/limits\/([a-z-]+)\.js';$/gm)].map(([, name]) => name!);
+  return { limits: await Promise.all(names.map(async (name) => ({ name, text: await readFile(`runtime/model/limits/${name}.ts`, 'utf8') }))) };
 }
 
 export const TABLES: DocTable[] = [
@@ -19,7 +26,7 @@ export const TABLES: DocTable[] = [
     file: 'docs/errors.md', header: '| code | status | again | sentence |',
     rows: () => Object.entries(FAULTS).map(([code, { status, retryable, sentence }]) => `| \`${code}\` | ${status} | ${retryable ? 'yes' : 'no'} | ${sentence} |`),
   },
-  { file: 'docs/config.md', header: '| limit | value | reason |', rows: (sources) => limitRows(sources.limits) },
+  { file: 'docs/config.md', header: '| limit | value | reason |', rows: ({ limits: files }) => files.flatMap(({ name, text }) => [`| **${name}** | | |`, ...limitRows(text)]) },
 ];
 
 /** A comment stands above the limits that it is about. */
