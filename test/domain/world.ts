@@ -2,7 +2,6 @@
  * A whole domain in one process: the real session and offload layers of every node over memory
  * stores, with a network that a test can break. Time and ids are the test's.
  */
-import type { Clock } from '../../runtime/base/clock.js';
 import { directoryWithin, type Subtree } from '../../runtime/base/directory.js';
 import { type Log, silentLog } from '../../runtime/base/log.js';
 import { memoryShelf, type Shelf } from '../../runtime/base/shelf.js';
@@ -10,14 +9,14 @@ import type { Watermarks } from '../../runtime/model/watermarks.js';
 import { Fault } from '../../runtime/model/faults.js';
 import type { Guards } from '../../runtime/model/guards.js';
 import { MAX_WAITING_PER_SESSION, MAX_WAIT_MS, RESERVATION_MS } from '../../runtime/model/limits.js';
-import type { Caller, Commands, Reply } from '../../runtime/base/reply.js';
+import type { Caller, Commands } from '../../runtime/base/reply.js';
 import { memoryArchive } from '../../runtime/offload/archive.js';
 import { createCommands } from '../../runtime/offload/commands.js';
 import type { MoveStepName } from '../../runtime/offload/move.js';
 import { createNeighbourhood } from '../../runtime/offload/neighbourhood.js';
 import { Offload } from '../../runtime/offload/offload.js';
 import { createPeerCalls, type PeerCalls } from '../../runtime/offload/peer-routes.js';
-import { Peers, type Transport } from '../../runtime/offload/peers.js';
+import { Peers } from '../../runtime/offload/peers.js';
 import type { LocalFunctions } from '../../runtime/offload/receive.js';
 import type { FunctionKind, Worker } from '../../runtime/session/call.js';
 import { Changes } from '../../runtime/session/changes.js';
@@ -27,19 +26,16 @@ import { createMemoryStore } from '../../runtime/store/memory.js';
 import type { SessionStore } from '../../runtime/store/store.js';
 import { ledgerWorker, listWorker } from './list-worker.js';
 import { memoryStatus } from './memory-status.js';
+import { mortalStore, type StoreWeather } from './mortal-store.js';
+import { transportOf, type Weather } from './network.js';
+import { Processes } from './processes.js';
 import { TestClock } from './test-clock.js';
 import { namesOf } from './trees.js';
 
 export { type AskFor, ledgerWorker, listWorker } from './list-worker.js';
+export type { Luck } from './network.js';
 export { TestClock } from './test-clock.js';
 export { defaultTree } from './trees.js';
-
-export type Link = { from: string; to: string; path: string };
-/** What the network does to a call: passes it, loses it, loses its answer after it took effect, brings it when nobody waits any more, or brings it once more then. */
-export type Luck = 'fine' | 'lost' | 'answer-lost' | 'late' | 'twice';
-export type Weather = (link: Link) => Luck;
-/** The same for a call of a node on its store. */
-export type StoreWeather = (call: { node: string; method: string }) => Luck;
 
 export interface TestNode {
   name: string;
@@ -61,33 +57,8 @@ export interface InvokeExtra {
   signal?: AbortSignal;
 }
 
-/** A process life of a node: when it ends, whatever it was doing never comes back. */
-class Life {
-  #end!: () => void;
-  isOver = false;
-  readonly over = new Promise<void>((resolve) => {
-    this.#end = resolve;
-  });
-
-  end(): void {
-    this.isOver = true;
-    this.#end();
-  }
-
-  /** The work's result while the life lasts; afterwards nothing, ever. */
-  async while<T>(work: () => Promise<T>): Promise<T> {
-    if (this.isOver) return never();
-    const result = await work().catch(async (error: unknown) => {
-      if (this.isOver) return never<T>();
-      throw error;
-    });
-    return this.isOver ? never() : result;
-  }
-}
-
 /** Nodes that may pass a request on before it is given back to its client. */
 const MOST_CARRIED = 16;
-const never = <T>() => new Promise<T>(() => undefined);
 
 export class World {
   readonly clock = new TestClock();
@@ -99,9 +70,7 @@ export class World {
   readonly clockOffsets = new Map<string, number>();
   /** Called after every command of a node's store, with the session it was about. */
   stored: (node: string, session: string) => void | Promise<void> = () => undefined;
-  /** Nodes whose process stands still, and what waits for it to go on. */
-  readonly #paused = new Map<string, (() => void)[]>();
-  readonly #lives = new Map<string, Life>();
+  readonly processes = new Processes();
   readonly #stores = new Map<string, SessionStore>();
   readonly nodes = new Map<string, TestNode>();
   /** Functions that others may propagate to. */
@@ -119,15 +88,15 @@ export class World {
   reached: (step: MoveStepName, session: string) => void | Promise<void> = () => undefined;
   #uuids = 0;
 
+  constructor(readonly tree: Subtree, readonly functions: string[] = ['list'], private readonly guards?: Guards) {
+    for (const name of namesOf(tree)) this.#start(name);
+  }
+
   /** Outlives the node, as its state folder does. */
   #shelf(name: string): Shelf {
     const shelf = this.#shelves.get(name) ?? memoryShelf();
     this.#shelves.set(name, shelf);
     return shelf;
-  }
-
-  constructor(readonly tree: Subtree, readonly functions: string[] = ['list'], private readonly guards?: Guards) {
-    for (const name of namesOf(tree)) this.#start(name);
   }
 
   node(name: string): TestNode {
@@ -150,42 +119,13 @@ export class World {
 
   /** Ends the node's process; its store stays. Peers that wait for it are told that it went away. */
   crash(name: string): void {
-    this.#lives.get(name)!.end();
+    this.processes.lifeOf(name)!.end();
     this.node(name).offload.close();
-  }
-
-  /** The node's process stands still, as under SIGSTOP: nothing of it happens until it goes on. */
-  pauseNode(name: string): void {
-    if (!this.#paused.has(name)) this.#paused.set(name, []);
-  }
-
-  resumeNode(name: string): void {
-    const waiting = this.#paused.get(name) ?? [];
-    this.#paused.delete(name);
-    for (const goOn of waiting) goOn();
-  }
-
-  #awake(name: string): Promise<void> | undefined {
-    const waiting = this.#paused.get(name);
-    return waiting && new Promise((resolve) => void waiting.push(resolve));
-  }
-
-  /** The world's time as a node sees it: off by its offset, and still while the node is. */
-  #clockOf(name: string): Clock {
-    return {
-      now: () => this.clock.now() + (this.clockOffsets.get(name) ?? 0),
-      setTimeout: (task, ms) => this.clock.setTimeout(() => {
-        const waiting = this.#paused.get(name);
-        if (waiting) waiting.push(task);
-        else task();
-      }, ms),
-      clearTimeout: (timer) => this.clock.clearTimeout(timer),
-    };
   }
 
   /** Resolves when the node's present life ends. */
   ended(name: string): Promise<void> {
-    return this.#lives.get(name)!.over;
+    return this.processes.lifeOf(name)!.over;
   }
 
   /** The node's record as it stands on its disk. */
@@ -263,14 +203,13 @@ export class World {
   }
 
   #start(name: string): void {
-    const clock = this.#clockOf(name);
-    const life = new Life();
-    this.#lives.set(name, life);
+    const clock = this.processes.clockOf(name, this.clock, () => this.clockOffsets.get(name) ?? 0);
+    const life = this.processes.begin(name);
     const kept = this.#stores.get(name) ?? createMemoryStore({ node: name, clock, guards: this.guards });
     this.#stores.set(name, kept);
-    const store = this.#mortal(name, kept, life);
+    const store = mortalStore(this, name, kept, life);
     const directory = directoryWithin(this.tree, name);
-    const peers = new Peers(this.#transport(name));
+    const peers = new Peers(transportOf(this, name));
     const line = new WaitingLine({ clock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS });
     const changes = new Changes(clock);
     const ids = { uuid: () => this.uuid() };
@@ -309,95 +248,10 @@ export class World {
     };
   }
 
-  /** A store as its node sees it: answers take time, and none comes after the node's end. */
-  #mortal(node: string, store: SessionStore, life: Life): SessionStore {
-    const delayed = async <T>(method: string, session: string, work: () => Promise<T>): Promise<T> => {
-      const luck = this.storeWeather({ node, method });
-      const down = () => new Fault('STORE_UNAVAILABLE', { node, store: 'test' });
-      const site = `${node}.${method}`;
-      await this.#awake(node);
-      await this.#pass(site);
-      if (luck === 'lost') return life.while(() => Promise.reject(down()));
-      return life.while(work).then(async (result) => {
-        await this.stored(node, session);
-        await this.#pass(site);
-        await this.#awake(node);
-        if (life.isOver) return never<T>();
-        if (luck === 'answer-lost') throw down();
-        return result;
-      });
-    };
-    return new Proxy(store, {
-      get: (target, name) => {
-        const value = Reflect.get(target, name) as unknown;
-        return typeof value === 'function' ? (...args: unknown[]) => delayed(String(name), sessionIn(args[0]), () => value.apply(target, args) as Promise<unknown>) : value;
-      },
-    });
-  }
-
-  async #pass(site: string): Promise<void> {
+  /** Lets the time pass that a call on the network or the store takes there. */
+  async pass(site: string): Promise<void> {
     const ms = this.latency(site);
     if (ms > 0) await new Promise<void>((resolve) => void this.clock.setTimeout(resolve, ms));
   }
 
-  #transport(from: string): Transport {
-    const mine = this.#lives.get(from)!;
-    const carry = async <T>(to: string, path: string, answer: () => Promise<T>): Promise<T> => {
-      const lost = (reason: string) => new Fault('PEER_UNREACHABLE', { node: to, url: to, reason });
-      if (mine.isOver) return never();
-      const weather = this.weather({ from, to, path });
-      const site = `${from}>${to}`;
-      await this.#awake(from);
-      await this.#pass(site);
-      if (weather === 'late' || weather === 'twice') void this.clock.setTimeout(() => this.#lives.get(to)!.isOver || void answer().catch(() => undefined), this.lateness());
-      if (weather === 'lost' || weather === 'late') throw lost('the call was lost');
-      const theirs = this.#lives.get(to);
-      if (!theirs || theirs.isOver) throw lost('nobody listens');
-      await this.#awake(to);
-      const value = await Promise.race([answer(), theirs.over.then(() => Promise.reject(lost('the connection broke')))]);
-      await this.#pass(site);
-      await this.#awake(from);
-      if (mine.isOver) return never();
-      if (weather === 'answer-lost') throw lost('the answer was lost');
-      return value;
-    };
-    const call = (to: string, path: string, body: unknown) => {
-      const url = new URL(path, 'http://node');
-      const copied = JSON.parse(JSON.stringify(body)) as unknown;
-      const route = this.node(to).peerCalls[url.pathname];
-      if (route) return route(copied, url.searchParams).then((json): Reply => ({ status: 200, json }));
-      return this.node(to).commands.run(url.pathname.split('/').pop()!, url.searchParams, copied, { method: 'POST', accept: '', caller: { peer: from } });
-    };
-    return {
-      json: (to, path, body) => carry(to, path, async () => JSON.parse(JSON.stringify((await call(to, path, body)).json)) as unknown),
-      stream: (to, path, body) => carry(to, path, async () => brokenWith(this.#lives.get(to)!, streamOf(await call(to, path, body)))),
-    };
-  }
-}
-
-/** The session that a call of a store is about: its first argument is the id, or a command that names it. */
-function sessionIn(argument: unknown): string {
-  if (typeof argument === 'string') return argument;
-  const { session, passport } = (argument ?? {}) as { session?: string; passport?: { session: string } };
-  return session ?? passport?.session ?? '';
-}
-
-/** What goes out in one piece arrives in two, so that its sender may end between them. */
-async function* inHalves(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes.subarray(0, bytes.length / 2);
-  yield bytes.subarray(bytes.length / 2);
-}
-
-function streamOf({ stream, bytes }: Reply): AsyncIterable<Buffer> {
-  return stream ?? inHalves(bytes!);
-}
-
-/** A stream whose sender may end in the middle of it. */
-async function* brokenWith(life: Life, stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const source = stream[Symbol.asyncIterator]();
-  for (;;) {
-    const next = await Promise.race([source.next(), life.over.then(() => Promise.reject(new Error('the connection broke')))]);
-    if (next.done) return;
-    yield next.value;
-  }
 }

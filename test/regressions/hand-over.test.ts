@@ -51,8 +51,8 @@ describe('regressions of the hand-over', () => {
    */
   it('paused holder comes back: a target that stood still over its deadline commits nothing', async () => {
     domain.at('departed', () => {
-      domain.world.pauseNode(MILAN);
-      domain.world.clock.setTimeout(() => domain.world.resumeNode(MILAN), RESERVATION_MS + 5_000);
+      domain.world.processes.pause(MILAN);
+      domain.world.clock.setTimeout(() => domain.world.processes.resume(MILAN), RESERVATION_MS + 5_000);
     });
     expect(await up()).not.to.equal('moved');
     await domain.rest();

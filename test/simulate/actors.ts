@@ -72,7 +72,7 @@ export class Actors {
       case 'read': return this.#read(action);
       case 'up': case 'down': case 'migrate': return this.#move(action);
       case 'crash': return this.#crash(action);
-      case 'pause': return this.#during(action.forMs, () => this.stage.world.pauseNode(action.node), () => this.stage.world.resumeNode(action.node));
+      case 'pause': return this.#during(action.forMs, () => this.stage.world.processes.pause(action.node), () => this.stage.world.processes.resume(action.node));
       case 'store-down': return this.#during(action.forMs, () => this.stage.tally.storesDown.add(action.node), () => this.stage.tally.storesDown.delete(action.node));
       case 'clock': return this.#step(action);
       case 'cut': return this.#cut(action);
@@ -229,7 +229,7 @@ export class Actors {
     const { world, tally } = this.stage;
     tally.crashes += 1;
     world.crash(node);
-    world.resumeNode(node);
+    world.processes.resume(node);
     await this.#wait(forMs);
     // A node whose store does not answer while it takes up what it had begun does not start: whoever supervises it tries again.
     while (!(await this.#hasResumed(node))) {

@@ -93,7 +93,7 @@ export class Simulation {
     this.#tally.storesDown.clear();
     this.#tally.cuts.clear();
     for (const name of this.#names) {
-      this.#world.resumeNode(name);
+      this.#world.processes.resume(name);
       this.#world.clockOffsets.delete(name);
     }
     // A deadline that was set by a clock ahead runs out later: several rounds outlast the farthest step.
