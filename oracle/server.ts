@@ -1,18 +1,19 @@
 /** The oracle's API over HTTP: who is in the domain, and the door through which nodes register. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Ids } from '../runtime/base/ids.js';
+import { type Listener, listenerOf } from '../runtime/base/listen.js';
 import type { Log } from '../runtime/base/log.js';
 import { assertBody, PEER_SIGNATURE_HEADER, type PeerVerifier, sha256Hex } from '../runtime/base/peer-signature.js';
 import { asFault, Fault } from '../runtime/model/faults.js';
 import { MAX_HEADER_BYTES, MAX_REGISTRATION_BYTES } from '../runtime/model/limits.js';
+import type { RegisteredNode } from '../runtime/model/oracle-answers.js';
 import { acceptsBasic, type Credentials } from '../runtime/base/credentials.js';
 import { answerApi } from './api.js';
 import type { DashboardFiles } from './dashboard/files.js';
 import { type DashboardRoutes, JsonText } from './dashboard/routes.js';
 import type { Orchestration } from './orchestration.js';
 import type { Movement } from './movement-service.js';
-import { type RegisteredNode, registrationOf, type Registry } from './registry.js';
+import { registrationOf, type Registry } from './registry.js';
 
 export interface OracleServerParts {
   host: string;
@@ -32,15 +33,9 @@ export interface OracleServerParts {
   inventory?: { registered(node: RegisteredNode, hardware: unknown): string[]; owns(path: string): boolean; serve(request: IncomingMessage, response: ServerResponse): void };
 }
 
-export interface OracleServer {
-  /** Resolves with the URL, once connections are accepted. */
-  listen(): Promise<string>;
-  close(): Promise<void>;
-}
-
 const NODES = '/api/v1/nodes';
 
-export function createOracleServer(parts: OracleServerParts): OracleServer {
+export function createOracleServer(parts: OracleServerParts): Listener {
   const { inventory, dashboard } = parts;
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
     const path = request.url!.split('?')[0]!;
@@ -48,16 +43,7 @@ export function createOracleServer(parts: OracleServerParts): OracleServer {
     if (inventory?.owns(path)) return inventory.serve(request, response);
     answer(parts, request).then((json) => send(response, 200, json), (error: unknown) => refuse(parts, request, response, error));
   });
-  return {
-    async listen() {
-      await listening(server, parts.port, parts.host);
-      return `http://${parts.host}:${(server.address() as AddressInfo).port}`;
-    },
-    close: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
-  };
+  return listenerOf(server, parts.host, parts.port);
 }
 
 async function answer(parts: OracleServerParts, request: IncomingMessage): Promise<unknown> {
@@ -149,14 +135,4 @@ function send(response: ServerResponse, status: number, json: unknown): void {
   const body = Buffer.from(json instanceof JsonText ? json.text : JSON.stringify(json));
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
   response.end(body);
-}
-
-function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

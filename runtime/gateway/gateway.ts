@@ -1,9 +1,10 @@
 /** The node's front: functions and commands straight from node:http, the rest through Express, loaded at its first use. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
 import { FUNCTION_PREFIX, parseFunctionPath } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
+import { listenOn } from '../base/listen.js';
 import type { Log } from '../base/log.js';
 import type { Commands } from '../base/reply.js';
 import { asFault, Fault } from '../model/faults.js';
@@ -134,9 +135,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     get url() { return url; },
     get loopbackUrl() { return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:'); },
     async listen() {
-      await listening(server, parts.port, parts.host);
-      const { port } = server.address() as AddressInfo;
-      url = `http://${parts.host.includes(':') ? `[${parts.host}]` : parts.host}:${port}`;
+      url = await listenOn(server, parts.host, parts.port);
       return url;
     },
     async close(graceMs = CLOSE_GRACE_MS) {
@@ -167,16 +166,6 @@ function originForm(target: string): string {
   if (target.startsWith('/') || !URL.canParse(target)) return target;
   const { pathname, search } = new URL(target);
   return pathname + search;
-}
-
-function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }
 
 function answerMalformed(error: NodeJS.ErrnoException, socket: Socket, headersTimeout: number): void {

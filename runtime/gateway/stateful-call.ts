@@ -3,17 +3,18 @@ import type { FunctionPath } from '../base/function-path.js';
 import { isUuid } from '../base/ids.js';
 import { Fault } from '../model/faults.js';
 import { MAX_SESSION_ID_BYTES } from '../model/limits.js';
-import type { FunctionRequest, Worker } from '../session/call.js';
+import type { Worker } from '../session/call.js';
+import { CallView } from '../session/call-view.js';
 import type { Invocation } from '../session/invoke.js';
 import type { FunctionCall } from './function-call.js';
 import { textOfHeader } from './header-text.js';
 
-/** Everything that can be refused is refused here, before the body is read. */
 /** Another node had it first, and sent its client here or passed it on. */
 export function wasSentOn({ redirectedHome, hops }: Invocation): boolean {
   return redirectedHome !== undefined || hops !== undefined;
 }
 
+/** Throws the fault of whatever can be refused before the body is read. */
 export function invocationOf(call: FunctionCall, at: FunctionPath): Invocation {
   const { headers } = call.incoming;
   const invocation = new StatefulCall(call, sessionIdOf(headers['x-session']));
@@ -35,42 +36,23 @@ export function invocationOf(call: FunctionCall, at: FunctionPath): Invocation {
   return invocation;
 }
 
-/** A call as the session layer sees it: views of what the gateway has already, not copies. */
-class StatefulCall implements Invocation {
+class StatefulCall extends CallView<FunctionCall> implements Invocation {
   requestId: string | undefined;
   minVersion: number | undefined;
   forward: boolean | undefined;
   redirectedHome: string | undefined;
   hops: number | undefined;
 
-  constructor(private readonly call: FunctionCall, readonly session: string) {}
-
-  get function(): string {
-    return this.call.function;
+  constructor(call: FunctionCall, readonly session: string) {
+    super(call);
   }
 
   get worker(): Worker {
     return this.call.deployed.worker;
   }
 
-  get timeoutMs(): number {
-    return this.call.timeoutMs;
-  }
-
   get ttlMs(): number {
     return this.call.deployed.ttlMs;
-  }
-
-  get callId(): string {
-    return this.call.callId;
-  }
-
-  get request(): FunctionRequest {
-    return this.call.request;
-  }
-
-  get signal(): AbortSignal {
-    return this.call.signal;
   }
 
   get isGone(): boolean {

@@ -1,10 +1,11 @@
 /** Telemetry over HTTP, straight from node:http: on the gateway, and on a port of its own for RAINBOW's clients. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Clock } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
+import { type Listener, listenerOf } from '../base/listen.js';
 import type { Log } from '../base/log.js';
 import { asFault, Fault } from '../model/faults.js';
 import { MAX_HEADER_BYTES, MAX_TELEMETRY_BODY_BYTES } from '../model/limits.js';
@@ -118,27 +119,9 @@ function send(response: ServerResponse, { status, body, type = 'application/json
   response.end(body);
 }
 
-export interface AliasListener {
-  /** Resolves with the URL; rejects when the port is taken. */
-  listen(): Promise<string>;
-  close(): Promise<void>;
-}
-
 /** The seed's port: nothing but telemetry is served on it. */
-export function createAliasListener(door: TelemetryDoor, host: string, port: number): AliasListener {
+export function createAliasListener(door: TelemetryDoor, host: string, port: number): Listener {
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => door.serve(request, response, false));
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => door.serve(request, response, true));
-  return {
-    listen: () => new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, () => {
-        server.off('error', reject);
-        resolve(`http://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`);
-      });
-    }),
-    close: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
-  };
+  return listenerOf(server, host, port);
 }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Clock, Timer } from '../base/clock.js';
 import { FUNCTION_PREFIX, type FunctionPath, parseFunctionPath, redirectTo } from '../base/function-path.js';
 import { isUuid, type Ids } from '../base/ids.js';
+import { listenOn } from '../base/listen.js';
 import type { Log } from '../base/log.js';
 import { asFault, Fault } from '../model/faults.js';
 import { MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES } from '../model/limits.js';
@@ -34,7 +35,8 @@ export interface FunctionServerParts {
 
 export interface FunctionServer {
   http: Server;
-  listen(port: number, host: string): Promise<void>;
+  /** As `listenOn`. */
+  listen(port: number, host: string): Promise<string>;
   /**
    * Answers `/_/health` and `/_/ready` with 503 and goes on serving for `lameMs`, so that whoever sends requests here notices; then
    * takes no more connections, and ends when the requests in hand have, or after the grace (0 for ever).
@@ -161,7 +163,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
   const http = createServer({ requestTimeout: 0 }, (request, response) => void serve(request, response));
   return {
     http,
-    listen: (port, host) => new Promise((resolve, reject) => http.once('error', reject).listen(port, host, resolve)),
+    listen: (port, host) => listenOn(http, host, port),
     async drain(graceMs, lameMs = 0) {
       draining = true;
       if (lameMs > 0) await new Promise<void>((resolve) => clock.setTimeout(() => resolve(), lameMs));

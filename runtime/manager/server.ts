@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Clock } from '../base/clock.js';
 import { FUNCTION_PREFIX, parseFunctionPath } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
+import { listenOn } from '../base/listen.js';
 import type { Log } from '../base/log.js';
 import { MANAGER } from '../base/manager-url.js';
 import type { Commands, Route } from '../base/reply.js';
@@ -28,7 +29,8 @@ export interface ManagerServerParts {
 
 export interface ManagerServer {
   http: Server;
-  listen(port: number, host: string): Promise<void>;
+  /** As `listenOn`. */
+  listen(port: number, host: string): Promise<string>;
   /** Lets the requests in hand end, for a while. */
   close(): Promise<void>;
 }
@@ -73,7 +75,7 @@ export function createManagerServer(parts: ManagerServerParts): ManagerServer {
   http.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => void serve(request, response, true));
   return {
     http,
-    listen: (port, host) => new Promise((resolve, reject) => http.once('error', reject).listen(port, host, resolve)),
+    listen: (port, host) => listenOn(http, host, port),
     close: () => new Promise((resolve) => {
       closing = true;
       const timer = clock.setTimeout(() => http.closeAllConnections(), CLOSE_GRACE_MS);

@@ -1,7 +1,8 @@
 /** Small things about one call that writers and readers share. */
 import { Fault } from '../model/faults.js';
 import type { Acquire } from '../model/verbs.js';
-import type { FunctionRequest, SessionAccess, WorkerCall } from './call.js';
+import type { SessionAccess, WorkerCall } from './call.js';
+import { CallView } from './call-view.js';
 import type { Invocation } from './invoke.js';
 import type { Located } from './ports.js';
 import { digestOf } from './stored-response.js';
@@ -9,28 +10,10 @@ import { digestOf } from './stored-response.js';
 /** A store shared with a container may change without this process knowing: held requests look again this often. */
 export const HOLD_POLL_MS = 100;
 
-/** The call as a worker gets it. What most handlers never look at is made when somebody asks. */
-export class Work implements WorkerCall {
-  constructor(private readonly call: Invocation, readonly session: SessionAccess) {}
-
-  get function(): string {
-    return this.call.function;
-  }
-
-  get callId(): string {
-    return this.call.callId;
-  }
-
-  get request(): FunctionRequest {
-    return this.call.request;
-  }
-
-  get signal(): AbortSignal {
-    return this.call.signal;
-  }
-
-  get timeoutMs(): number {
-    return this.call.timeoutMs;
+/** The call as a worker gets it. */
+export class Work extends CallView<Invocation> implements WorkerCall {
+  constructor(call: Invocation, readonly session: SessionAccess) {
+    super(call);
   }
 
   get arrivedMs(): number | undefined {
