@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_PAGE } from '../runtime/model/limits.js';
-import { allInstances, type OracleNode, type Overview } from './oracle-books.js';
+import type { Overview, RegisteredNode } from '../runtime/model/oracle-answers.js';
+import { allInstances } from './oracle-books.js';
 import { askOracle, oracleOf } from './oracle-target.js';
 import { ago, facts, print } from './print.js';
 import { examples } from './product.js';
@@ -30,7 +31,7 @@ export function domainInfoCommands(noun: Command): void {
 
 async function infoOf(target: Target): Promise<object> {
   const [{ version, domain, policy, totals, oracle }, nodes] = await Promise.all([
-    askOracle<Overview>(target, '/api/v1/overview'), askOracle<OracleNode[]>(target, '/api/v1/nodes'),
+    askOracle<Overview>(target, '/api/v1/overview'), askOracle<RegisteredNode[]>(target, '/api/v1/nodes'),
   ]);
   const failed = nodes.filter(({ state }) => state === 'failed').map(({ name }) => name);
   return {
@@ -41,7 +42,7 @@ async function infoOf(target: Target): Promise<object> {
 
 async function dumpOf(target: Target): Promise<Record<string, unknown>> {
   const ask = <T>(path: string) => askOracle<T>(target, `/api/v1/${path}`);
-  const nodes = await ask<OracleNode[]>('nodes');
+  const nodes = await ask<RegisteredNode[]>('nodes');
   const told = [];
   // One after the other: a thousand nodes would be three thousand questions at once.
   for (const node of nodes) {

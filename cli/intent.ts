@@ -1,20 +1,11 @@
 /** `intent`: wishes to change placement, through the oracle's queue. */
 import type { Command } from 'commander';
+import type { Intent, Wish } from '../runtime/model/oracle-answers.js';
 import { CliFailure } from './failure.js';
 import { askOracle, oracleOf } from './oracle-target.js';
 import { ago, print, table } from './print.js';
 import { examples } from './product.js';
 import { findTarget, type TargetOptions, withTarget } from './target.js';
-
-interface Intent {
-  id: string;
-  wish: { kind: string; session?: string; to?: string; node?: string; rehome?: boolean };
-  by: string;
-  reason: string;
-  state: 'waiting' | 'running' | 'done' | 'refused';
-  answer?: string;
-  createdMs: number;
-}
 
 type Options = TargetOptions & { to: string; rehome?: boolean; reason?: string; wait: string; state?: string };
 
@@ -48,7 +39,7 @@ export function intentCommands(noun: Command): void {
     });
 }
 
-async function submit(wish: Intent['wish'], options: Options): Promise<void> {
+async function submit(wish: Wish, options: Options): Promise<void> {
   const target = await findTarget(options);
   const { reason, wait } = options;
   const intent = await target.client.json<Intent>(oracleOf(target), 'POST', `/api/v1/intents?wait=${encodeURIComponent(wait)}`, {
@@ -58,6 +49,6 @@ async function submit(wish: Intent['wish'], options: Options): Promise<void> {
   print(intent, options.json, () => `${wishOf(intent)}: ${intent.answer ?? intent.state}`);
 }
 
-function wishOf({ wish: { kind, session, to, node, rehome } }: Intent): string {
-  return session === undefined ? `${kind} ${node}` : `${kind} ${session} to ${to}${rehome ? ', as its home' : ''}`;
+function wishOf({ wish }: Intent): string {
+  return wish.kind === 'migrate' ? `migrate ${wish.session} to ${wish.to}${wish.rehome ? ', as its home' : ''}` : `${wish.kind} ${wish.node}`;
 }

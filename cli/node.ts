@@ -1,5 +1,6 @@
 /** `node`: look at single nodes, take them out of service, add one. */
 import type { Command } from 'commander';
+import type { RegisteredNode } from '../runtime/model/oracle-answers.js';
 import { CliFailure, EXIT } from './failure.js';
 import { keyValue, wholeNumber } from './options.js';
 import { askOracle } from './oracle-target.js';
@@ -13,8 +14,8 @@ export function nodeCommands(noun: Command): void {
     .action(async (options: TargetOptions) => {
       const { nodes, client, oracleUrl } = await findTarget(options);
       // The oracle also knows the nodes that joined later; without it there are those of the state folder.
-      const known = oracleUrl === undefined ? undefined : await client.json<OracleNode[]>(oracleUrl, 'GET', '/api/v1/nodes').catch(unlessUnreachable);
-      const rows: OracleNode[] = known ?? nodes;
+      const known = oracleUrl === undefined ? undefined : await client.json<ListedNode[]>(oracleUrl, 'GET', '/api/v1/nodes').catch(unlessUnreachable);
+      const rows: ListedNode[] = known ?? nodes;
       print({ nodes: rows }, options.json, () => table(
         ['NODE', 'LEVEL', 'PARENT', 'URL', 'STATE'],
         rows.map(({ name, level, parent, url, state }) => [name, level, parent ?? undefined, url, state]),
@@ -77,7 +78,7 @@ const COLUMNS = {
 };
 
 async function showAll(target: Target, what: keyof typeof COLUMNS, asJson: boolean | undefined): Promise<void> {
-  const nodes = await askOracle<OracleNode[]>(target, '/api/v1/nodes');
+  const nodes = await askOracle<ListedNode[]>(target, '/api/v1/nodes');
   const told: { node: string; told: Record<string, unknown> | null }[] = [];
   for (const { name } of nodes) {
     const answer = await askOracle<Record<string, Record<string, unknown> | null>>(target, `/api/v1/nodes/${encodeURIComponent(name)}/${what}`);
@@ -93,13 +94,8 @@ function valueOf(value: unknown): string {
   return typeof value === 'number' ? String(Math.round(value * 100) / 100) : String(value);
 }
 
-interface OracleNode {
-  name: string;
-  level: string;
-  url: string;
-  parent?: string | null;
-  state?: string;
-}
+/** As the oracle knows it, or the state folder when there is no oracle to ask. */
+type ListedNode = Pick<RegisteredNode, 'name' | 'level' | 'url'> & Partial<Pick<RegisteredNode, 'parent' | 'state'>>;
 
 export interface NodeStartOptions {
   parent: string;

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import { fileURLToPath } from 'node:url';
-import type { Instance } from './oracle-books.js';
+import type { ListedSession } from '../runtime/model/oracle-answers.js';
 import { askOracle } from './oracle-target.js';
 import { ago, facts, print, table } from './print.js';
 import { examples } from './product.js';
@@ -17,7 +17,7 @@ export function oracleCommands(noun: Command): void {
     .addHelpText('after', examples('oracle sessions --node milan'))
     .action(async (options: TargetOptions & { node?: string; limit: string }) => {
       const query = new URLSearchParams({ limit: options.limit, ...(options.node !== undefined && { node: options.node }) });
-      const found = await askOracle<{ total: number; sessions: Instance[] }>(await findTarget(options), `/api/v1/sessions?${query}`);
+      const found = await askOracle<{ total: number; sessions: ListedSession[] }>(await findTarget(options), `/api/v1/sessions?${query}`);
       print(found, options.json, ({ total, sessions }) => [
         table(['SESSION', 'LID', 'NODE', 'HOME', 'EPOCH', 'BYTES', 'REQUESTS/S', 'FUNCTIONS', 'USED'], sessions.map((each) => [
           each.id, each.lid, each.current, each.home, each.epoch, each.bytes, each.requestsPerSecond.toFixed(1), each.functions.join(', '), ago(each.lastAccessMs, Date.now()),

@@ -3,29 +3,12 @@ import type { Command } from 'commander';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { domainNamespace, lidOf } from '../runtime/base/ids.js';
+import type { KeptSample, SampleSummary } from '../runtime/model/oracle-answers.js';
 import { physicalIds } from './oracle-books.js';
 import { askOracle } from './oracle-target.js';
 import { ago, print, table } from './print.js';
 import { examples } from './product.js';
 import { findTarget, type Target, type TargetOptions, withTarget } from './target.js';
-
-interface Sample {
-  metric: string;
-  session: string;
-  node: string;
-  epoch: number;
-  value: number | string;
-  atMs: number;
-}
-
-interface Summary extends Omit<Sample, 'value' | 'atMs'> {
-  count: number;
-  mean: number | null;
-  p50: number | null;
-  p99: number | null;
-  last: number | string;
-  lastMs: number;
-}
 
 type Options = TargetOptions & { metric?: string; session?: string; node?: string; samples?: boolean; dir?: string };
 
@@ -44,19 +27,19 @@ async function performance(target: Target, { metric, session, node, samples, dir
   const query = new URLSearchParams({ ...(metric !== undefined && { metric }), ...(session !== undefined && { session }), ...(node !== undefined && { node }) });
   if (dir !== undefined || samples) {
     query.set('samples', 'true');
-    const told = await askOracle<{ samples: Sample[] }>(target, `/api/v1/performance?${query}`);
+    const told = await askOracle<{ samples: KeptSample[] }>(target, `/api/v1/performance?${query}`);
     if (dir === undefined) return print(told, json, () => table(['METRIC', 'SESSION', 'NODE', 'EPOCH', 'VALUE', 'AT'], told.samples.map((each) => [each.metric, each.session, each.node, each.epoch, each.value, new Date(each.atMs).toISOString()])));
     const files = await writeSamples(target, dir, told.samples);
     return print({ files }, json, () => files.join('\n'));
   }
-  const told = await askOracle<{ performance: Summary[] }>(target, `/api/v1/performance?${query}`);
+  const told = await askOracle<{ performance: SampleSummary[] }>(target, `/api/v1/performance?${query}`);
   print(told, json, ({ performance: rows }) => table(['METRIC', 'SESSION', 'NODE', 'EPOCH', 'SAMPLES', 'MEAN', 'P50', 'P99', 'LAST', 'TOLD'], rows.map((each) => [
     each.metric, each.session, each.node, each.epoch, each.count, shown(each.mean), shown(each.p50), shown(each.p99), shown(each.last), ago(each.lastMs, Date.now()),
   ])));
 }
 
 /** `<metric>-<pid>.dat`, each line a time in seconds and a value. */
-async function writeSamples(target: Target, dir: string, samples: Sample[]): Promise<string[]> {
+async function writeSamples(target: Target, dir: string, samples: KeptSample[]): Promise<string[]> {
   const [pidOf, { id: domain }] = await Promise.all([physicalIds(target), askOracle<{ id: string }>(target, '/api/v1/domain')]);
   const namespace = domainNamespace(domain);
   const files = new Map<string, string>();

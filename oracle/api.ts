@@ -2,13 +2,13 @@
 import { Fields } from '../runtime/base/fields.js';
 import { Fault } from '../runtime/model/faults.js';
 import { MAX_PAGE, MAX_REPORT_BYTES } from '../runtime/model/limits.js';
+import type { ListedSession, SessionState, Wish } from '../runtime/model/oracle-answers.js';
 import type { SessionEntry } from './domain.js';
-import type { Wish } from './intents.js';
 import type { Orchestration } from './orchestration.js';
 import type { Registry } from './registry.js';
 import { reportOf } from './report-check.js';
 import { summaries } from './samples.js';
-import { findSessions, type SessionState, stateOf } from './search.js';
+import { findSessions, stateOf } from './search.js';
 
 export interface ApiRequest {
   method: string;
@@ -135,9 +135,9 @@ function showSession({ orchestration }: ApiParts, id: string): unknown {
   return viewOf(entry);
 }
 
-function viewOf(entry: SessionEntry): object {
-  const { arrivals, dependencies = {}, ...rest } = entry;
-  return { ...rest, heardMs: undefined, state: stateOf(entry), dependencies, arrivals: Object.fromEntries(arrivals) };
+function viewOf(entry: SessionEntry): ListedSession {
+  const { arrivals, heardMs: _heardMs, dependencies = {}, ...rest } = entry;
+  return { ...rest, state: stateOf(entry), dependencies, arrivals: Object.fromEntries(arrivals) };
 }
 
 function offsetOf(query: URLSearchParams): number {

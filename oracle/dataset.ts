@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { pidOf } from '../runtime/base/ids.js';
 import type { Log } from '../runtime/base/log.js';
+import type { RegisteredNode } from '../runtime/model/oracle-answers.js';
 import { HEALTH_FIELDS, type NodeCapabilities, type NodeReport } from '../runtime/model/report.js';
 import type { SessionEntry } from './domain.js';
 import type { DatasetSettings } from './mirror/settings.js';
-import type { RegisteredNode } from './registry.js';
 
 const CAPABILITY_FIELDS = [
   'num_cpus', 'model_name_cpu', 'clock_freq_cpu', 'num_cores', 'mem_size', 'labels', 'is_tee_running', 'has_tpm', 'runtimes', 'disk_tot_space',

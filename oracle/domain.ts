@@ -5,8 +5,8 @@
  */
 import { lidOf } from '../runtime/base/ids.js';
 import { MAX_SESSIONS_OF_DOMAIN, ORACLE_TICK_MS, PINNED_MS, SESSION_FORGOTTEN_MS } from '../runtime/model/limits.js';
+import type { RegisteredNode } from '../runtime/model/oracle-answers.js';
 import type { NodeCapabilities, NodeHealthStatus, NodeLoad, NodeReport, ReportReply, SessionReport } from '../runtime/model/report.js';
-import type { RegisteredNode } from './registry.js';
 import { Shifts } from './shifts.js';
 import type { DomainView, NodeView, SessionView } from './view.js';
 

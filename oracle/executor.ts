@@ -2,8 +2,9 @@
 import type { PeerClient } from '../runtime/base/http-client.js';
 import type { Log } from '../runtime/base/log.js';
 import { INTENT_DEADLINE_MS, MAX_RUNNING_INTENTS, MAX_RUNNING_INTENTS_OF_NODE, STALE_DECISION_MS } from '../runtime/model/limits.js';
+import type { Intent } from '../runtime/model/oracle-answers.js';
 import type { Domain } from './domain.js';
-import type { Intent, Intents } from './intents.js';
+import type { Intents } from './intents.js';
 import type { Registry } from './registry.js';
 
 export interface ExecutorParts {

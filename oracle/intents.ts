@@ -5,31 +5,7 @@
  */
 import type { Ids } from '../runtime/base/ids.js';
 import { MAX_ENDED_INTENTS, MAX_KEPT_ENDED_INTENTS, MAX_OPEN_INTENTS } from '../runtime/model/limits.js';
-
-export type IntentOrigin = 'policy' | 'operator' | 'mirror';
-
-/** What is wanted. Nodes by name, sessions by id. */
-export type Wish =
-  | { kind: 'migrate'; session: string; to: string; rehome?: boolean }
-  | { kind: 'cordon' | 'uncordon'; node: string };
-
-export type IntentState = 'waiting' | 'running' | 'done' | 'refused';
-
-export interface Intent {
-  id: string;
-  wish: Wish;
-  by: IntentOrigin;
-  reason: string;
-  state: IntentState;
-  /** Why it was refused, or where the session is now. */
-  answer?: string;
-  createdMs: number;
-  /** It began to be carried out. */
-  startedMs?: number;
-  /** Where the session was then. */
-  from?: string;
-  endedMs?: number;
-}
+import type { Intent, IntentOrigin, Wish } from '../runtime/model/oracle-answers.js';
 
 export interface IntentsParts {
   ids: Ids;

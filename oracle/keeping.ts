@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { writeAtomically } from '../runtime/base/atomic-file.js';
 import type { Log } from '../runtime/base/log.js';
-import type { Intent } from './intents.js';
+import type { Intent } from '../runtime/model/oracle-answers.js';
 
 /** What survives a restart: open intents, what became of the last ones, and who closed which nodes. */
 export interface Kept {

@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/base/clock.js';
 import { domainNamespace, isUuid, nodeId } from '../runtime/base/ids.js';
 import { Fault } from '../runtime/model/faults.js';
 import { MAX_NODES, MAX_REGISTRATION_DEADLINE_MS, MAX_TREE_DEPTH } from '../runtime/model/limits.js';
+import type { RegisteredNode } from '../runtime/model/oracle-answers.js';
 
 export interface Registration {
   name: string;
@@ -24,18 +25,6 @@ export interface Registration {
   functions?: string[];
   /** What the node found of its machine, for the inventory. */
   hardware?: unknown;
-}
-
-export interface RegisteredNode extends Required<Pick<Registration, 'id' | 'name' | 'url' | 'level' | 'parent'>> {
-  state: 'alive' | 'failed';
-  labels: Record<string, string>;
-  store: string;
-  functions: string[];
-  /** Milliseconds since the epoch. */
-  registeredMs: number;
-  lastSeenMs: number;
-  /** Lives after the first that the oracle has seen. */
-  restarts: number;
 }
 
 interface Entry {

@@ -1,5 +1,5 @@
 /** What a node reports, checked before anything of it is believed. */
-import { type Static, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import { Ajv } from 'ajv';
 import { Fault } from '../runtime/model/faults.js';
 import { MAX_SAMPLES_PER_REPORT, MAX_SESSIONS_OF_DOMAIN } from '../runtime/model/limits.js';
@@ -39,8 +39,6 @@ const Report = Type.Object({
     value: Type.Union([Type.Number(), Type.String({ maxLength: 4_096 })]), atMs: Amount,
   }), { maxItems: MAX_SAMPLES_PER_REPORT }),
 });
-
-export type CheckedReport = Static<typeof Report>;
 
 const check = new Ajv({ strict: false }).compile(Report);
 

@@ -1,24 +1,7 @@
 /** Values that functions and their times had of late, to be asked for: bounded, in memory; the mirror and the dataset have them all. */
 import { MAX_SAMPLES_KEPT } from '../runtime/model/limits.js';
+import type { KeptSample, SampleSummary } from '../runtime/model/oracle-answers.js';
 import type { Sample } from '../runtime/model/report.js';
-
-export interface KeptSample extends Sample {
-  node: string;
-}
-
-/** What one residency of a session did in one metric. Means and percentiles of numbers only. */
-export interface SampleSummary {
-  metric: string;
-  session: string;
-  node: string;
-  epoch: number;
-  count: number;
-  mean: number | null;
-  p50: number | null;
-  p99: number | null;
-  last: number | string;
-  lastMs: number;
-}
 
 export class Samples {
   private readonly kept: KeptSample[] = [];

@@ -1,9 +1,8 @@
 /** Looks through the books in slices, so that a domain with a million sessions is searched without keeping anybody waiting. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { SEARCH_SLICE } from '../runtime/model/limits.js';
+import type { FunctionUse, SessionState } from '../runtime/model/oracle-answers.js';
 import type { SessionEntry } from './domain.js';
-
-export type SessionState = 'home' | 'away' | 'moving';
 
 export interface SessionQuery {
   /** Part of the id, or the whole lid; whatever the case. */
@@ -36,12 +35,6 @@ export async function findSessions(all: Iterable<SessionEntry>, query: SessionQu
     if (total > offset && sessions.length < limit) sessions.push(entry);
   }
   return { total, sessions };
-}
-
-export interface FunctionUse {
-  sessions: number;
-  bytes: number;
-  requestsPerSecond: number;
 }
 
 /** By name of function; what a session does counts for each of its functions. */

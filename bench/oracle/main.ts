@@ -8,7 +8,7 @@ import { Domain } from '../../oracle/domain.js';
 import { Mirror } from '../../oracle/mirror/mirror.js';
 import { proxySettings } from '../../oracle/mirror/settings.js';
 import { POLICY_NAMES, policyNamed } from '../../oracle/policy/policies.js';
-import type { RegisteredNode } from '../../oracle/registry.js';
+import type { RegisteredNode } from '../../runtime/model/oracle-answers.js';
 import { reportOf } from '../../oracle/report-check.js';
 import { seeded } from '../../oracle/simulate/trace.js';
 import { startStoreServer } from '../harness/store-server.js';

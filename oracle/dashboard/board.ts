@@ -1,10 +1,9 @@
 /** What the dashboard shows beyond the books: moves of late, and how the last half hour went. */
+import type { DomainPoint, Intent, RegisteredNode } from '../../runtime/model/oracle-answers.js';
 import type { Domain, DomainChange } from '../domain.js';
-import type { Intent } from '../intents.js';
-import type { RegisteredNode } from '../registry.js';
 import { addCounts, percentile } from './histogram.js';
 import { Moves } from './moves.js';
-import { type DomainPoint, type NodePoint, Timeline } from './timeline.js';
+import { type NodePoint, Timeline } from './timeline.js';
 
 export class Board {
   readonly moves: Moves;

@@ -3,23 +3,8 @@
  * themselves, or at somebody's command, is seen in their reports.
  */
 import { MAX_MOVES_SHOWN } from '../../runtime/model/limits.js';
+import type { Intent, Move } from '../../runtime/model/oracle-answers.js';
 import type { DomainChange } from '../domain.js';
-import type { Intent, IntentOrigin } from '../intents.js';
-
-export interface Move {
-  /** Counts up over all moves since the oracle's start. */
-  number: number;
-  atMs: number;
-  session: string;
-  from: string;
-  to: string;
-  /** `node`: no intent asked for it. */
-  by: IntentOrigin | 'node';
-  reason: string;
-  result: 'done' | 'refused';
-  answer?: string;
-  tookMs?: number;
-}
 
 /** A report may come so long after the intent whose move it tells of has ended, and the other way round. */
 const SAME_MOVE_MS = 30_000;

@@ -1,8 +1,9 @@
 /** All nodes at a glance, as one text that is made once however many look at it. */
 import { VERSION } from '../../runtime/model/config.js';
 import { OVERVIEW_EVERY_MS } from '../../runtime/model/limits.js';
+import type { Overview as OverviewAnswer, RegisteredNode } from '../../runtime/model/oracle-answers.js';
 import type { Orchestration } from '../orchestration.js';
-import type { RegisteredNode, Registry } from '../registry.js';
+import type { Registry } from '../registry.js';
 import type { Board } from './board.js';
 
 export interface OverviewParts {
@@ -16,11 +17,11 @@ export interface OverviewParts {
 }
 
 /** One node as a row: names would be most of the text for a thousand of them. */
-export const NODE_COLUMNS = [
+const NODE_COLUMNS = [
   'name', 'alive', 'accepting', 'cordonedBy', 'capacity', 'busy', 'waiting', 'latencyMs', 'requestsPerSecond', 'memoryUsedBytes', 'memoryLimitBytes', 'resident', 'away', 'reportedMs',
 ] as const;
 
-export type NodeRow = [string, 0 | 1, 0 | 1, '' | 'operator' | 'policy', number, number, number, number, number, number, number, number, number, number];
+type NodeRow = [string, 0 | 1, 0 | 1, '' | 'operator' | 'policy', number, number, number, number, number, number, number, number, number, number];
 
 /** Who closed a node is nobody's secret; which session moved is. */
 const FLOWS = 100;
@@ -40,7 +41,7 @@ export class Overview {
     return this.text;
   }
 
-  private make(atMs: number): object {
+  private make(atMs: number): OverviewAnswer {
     const { domainId, registry, orchestration, board, mirror } = this.parts;
     const { domain, intents, policy, lastTick, decidesFromMs, startedMs, dataset } = orchestration;
     const nodes = registry.list();

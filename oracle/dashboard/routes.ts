@@ -1,8 +1,9 @@
 /** What the page asks for beyond the rest of the API: the overview, the charts, moves, functions. */
 import { Fault } from '../../runtime/model/faults.js';
 import { FUNCTIONS_EVERY_MS, MAX_CHARTED_NODES } from '../../runtime/model/limits.js';
+import type { FunctionUse, ListedFunction } from '../../runtime/model/oracle-answers.js';
 import type { ApiRequest } from '../api.js';
-import { type FunctionUse, usesOf } from '../search.js';
+import { usesOf } from '../search.js';
 import { Overview, type OverviewParts } from './overview.js';
 
 /** A body that is JSON already. */
@@ -41,7 +42,7 @@ export class DashboardRoutes {
     return names.length === 0 ? timeline.domain(sinceMs) : timeline.nodes(names, sinceMs);
   }
 
-  private async functions(): Promise<object> {
+  private async functions(): Promise<{ functions: ListedFunction[] }> {
     const { registry, orchestration, now } = this.parts;
     const nodesOf = new Map<string, string[]>();
     for (const { name, functions } of registry.list()) for (const each of functions) nodesOf.set(each, [...nodesOf.get(each) ?? [], name]);

@@ -1,26 +1,12 @@
 /** The last half hour in numbers: one point a tick for the domain, and two small ones for each node. Bounded, in memory alone. */
 import { TIMELINE_POINTS } from '../../runtime/model/limits.js';
-
-/** What is drawn of the whole domain; null where nothing is known. */
-export interface DomainPoint {
-  requestsPerSecond: number;
-  p50Ms: number | null;
-  p99Ms: number | null;
-  movesPerMinute: number;
-  sessions: number;
-  memoryBytes: number;
-}
+import type { DomainHistory, DomainPoint, NodeHistory } from '../../runtime/model/oracle-answers.js';
 
 export interface NodePoint {
   name: string;
   memoryBytes: number;
   /** Share of its capacity in use, plus what waits. */
   load: number;
-}
-
-export interface NodeSeries {
-  memoryBytes: (number | null)[];
-  load: (number | null)[];
 }
 
 /** A ring of numbers beside the ring of times; what was not told is NaN. */
@@ -49,7 +35,7 @@ export class Timeline {
   }
 
   /** Columns of the points after `sinceMs`. */
-  domain(sinceMs = 0): { atMs: number[] } & Record<keyof DomainPoint, (number | null)[]> {
+  domain(sinceMs = 0): DomainHistory {
     const points = this.points.filter(({ atMs }) => atMs > sinceMs);
     const column = (name: keyof DomainPoint) => points.map((point) => point[name]);
     return {
@@ -59,10 +45,10 @@ export class Timeline {
   }
 
   /** The same of some nodes; one that is not known has no series. */
-  nodes(names: readonly string[], sinceMs = 0): { atMs: number[]; nodes: Record<string, NodeSeries> } {
+  nodes(names: readonly string[], sinceMs = 0): NodeHistory {
     const first = this.points.findIndex(({ atMs }) => atMs > sinceMs);
     const count = first === -1 ? 0 : this.points.length - first;
-    const known = names.flatMap((name): [string, NodeSeries][] => {
+    const known = names.flatMap((name): [string, NodeHistory['nodes'][string]][] => {
       const ring = this.rings.get(name);
       return ring ? [[name, { memoryBytes: this.lastOf(ring.memoryBytes, count), load: this.lastOf(ring.load, count) }]] : [];
     });

@@ -4,8 +4,8 @@ import { Agent, request } from 'undici';
 import type { Clock, Timer } from '../../runtime/base/clock.js';
 import type { Log } from '../../runtime/base/log.js';
 import { MAX_KUBERNETES_BYTES } from '../../runtime/model/limits.js';
+import type { RegisteredNode } from '../../runtime/model/oracle-answers.js';
 import type { NodeReport } from '../../runtime/model/report.js';
-import type { RegisteredNode } from '../registry.js';
 import type { KubernetesSettings } from './settings.js';
 import { type MachineUsage, STALE_USAGE_MS, usageOf, withUsage } from './usage.js';
 

@@ -29,7 +29,7 @@ export function sampleElement(atMs: number, value: number | string): string {
   return `${stampOf(atMs)}:${value}`;
 }
 
-export function instanceId(node: string, pid: string): string {
+function instanceId(node: string, pid: string): string {
   return `InstanceId(node_id: ${node}, function_id: ${pid})`;
 }
 

@@ -8,9 +8,9 @@ import { v5 } from 'uuid';
 import type { Clock, Timer } from '../../runtime/base/clock.js';
 import { pidOf } from '../../runtime/base/ids.js';
 import type { Log } from '../../runtime/base/log.js';
+import type { RegisteredNode } from '../../runtime/model/oracle-answers.js';
 import type { NodeReport } from '../../runtime/model/report.js';
 import type { Domain, DomainChange, SessionEntry } from '../domain.js';
-import type { RegisteredNode } from '../registry.js';
 import {
   capabilitiesJson, capabilitiesKeys, dependencyKey, DOMAIN_ID, functionInstance, healthJson, healthKey, type IncomingIntent, instanceKey, INTENTS,
   parseIntent, performanceKeys, PROVIDERS, providerKey, resourceInstance, sampleElement, stampOf,

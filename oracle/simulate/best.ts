@@ -6,7 +6,7 @@ import { none } from '../policy/none.js';
 import { meanOf, play, type Outcome } from './run.js';
 import type { Trace } from './trace.js';
 
-export const MOST_PLACEMENTS = 20_000;
+const MOST_PLACEMENTS = 20_000;
 
 export function bestPlacement(trace: Trace): Outcome {
   const choices = trace.sessions.map(({ home }) => pathOf(trace, home));

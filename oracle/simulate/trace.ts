@@ -63,7 +63,7 @@ const SERVICE_MS = 10;
 const LEAF_PLACES = 2;
 
 /** The tree of the default domain with room growing towards the root, as edge trees have it. */
-export function defaultTree(): TraceNode[] {
+function defaultTree(): TraceNode[] {
   const node = (name: string, parent: string | null, capacity: number) => ({ name, parent, capacity, memoryLimitBytes: capacity * 64e6 });
   return [
     node('cloud', null, 16), node('milan', 'cloud', 4), node('milan-001', 'milan', LEAF_PLACES), node('milan-002', 'milan', LEAF_PLACES),

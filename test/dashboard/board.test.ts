@@ -3,7 +3,7 @@ import { percentile } from '../../oracle/dashboard/histogram.js';
 import { Moves } from '../../oracle/dashboard/moves.js';
 import { Timeline } from '../../oracle/dashboard/timeline.js';
 import type { SessionEntry } from '../../oracle/domain.js';
-import type { Intent } from '../../oracle/intents.js';
+import type { Intent } from '../../runtime/model/oracle-answers.js';
 import { Samples, summaries } from '../../oracle/samples.js';
 import { findSessions, stateOf, usesOf } from '../../oracle/search.js';
 import { MAX_MOVES_SHOWN, MAX_SAMPLES_KEPT, SEARCH_SLICE, TIMELINE_POINTS } from '../../runtime/model/limits.js';

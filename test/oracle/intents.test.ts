@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { type Intent, Intents } from '../../oracle/intents.js';
+import { Intents } from '../../oracle/intents.js';
+import type { Intent } from '../../runtime/model/oracle-answers.js';
 import { systemIds } from '../../runtime/base/ids.js';
 import { MAX_ENDED_INTENTS, MAX_OPEN_INTENTS } from '../../runtime/model/limits.js';
 

@@ -1,8 +1,8 @@
 /** Reports as a node makes them. */
 import { HEALTH_FIELDS, type NodeHealthStatus, type NodeReport, type SessionReport } from '../../runtime/model/report.js';
-import type { RegisteredNode } from '../../oracle/registry.js';
+import type { RegisteredNode } from '../../runtime/model/oracle-answers.js';
 
-export const HEALTH = Object.fromEntries(HEALTH_FIELDS.map((field, at) => [field, at])) as NodeHealthStatus;
+const HEALTH = Object.fromEntries(HEALTH_FIELDS.map((field, at) => [field, at])) as NodeHealthStatus;
 
 export function reportOf(number: number, sessions: SessionReport[] = [], given: Partial<NodeReport> = {}): NodeReport {
   return {

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import type { DomainRecord } from '../../cli/state.js';
 import { basicHeader } from '../../runtime/base/credentials.js';
 import { domainNamespace, lidOf, nodeId } from '../../runtime/base/ids.js';
+import { listDomain } from '../cli/list-domain.js';
 import { Shell } from '../cli/support.js';
 import { requireServer, startServer, type TestServer } from '../redis/server.js';
 
@@ -21,16 +22,6 @@ interface Intent {
 
 const run = promisify(execFile);
 const NAMESPACE = domainNamespace('local');
-const TREE = 'levels: [cloud, edge]\nroot:\n  name: top\n  children:\n    - name: leaf\n      labels: {zone: north}\n';
-const STACK = 'functions:\n  list:\n    handler: ./list\n    annotations: {worker: inline}\n';
-const LIST = `import { Offloadable } from 'xylem';
-export default class List extends Offloadable {
-  async handleOffload(request, { edgeDB }) {
-    await edgeDB.addToList('items', 'x');
-    return { items: await edgeDB.getList('items') };
-  }
-}
-`;
 
 describe('tools made for EDGELESS', function suite() {
   this.timeout(240_000);
@@ -43,14 +34,10 @@ describe('tools made for EDGELESS', function suite() {
   before(async () => {
     [shell, redis] = await Promise.all([Shell.open(), startServer()]);
     path = await withRedisCli();
-    await writeFile(join(shell.folder, 'domain.yml'), TREE);
-    await writeFile(join(shell.folder, 'stack.yml'), STACK);
-    await writeFile(join(shell.folder, 'oracle.yml'), `policy: none\nproxy:\n  proxy_type: Redis\n  redis_url: ${redis.server.url}\n`);
-    await mkdir(join(shell.folder, 'list'));
-    await writeFile(join(shell.folder, 'list/handler.js'), LIST);
-    await shell.start(/^ready in/, 'domain', 'up', '--base-port', '0', '--oracle-port', '0', '--store', 'embedded');
-    record = JSON.parse(await readFile(join(shell.folder, '.state/domain.json'), 'utf8')) as DomainRecord;
-    authorization = basicHeader({ user: 'admin', password: (await readFile(record.passwordFile, 'utf8')).trim() });
+    await shell.write(listDomain({ leaf: 'name: leaf, labels: {zone: north}', oracle: `policy: none\nproxy:\n  proxy_type: Redis\n  redis_url: ${redis.server.url}\n` }));
+    await shell.up('--store', 'embedded');
+    record = await shell.record();
+    authorization = basicHeader({ user: 'admin', password: await shell.password() });
     await call('anna');
   });
   after(async () => {

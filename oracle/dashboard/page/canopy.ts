@@ -2,10 +2,11 @@
  * The tree as a picture: each node spans what lies below it, its colour is its load. Moves fly from cell to cell. One
  * cell is in the tab order; the arrow keys go up, down and to the side.
  */
+import type { RegisteredNode } from '../../../runtime/model/oracle-answers.js';
 import { h, printable, say } from './dom.js';
 import { bytes, number, percent, plural } from './format.js';
 import { fullnessOf, loadOf, type Model, statusOf } from './model.js';
-import type { Flow, NodeNow, TreeNode } from './types.js';
+import type { Flow, NodeNow } from './types.js';
 
 const FLIGHT_MS = 1100;
 const MOST_FLIGHTS = 40;
@@ -16,7 +17,7 @@ const SAYS_NAME = 54;
 const PACKED = 15;
 
 interface Cell {
-  node: TreeNode;
+  node: RegisteredNode;
   element: HTMLButtonElement;
   status: HTMLElement;
   facts: HTMLElement;
@@ -55,7 +56,7 @@ export class Canopy {
     this.cells.clear();
     this.groups = [];
     const levels: HTMLElement[][] = [];
-    const place = (node: TreeNode, depth: number, from: number, share: number) => {
+    const place = (node: RegisteredNode, depth: number, from: number, share: number) => {
       const cell = this.cell(node, from, share);
       (levels[depth] ??= []).push(cell.element);
       const below = this.model.children.get(node.name) ?? [];
@@ -94,7 +95,7 @@ export class Canopy {
 
   private readonly leaves = new Map<string, number>();
 
-  private leavesOf(node: TreeNode): number {
+  private leavesOf(node: RegisteredNode): number {
     const known = this.leaves.get(node.name);
     if (known !== undefined) return known;
     const below = this.model.children.get(node.name) ?? [];
@@ -103,7 +104,7 @@ export class Canopy {
     return found;
   }
 
-  private cell(node: TreeNode, from: number, share: number): Cell {
+  private cell(node: RegisteredNode, from: number, share: number): Cell {
     const [load, memory] = [h('i', { class: 'bar-load' }), h('i', { class: 'bar-memory' })];
     const [status, facts] = [h('span', { class: 'cell-status' }), h('span', { class: 'cell-facts' })];
     const element = h('button', { class: 'cell', type: 'button', tabindex: -1, onclick: () => this.open(node.name), onfocus: () => this.takeFocus(node.name, false) },
@@ -191,7 +192,7 @@ export class Canopy {
   }
 
   /** All nodes of the same depth, from left to right. */
-  private peersOf(node: TreeNode): TreeNode[] {
+  private peersOf(node: RegisteredNode): RegisteredNode[] {
     if (node.parent === null) return this.model.children.get(null) ?? [];
     const above = this.model.byName.get(node.parent);
     return above ? this.peersOf(above).flatMap(({ name }) => this.model.children.get(name) ?? []) : [];

@@ -1,7 +1,7 @@
 /** Lines over time, drawn by uPlot in the page's own colours. */
 import uPlot from 'uplot';
+import type { Series } from '../../../runtime/model/oracle-answers.js';
 import { h, printable } from './dom.js';
-import type { Series } from './types.js';
 
 export interface Line {
   label: string;

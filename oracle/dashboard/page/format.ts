@@ -1,5 +1,5 @@
 /** Numbers as people read them. */
-import type { Wish } from './types.js';
+import type { Wish } from '../../../runtime/model/oracle-answers.js';
 
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 
@@ -47,6 +47,6 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
-export function wishText({ kind, to, node, rehome }: Wish): string {
-  return kind === 'migrate' ? `to ${to}${rehome ? ', as its home' : ''}` : `${kind} ${node}`;
+export function wishText(wish: Wish): string {
+  return wish.kind === 'migrate' ? `to ${wish.to}${wish.rehome ? ', as its home' : ''}` : `${wish.kind} ${wish.node}`;
 }

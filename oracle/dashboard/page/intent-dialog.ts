@@ -1,8 +1,8 @@
 /** A new intent: what, of whom, where to; its end is shown in the place where it was asked for. */
+import type { Intent, ListedSession, Wish } from '../../../runtime/model/oracle-answers.js';
 import { h, icon, printable, replace, say } from './dom.js';
 import { fillIntentState } from './intents-view.js';
 import type { PageParts } from './page-parts.js';
-import type { Intent, Session, Wish } from './types.js';
 
 type Kind = Wish['kind'];
 
@@ -70,7 +70,7 @@ export class IntentDialog {
   private async suggest(): Promise<void> {
     const text = this.session.value.trim();
     if (text === '') return;
-    const found = await this.page.api.get<{ sessions: Session[] }>(`/api/v1/sessions?limit=12&search=${encodeURIComponent(text)}`).catch(() => ({ sessions: [] }));
+    const found = await this.page.api.get<{ sessions: ListedSession[] }>(`/api/v1/sessions?limit=12&search=${encodeURIComponent(text)}`).catch(() => ({ sessions: [] }));
     if (this.session.value.trim() === text) replace(this.sessions, ...found.sessions.map(({ id, current }) => h('option', { value: id, label: `at ${printable(current)}` })));
   }
 

@@ -1,10 +1,10 @@
 /** The queue of intents, and what became of those that ended. */
+import type { Intent } from '../../../runtime/model/oracle-answers.js';
 import { h, icon, name, printable, say } from './dom.js';
 import { ago, ms, wishText } from './format.js';
 import { locked } from './locked.js';
 import type { PageParts, View } from './page-parts.js';
 import { type Column, Table } from './table.js';
-import type { Intent } from './types.js';
 
 const SHOWN = 200;
 
@@ -39,9 +39,9 @@ export class IntentsView implements View {
 }
 
 export function intentTable({ model, openNode, go }: PageParts, caption: string): Table<Intent> {
-  const subject = ({ wish: { session, node } }: Intent) => session === undefined
-    ? h('button', { type: 'button', class: 'link', onclick: () => openNode(node!) }, name(node!))
-    : h('button', { type: 'button', class: 'link', onclick: () => go(`sessions?search=${encodeURIComponent(session)}`) }, name(session, 'name mono'));
+  const subject = ({ wish }: Intent) => wish.kind === 'migrate'
+    ? h('button', { type: 'button', class: 'link', onclick: () => go(`sessions?search=${encodeURIComponent(wish.session)}`) }, name(wish.session, 'name mono'))
+    : h('button', { type: 'button', class: 'link', onclick: () => openNode(wish.node) }, name(wish.node));
   const columns: Column<Intent>[] = [
     { title: 'What', text: ({ wish }) => wish.kind, className: 'kind' },
     { title: 'Of', element: subject, update: () => undefined, className: 'session-cell' },

@@ -1,6 +1,7 @@
 /** What the page knows: the tree, how each node is, and the moves that it has shown already. */
+import type { Overview, RegisteredNode } from '../../../runtime/model/oracle-answers.js';
 import type { Api } from './api.js';
-import type { Flow, NodeNow, Overview, TreeNode } from './types.js';
+import type { Flow, NodeNow } from './types.js';
 
 /** The tree is asked for again so often even when nothing says that it has changed. */
 const TREE_EVERY_MS = 60_000;
@@ -8,9 +9,9 @@ const TREE_EVERY_MS = 60_000;
 export class Model {
   overview: Overview | undefined;
   /** Parents before their children. */
-  tree: TreeNode[] = [];
-  readonly byName = new Map<string, TreeNode>();
-  readonly children = new Map<string | null, TreeNode[]>();
+  tree: RegisteredNode[] = [];
+  readonly byName = new Map<string, RegisteredNode>();
+  readonly children = new Map<string | null, RegisteredNode[]>();
   now = new Map<string, NodeNow>();
   /** The oracle's clock less this machine's. */
   private skewMs = 0;
@@ -40,7 +41,7 @@ export class Model {
   }
 
   private async readTree(revision: number): Promise<void> {
-    this.tree = await this.api.get<TreeNode[]>('/api/v1/nodes');
+    this.tree = await this.api.get<RegisteredNode[]>('/api/v1/nodes');
     this.treeRevision = revision;
     this.treeMs = performance.now();
     this.byName.clear();
@@ -80,7 +81,7 @@ export function statusOf(node: NodeNow | undefined, clockMs: number): { text: st
   return { text: 'alive', tone: 'good' };
 }
 
-function nodeOf(columns: string[], row: (string | number)[]): NodeNow {
+function nodeOf(columns: readonly string[], row: (string | number)[]): NodeNow {
   const at = (column: string) => row[columns.indexOf(column)];
   const numeric = (column: string) => Number(at(column) ?? 0);
   return {

@@ -1,8 +1,9 @@
 /** Moves of late: to the admin with session, reason and result; to everybody from where to where. */
+import type { Move } from '../../../runtime/model/oracle-answers.js';
 import { h, icon, name, say } from './dom.js';
 import { clock, ms } from './format.js';
 import type { PageParts } from './page-parts.js';
-import type { Flow, Move } from './types.js';
+import type { Flow } from './types.js';
 
 const SHOWN = 60;
 const BY = { policy: 'policy', operator: 'operator', mirror: 'mirror', node: 'node' };

@@ -1,11 +1,11 @@
 /** One node, in a panel at the side: what it is, how it is, how it was, and what can be done with it. */
+import type { NodeHistory } from '../../../runtime/model/oracle-answers.js';
 import { Chart } from './charts.js';
 import { h, icon, name, printable, replace, say } from './dom.js';
 import { ago, bytes, clock, count, ms, number, percent } from './format.js';
 import { fullnessOf, loadOf } from './model.js';
 import { fillStatus } from './nodes-view.js';
 import type { PageParts } from './page-parts.js';
-import type { NodeHistory } from './types.js';
 
 const KIB = 1024;
 const MIB = 1024 * 1024;

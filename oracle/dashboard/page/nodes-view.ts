@@ -1,13 +1,14 @@
 /** Every node in a table, as a tree that folds. */
+import type { RegisteredNode } from '../../../runtime/model/oracle-answers.js';
 import { h, icon, name, printable, say } from './dom.js';
 import { ago, bytes, count, ms, number } from './format.js';
 import { fullnessOf, loadOf, statusOf } from './model.js';
 import type { PageParts, View } from './page-parts.js';
 import { type Column, Table } from './table.js';
-import type { NodeNow, TreeNode } from './types.js';
+import type { NodeNow } from './types.js';
 
 interface Row {
-  node: TreeNode;
+  node: RegisteredNode;
   now: NodeNow | undefined;
   depth: number;
   below: number;
@@ -65,7 +66,7 @@ export class NodesView implements View {
     ];
   }
 
-  private nameCell(node: TreeNode): Element {
+  private nameCell(node: RegisteredNode): Element {
     const fold = h('button', {
       type: 'button', class: 'fold', onclick: () => {
         if (!this.folded.delete(node.name)) this.folded.add(node.name);
@@ -117,7 +118,7 @@ export class NodesView implements View {
   private asTree(): Row[] {
     const { model } = this.page;
     const rows: Row[] = [];
-    const add = (node: TreeNode, depth: number) => {
+    const add = (node: RegisteredNode, depth: number) => {
       const below = model.children.get(node.name) ?? [];
       rows.push({ node, now: model.now.get(node.name), depth, below: below.length });
       if (!this.folded.has(node.name)) for (const child of below) add(child, depth + 1);
@@ -129,7 +130,7 @@ export class NodesView implements View {
   private asList(): Row[] {
     const { model } = this.page;
     const text = this.search.value.trim().toLowerCase();
-    const matches = (node: TreeNode) => text === '' || [node.name, node.level, node.id, ...Object.entries(node.labels).map((pair) => pair.join('='))].some((each) => each.toLowerCase().includes(text));
+    const matches = (node: RegisteredNode) => text === '' || [node.name, node.level, node.id, ...Object.entries(node.labels).map((pair) => pair.join('='))].some((each) => each.toLowerCase().includes(text));
     const rows = model.tree.filter(matches).map((node): Row => ({ node, now: model.now.get(node.name), depth: 0, below: 0 }))
       .filter(({ now }) => !this.troubled.checked || statusOf(now, model.clockMs).tone !== 'good' || (now !== undefined && (loadOf(now) > 0.85 || now.waiting > 0)));
     const weight: Record<Order, (row: Row) => number> = {

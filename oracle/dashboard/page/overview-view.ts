@@ -1,11 +1,12 @@
 /** All at a glance: numbers, the tree, moves, charts. */
+import type { DomainHistory, NodeHistory } from '../../../runtime/model/oracle-answers.js';
 import { Canopy } from './canopy.js';
 import { Chart, LINE_COLOURS } from './charts.js';
 import { h, icon, say } from './dom.js';
 import { ago, bytes, count, ms, number, plural } from './format.js';
 import { MovesList } from './moves-list.js';
 import type { PageParts, View } from './page-parts.js';
-import type { Flow, History, NodeHistory } from './types.js';
+import type { Flow } from './types.js';
 
 const CHARTED_NODES = 8;
 const KEPT_POINTS = 900;
@@ -24,7 +25,7 @@ export class OverviewView implements View {
     moves: new Chart({ title: 'Moves per minute', lines: [{ label: 'moves', colour: '--line-2', isFilled: true }], value: number }),
     memory: new Chart({ title: 'Memory of sessions, fullest nodes', lines: [], value: bytes, least: 1000 }),
   };
-  private history: History | undefined;
+  private history: DomainHistory | undefined;
   private chartedNodes: string[] = [];
   private nodeHistory: NodeHistory | undefined;
   private isBuilt = false;
@@ -59,7 +60,7 @@ export class OverviewView implements View {
     const closed = nodes.filter(({ alive, accepting, reportedMs }) => alive && !accepting && reportedMs > 0).length;
     const away = nodes.reduce((sum, node) => sum + node.away, 0);
     const waiting = nodes.reduce((sum, node) => sum + node.waiting, 0);
-    const last = <K extends keyof History>(key: K) => this.history?.[key].at(-1) ?? null;
+    const last = <K extends keyof DomainHistory>(key: K) => this.history?.[key].at(-1) ?? null;
     const { nodes: nodesTile, sessions, rate, latency, moves, policy } = this.tiles;
     nodesTile.say(`${count(nodes.length - failed)}`, failed > 0 ? `${failed} failed of ${nodes.length}` : closed > 0 ? `${closed} ${closed === 1 ? 'takes' : 'take'} no new sessions` : 'all alive', failed > 0 ? 'bad' : closed > 0 ? 'warn' : 'good');
     sessions.say(count(overview.totals.sessions), away > 0 ? `${count(away)} away from home` : 'all at home');
@@ -74,7 +75,7 @@ export class OverviewView implements View {
 
   private async drawDomain(): Promise<void> {
     const since = this.history?.atMs.at(-1) ?? 0;
-    const news = await this.page.api.get<History>(`/api/v1/history?since=${since}`);
+    const news = await this.page.api.get<DomainHistory>(`/api/v1/history?since=${since}`);
     this.history = this.history && isLater(this.page, since) ? joined(this.history, news) : news;
     const { atMs, requestsPerSecond, p50Ms, p99Ms, movesPerMinute } = this.history;
     this.charts.rate.show(atMs, [requestsPerSecond]);
@@ -122,8 +123,8 @@ function isLater({ model }: PageParts, sinceMs: number): boolean {
   return sinceMs >= (model.overview?.oracle.startedMs ?? 0);
 }
 
-function joined(before: History, news: History): History {
-  return Object.fromEntries(Object.entries(before).map(([key, values]) => [key, [...values, ...news[key as keyof History]].slice(-KEPT_POINTS)])) as unknown as History;
+function joined(before: DomainHistory, news: DomainHistory): DomainHistory {
+  return Object.fromEntries(Object.entries(before).map(([key, values]) => [key, [...values, ...news[key as keyof DomainHistory]].slice(-KEPT_POINTS)])) as unknown as DomainHistory;
 }
 
 function joinedNodes(before: NodeHistory, news: NodeHistory): NodeHistory {

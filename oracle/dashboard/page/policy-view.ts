@@ -1,11 +1,11 @@
 /** Which policy decides, by which numbers, and what it has decided. */
+import type { Intent } from '../../../runtime/model/oracle-answers.js';
 import { h, replace, say } from './dom.js';
 import { ago, ms, plural } from './format.js';
 import { intentTable } from './intents-view.js';
 import { locked } from './locked.js';
 import type { PageParts, View } from './page-parts.js';
 import type { Table } from './table.js';
-import type { Intent } from './types.js';
 
 interface Policy {
   name: string;

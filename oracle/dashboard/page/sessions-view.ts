@@ -1,10 +1,10 @@
 /** Sessions by the oracle's books: searched and paged there, so that a million of them is no more than fifty here. */
+import type { ListedSession } from '../../../runtime/model/oracle-answers.js';
 import { h, icon, name, printable, say } from './dom.js';
 import { ago, bytes, count, number } from './format.js';
 import { locked } from './locked.js';
 import type { PageParts, View } from './page-parts.js';
 import { type Column, Table } from './table.js';
-import type { Session } from './types.js';
 
 const PAGE = 50;
 const TYPING_MS = 250;
@@ -13,7 +13,7 @@ const STATES = { home: 'at home', away: 'away', moving: 'moving' };
 export class SessionsView implements View {
   readonly title = 'Sessions';
   readonly element: HTMLElement;
-  private readonly table: Table<Session>;
+  private readonly table: Table<ListedSession>;
   private readonly search = h('input', { type: 'search', placeholder: 'Part of a session\'s id, or a lid', 'aria-label': 'Search sessions', oninput: () => this.typed() });
   private readonly node = h('select', { 'aria-label': 'Node', onchange: () => this.again() });
   private readonly state = h('select', { 'aria-label': 'State', onchange: () => this.again() }, h('option', { value: '' }, 'Any state'), ...Object.entries(STATES).map(([value, text]) => h('option', { value }, text)));
@@ -61,7 +61,7 @@ export class SessionsView implements View {
     const turn = this.asked;
     const query = new URLSearchParams({ limit: String(PAGE), offset: String(this.offset) });
     for (const [key, { value }] of [['search', this.search], ['node', this.node], ['state', this.state], ['function', this.of]] as const) if (value.trim() !== '') query.set(key, value.trim());
-    const { total, sessions } = await api.get<{ total: number; sessions: Session[] }>(`/api/v1/sessions?${query}`);
+    const { total, sessions } = await api.get<{ total: number; sessions: ListedSession[] }>(`/api/v1/sessions?${query}`);
     // A slower answer to an older question is none.
     if (turn !== this.asked) return;
     this.total = total;
@@ -80,7 +80,7 @@ export class SessionsView implements View {
     return [this.search, this.node, this.state, this.of].some(({ value }) => value.trim() !== '');
   }
 
-  private columns(): Column<Session>[] {
+  private columns(): Column<ListedSession>[] {
     const { openNode, ask, model } = this.page;
     const nodeLink = (node: () => string) => h('button', { type: 'button', class: 'link', onclick: () => openNode(node()) }, h('bdi'));
     const fill = (element: Element, node: string) => say(element.firstElementChild!, printable(node));
@@ -122,14 +122,14 @@ export class SessionsView implements View {
   }
 }
 
-function fillState(element: HTMLElement, { state, pinnedUntilMs = 0 }: Session, nowMs: number): void {
+function fillState(element: HTMLElement, { state, pinnedUntilMs = 0 }: ListedSession, nowMs: number): void {
   element.dataset['tone'] = { home: 'quiet', away: 'accent', moving: 'warn' }[state];
   const isPinned = pinnedUntilMs > nowMs;
   say(element, `${STATES[state]}${isPinned ? ', pinned' : ''}`);
   element.title = isPinned ? `Put there by somebody: no policy moves it for ${ago(nowMs, pinnedUntilMs)}` : '';
 }
 
-export function fillSelect(select: HTMLSelectElement, first: string, names: readonly string[]): void {
+function fillSelect(select: HTMLSelectElement, first: string, names: readonly string[]): void {
   const key = names.join('\n');
   if (select.dataset['names'] === key) return;
   const { value } = select;

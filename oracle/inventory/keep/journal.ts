@@ -148,7 +148,7 @@ export class Journal {
   }
 }
 
-export function segmentName(first: number): string {
+function segmentName(first: number): string {
   return `${String(first).padStart(16, '0')}.ndjson`;
 }
 

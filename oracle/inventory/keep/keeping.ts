@@ -368,7 +368,7 @@ export class Keeping implements Keeper {
   }
 }
 
-export function applyRecorded(set: WorkingSet, { object, id, row }: Recorded): void {
+function applyRecorded(set: WorkingSet, { object, id, row }: Recorded): void {
   const before = set.get(object, id);
   set.apply({ object, id, ...(before && { before }), ...(row && { after: row }) });
 }

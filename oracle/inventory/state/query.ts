@@ -114,7 +114,7 @@ export function membersOf(set: WorkingSet, collection: string): Row[] {
   return [...new Set((row.value['nodes'] as string[]).flatMap((member) => nodesCalled(set, member)))];
 }
 
-export function nodesCalled(set: WorkingSet, member: string): Row[] {
+function nodesCalled(set: WorkingSet, member: string): Row[] {
   const exact = set.find('ComputeNode', 'xname', canonicalXname(member)) ?? set.find('ComputeNode', 'domain_node', member);
   return exact ? [exact] : set.findAll('ComputeNode', 'hostname', member);
 }
