@@ -64,9 +64,9 @@ describe('the README', function suite() {
       shell = await Shell.open();
       for (const name of LINKED) await symlink(resolve(name), join(shell.folder, name));
       await cp('template', join(shell.folder, 'template'), { recursive: true });
-      const { lines } = await shell.start(/^ready in/, 'domain', 'up', '--base-port', '0', '--oracle-port', '0');
+      const { lines } = await shell.up();
       started = lines;
-      ({ nodes } = JSON.parse(await readFile(join(shell.folder, '.state/domain.json'), 'utf8')) as DomainRecord);
+      ({ nodes } = await shell.record());
     });
     after(() => shell.close());
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { Tree } from '../../bench/harness/tree.js';
-import { launch, mayDoWithout, noBrowser, PageServer } from './support.js';
+import { launchOrSkip, PageServer } from './support.js';
 
 interface Result {
   status?: number;
@@ -38,12 +38,7 @@ describe('A page in a browser', function () {
   let page: Page;
 
   before(async function () {
-    const reason = await noBrowser();
-    if (reason !== undefined) {
-      if (!mayDoWithout()) throw new Error(`${reason}; ALLOW_NO_BROWSER=yes lets CI do without`);
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
+    browser = await launchOrSkip(this);
     folder = await mkdtemp(join(tmpdir(), 'browser-'));
     const notes = join(folder, 'notes');
     await mkdir(notes);
@@ -54,7 +49,6 @@ describe('A page in a browser', function () {
       functions: [CART, { name: 'notes', folder: notes }], cors: { origins: [friend.origin] },
     });
     await tree.start();
-    browser = await launch();
   });
   after(async () => {
     await browser?.close();

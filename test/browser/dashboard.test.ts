@@ -1,24 +1,13 @@
 /** The dashboard in a real browser: over a domain of real processes, and over a thousand nodes that only say that they are there. */
 import { expect } from 'chai';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import type { DomainRecord } from '../../cli/state.js';
+import { listDomain } from '../cli/list-domain.js';
 import { Shell } from '../cli/support.js';
 import { PASSWORD, ToldDomain } from '../dashboard/support.js';
 import { told } from '../oracle/reports.js';
-import { launch, mayDoWithout, noBrowser } from './support.js';
+import { launchOrSkip } from './support.js';
 
-const TREE = 'levels: [cloud, edge]\nroot:\n  name: top\n  children:\n    - name: leaf\n    - name: other\n';
-const STACK = 'functions:\n  list:\n    handler: ./list\n    annotations: {worker: inline}\n';
-const LIST = `import { Offloadable } from 'xylem';
-export default class List extends Offloadable {
-  async handleOffload(request, { edgeDB }) {
-    await edgeDB.addToList('items', 'x');
-    return { items: await edgeDB.getList('items') };
-  }
-}
-`;
 const HOSTILE = '<img src=x onerror=document.title=1>';
 const PATIENCE_MS = 60_000;
 
@@ -45,13 +34,7 @@ describe('The dashboard in a browser', function () {
   let complaints: string[];
 
   before(async function () {
-    const reason = await noBrowser();
-    if (reason !== undefined) {
-      if (!mayDoWithout()) throw new Error(`${reason}; ALLOW_NO_BROWSER=yes lets CI do without`);
-      console.log(`    skipped: ${reason}`);
-      this.skip();
-    }
-    browser = await launch();
+    browser = await launchOrSkip(this);
   });
   after(() => browser?.close());
   beforeEach(async () => {
@@ -72,14 +55,10 @@ describe('The dashboard in a browser', function () {
 
     before(async () => {
       shell = await Shell.open();
-      await writeFile(join(shell.folder, 'domain.yml'), TREE);
-      await writeFile(join(shell.folder, 'stack.yml'), STACK);
-      await writeFile(join(shell.folder, 'oracle.yml'), 'policy: none\n');
-      await mkdir(join(shell.folder, 'list'));
-      await writeFile(join(shell.folder, 'list/handler.js'), LIST);
-      await shell.start(/^ready in/, 'domain', 'up', '--base-port', '0', '--oracle-port', '0', '--store', 'embedded');
-      record = JSON.parse(await readFile(join(shell.folder, '.state/domain.json'), 'utf8')) as DomainRecord;
-      password = (await readFile(record.passwordFile, 'utf8')).trim();
+      await shell.write(listDomain({ more: ['name: other'], oracle: 'policy: none\n' }));
+      await shell.up('--store', 'embedded');
+      record = await shell.record();
+      password = await shell.password();
       oracleUrl = record.oracleUrl!;
       for (const session of ['anna', HOSTILE]) await fetch(`${urlOf('leaf')}/function/list`, { method: 'POST', headers: { 'X-session': session } });
     });

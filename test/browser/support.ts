@@ -12,18 +12,25 @@ const FLAGS = [
 ];
 
 /** `CHROMIUM`, or where Debian's package puts it. */
-export const chromiumPath = (): string => process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const chromiumPath = (): string => process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
 /** Why there is no browser; undefined when there is one. */
-export async function noBrowser(): Promise<string | undefined> {
+async function noBrowser(): Promise<string | undefined> {
   const path = chromiumPath();
   return access(path, constants.X_OK).then(() => undefined, () => `there is no Chromium at ${path}: apt-get install chromium, or name another one in CHROMIUM`);
 }
 
 /** True where the tests may do without a browser: never in CI unless `ALLOW_NO_BROWSER=yes`. */
-export const mayDoWithout = (): boolean => process.env['CI'] === undefined || process.env['ALLOW_NO_BROWSER'] === 'yes';
+const mayDoWithout = (): boolean => process.env['CI'] === undefined || process.env['ALLOW_NO_BROWSER'] === 'yes';
 
-export function launch(): Promise<Browser> {
+/** Skips the suite, and says so, where there is no browser and the tests may do without; rejects where they may not. */
+export async function launchOrSkip(suite: Mocha.Context): Promise<Browser> {
+  const reason = await noBrowser();
+  if (reason !== undefined) {
+    if (!mayDoWithout()) throw new Error(`${reason}; ALLOW_NO_BROWSER=yes lets CI do without`);
+    console.log(`    skipped: ${reason}`);
+    suite.skip();
+  }
   return chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
 }
 

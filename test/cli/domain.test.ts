@@ -1,15 +1,13 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { processesWith, signal } from '../../runtime/base/process.js';
-import type { DomainRecord } from '../../cli/state.js';
 import { Shell } from './support.js';
 
 const TREE = 'levels: [cloud, edge]\nstore: memory\nroot:\n  name: top\n  children:\n    - name: leaf\n';
 const PORTS = ['--base-port', '0', '--oracle-port', '0'];
-const READY = /^ready in/;
 
 describe('the command line', function suite() {
   this.timeout(60_000);
@@ -17,12 +15,11 @@ describe('the command line', function suite() {
 
   beforeEach(async () => {
     shell = await Shell.open();
-    await writeFile(join(shell.folder, 'domain.yml'), TREE);
+    await shell.write({ 'domain.yml': TREE });
   });
   afterEach(() => shell.close());
 
-  const up = (...more: string[]) => shell.start(READY, 'domain', 'up', '--no-functions', ...PORTS, ...more);
-  const record = async () => JSON.parse(await readFile(join(shell.folder, '.state/domain.json'), 'utf8')) as DomainRecord;
+  const up = (...more: string[]) => shell.up('--no-functions', ...more);
   const configOf = (name: string) => join(shell.folder, '.state/nodes', name, 'config.json');
 
   it('starts a domain, shows it, and leaves no process behind when it stops', async () => {
@@ -107,7 +104,7 @@ describe('the command line', function suite() {
 
   it('lets a node join that was started by itself', async () => {
     await up();
-    const { nodes, oracleUrl, peerKeyFile } = await record();
+    const { nodes, oracleUrl, peerKeyFile } = await shell.record();
     await shell.start(/^admin:/, 'node', 'start', '--parent', nodes[0]!.url, '--oracle', oracleUrl, '--peer-key', peerKeyFile, '--name', 'late', '--level', 'edge', '--store', 'memory');
     const top = await shell.run('node', 'show', 'top', '--json');
     expect((JSON.parse(top.stdout) as { children: { name: string }[] }).children.map(({ name }) => name)).to.include('late');

@@ -1,20 +1,9 @@
 import { expect } from 'chai';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { domainNamespace, lidOf, nodeId, pidOf } from '../../runtime/base/ids.js';
+import { listDomain } from './list-domain.js';
 import { Shell } from './support.js';
-
-const TREE = 'levels: [cloud, edge]\nroot:\n  name: top\n  children:\n    - name: leaf\n';
-const DOMAIN = `performanceSamples: true\n${TREE}`;
-const STACK = 'functions:\n  list:\n    handler: ./list\n    annotations: {worker: inline}\n';
-const LIST = `import { Offloadable } from 'xylem';
-export default class List extends Offloadable {
-  async handleOffload(request, { edgeDB }) {
-    await edgeDB.addToList('items', 'x');
-    return { items: await edgeDB.getList('items') };
-  }
-}
-`;
 
 describe('the oracle on the command line', function suite() {
   this.timeout(120_000);
@@ -22,23 +11,15 @@ describe('the oracle on the command line', function suite() {
 
   before(async () => {
     shell = await Shell.open();
-    await writeFile(join(shell.folder, 'domain.yml'), DOMAIN);
-    await writeFile(join(shell.folder, 'stack.yml'), STACK);
-    await writeFile(join(shell.folder, 'oracle.yml'), 'policy: none\nproxy:\n  dataset_path: dataset\n');
-    await mkdir(join(shell.folder, 'list'));
-    await writeFile(join(shell.folder, 'list/handler.js'), LIST);
-    await shell.start(/^ready in/, 'domain', 'up', '--base-port', '0', '--oracle-port', '0', '--store', 'embedded');
+    await shell.write(listDomain({ settings: 'performanceSamples: true\n', oracle: 'policy: none\nproxy:\n  dataset_path: dataset\n' }));
+    await shell.up('--store', 'embedded');
     await done('function', 'invoke', 'list', '--node', 'leaf', '--session', 'anna');
     // The books have a session with the next report of its node.
     while (!(await done('oracle', 'sessions', '--json')).includes('"anna"'));
   });
   after(() => shell.close());
 
-  const done = async (...args: string[]) => {
-    const { code, stdout, stderr } = await shell.run(...args);
-    expect(code, stderr).to.equal(0);
-    return stdout;
-  };
+  const done = (...args: string[]) => shell.done(...args);
 
   it('says where sessions are, by id and by lid, and what nodes are', async () => {
     const { sessions: [anna] } = JSON.parse(await done('oracle', 'sessions', '--json')) as { sessions: { id: string; lid: string; current: string }[] };

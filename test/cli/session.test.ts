@@ -1,19 +1,7 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { listDomain } from './list-domain.js';
 import { Shell } from './support.js';
-
-const TREE = 'levels: [cloud, edge]\nroot:\n  name: top\n  children:\n    - name: leaf\n';
-const STACK = 'functions:\n  list:\n    handler: ./list\n    annotations: {worker: inline}\n';
-const LIST = `import { Offloadable } from 'xylem';
-export default class List extends Offloadable {
-  async handleOffload(request, { edgeDB }) {
-    if (request.method === 'POST') await edgeDB.addToList('items', request.query.get('item'));
-    return { items: await edgeDB.getList('items') };
-  }
-}
-`;
 
 describe('sessions on the command line', function suite() {
   this.timeout(90_000);
@@ -21,19 +9,12 @@ describe('sessions on the command line', function suite() {
 
   beforeEach(async () => {
     shell = await Shell.open();
-    await writeFile(join(shell.folder, 'domain.yml'), TREE);
-    await writeFile(join(shell.folder, 'stack.yml'), STACK);
-    await mkdir(join(shell.folder, 'list'));
-    await writeFile(join(shell.folder, 'list/handler.js'), LIST);
+    await shell.write(listDomain());
   });
   afterEach(() => shell.close());
 
-  const up = () => shell.start(/^ready in/, 'domain', 'up', '--base-port', '0', '--oracle-port', '0', '--store', 'embedded');
-  const done = async (...args: string[]) => {
-    const { code, stdout, stderr } = await shell.run(...args);
-    expect(code, stderr).to.equal(0);
-    return stdout;
-  };
+  const up = () => shell.up('--store', 'embedded');
+  const done = (...args: string[]) => shell.done(...args);
   const add = (item: string, node: string) =>
     done('function', 'invoke', 'list', '--node', node, '--session', 'anna', '--query', `item=${item}`, '--data', 'carried over redirects');
   const holder = async () => (JSON.parse(await done('session', 'list', '--json')) as { sessions: { node: string }[] }).sessions.map(({ node }) => node);

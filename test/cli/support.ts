@@ -1,10 +1,12 @@
 /** Runs the command line as a user does: a process of its own, in a folder of its own. */
+import { expect } from 'chai';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { DomainRecord } from '../../cli/state.js';
 
 const MAIN = resolve('dist/cli/main.js');
 
@@ -12,6 +14,12 @@ export interface Finished {
   code: number | null;
   stdout: string;
   stderr: string;
+}
+
+export interface Started {
+  child: ChildProcess;
+  lines: string[];
+  line(pattern: RegExp): Promise<string>;
 }
 
 export class Shell {
@@ -33,6 +41,35 @@ export class Shell {
     await rm(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
+  /** @param files their texts by their paths in the folder */
+  async write(files: Record<string, string>): Promise<void> {
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(dirname(join(this.folder, path)), { recursive: true });
+      await writeFile(join(this.folder, path), text);
+    }
+  }
+
+  /** Starts the domain of the folder on free ports. */
+  up(...more: string[]): Promise<Started> {
+    return this.start(/^ready in/, 'domain', 'up', '--base-port', '0', '--oracle-port', '0', ...more);
+  }
+
+  /** What the running domain tells about itself. */
+  async record(): Promise<DomainRecord> {
+    return JSON.parse(await readFile(join(this.folder, '.state/domain.json'), 'utf8')) as DomainRecord;
+  }
+
+  async password(): Promise<string> {
+    return (await readFile((await this.record()).passwordFile, 'utf8')).trim();
+  }
+
+  /** What a command that has to succeed prints. */
+  async done(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run(...args);
+    expect(code, stderr).to.equal(0);
+    return stdout;
+  }
+
   async run(...args: string[]): Promise<Finished> {
     const child = this.spawn(args);
     const output = Promise.all([textOf(child.stdout!), textOf(child.stderr!)]);
@@ -42,7 +79,7 @@ export class Shell {
   }
 
   /** Starts a command that stays; resolves once a line matches, and rejects with its output when it ends before. */
-  async start(until: RegExp, ...args: string[]): Promise<{ child: ChildProcess; lines: string[]; line(pattern: RegExp): Promise<string> }> {
+  async start(until: RegExp, ...args: string[]): Promise<Started> {
     const child = this.spawn(args);
     const lines: string[] = [];
     const waiting = new Set<() => void>();

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DomainRecord } from '../../cli/state.js';
 import { Shell } from './support.js';
 
 const TREE = 'levels: [cloud, edge]\nstore: memory\nroot:\n  name: top\n  children:\n    - name: leaf\n';
@@ -31,14 +30,11 @@ describe('a domain that watches its functions', function suite() {
 
   it('lets a function that is saved run anew on every node, with its sessions, and no other', async () => {
     const at = (...path: string[]) => join(shell.folder, ...path);
-    for (const folder of ['counter', 'other', 'shared']) await mkdir(at(folder));
-    await writeFile(at('domain.yml'), TREE);
-    await writeFile(at('stack.yml'), STACK);
-    await writeFile(at('shared', 'suffix.js'), 'export const suffix = "!";');
-    await writeFile(at('counter', 'handler.js'), COUNTER('one'));
-    await writeFile(at('other', 'handler.js'), OTHER);
+    await shell.write({
+      'domain.yml': TREE, 'stack.yml': STACK, 'shared/suffix.js': 'export const suffix = "!";', 'counter/handler.js': COUNTER('one'), 'other/handler.js': OTHER,
+    });
     const { lines, line } = await shell.start(/^watching/, 'domain', 'up', '--watch', '--base-port', '0', '--oracle-port', '0');
-    const { nodes } = JSON.parse(await readFile(at('.state/domain.json'), 'utf8')) as DomainRecord;
+    const { nodes } = await shell.record();
     const ask = async (name: string, node = 'leaf') => (await fetch(`${nodes.find((one) => one.name === node)!.url}/function/${name}`, { headers: { 'x-session': 'anna' } })).text();
     const said = async (pattern: RegExp) => {
       const found = await line(pattern);

@@ -31,7 +31,7 @@ describe('the examples', function suite() {
     before(async () => {
       shell = await Shell.open();
       for (const name of LINKED) await symlink(resolve(name), join(shell.folder, name));
-      await shell.start(/^ready in/, 'domain', 'up', '--base-port', '0', '--oracle-port', '0', '--store', 'embedded');
+      await shell.up('--store', 'embedded');
     });
     after(() => shell.close());
 
