@@ -60,7 +60,7 @@ export class Http {
   }
 }
 
-export class TimedOut extends Error {}
+class TimedOut extends Error {}
 
 /** Value of a header in an answer's head. */
 export function headerOf({ head }: Answer, name: string): string | undefined {

@@ -22,7 +22,7 @@ export interface ArmResult extends LoadResult {
   away: number;
 }
 
-export const LEAF = 'milan-001';
+const LEAF = 'milan-001';
 const PARENT = 'milan';
 
 export const ARMS: Arm[] = [
@@ -36,7 +36,7 @@ const LIMITED = {
 };
 
 /** The default domain's two upper levels and one of its cities: every node with the same small machine. */
-export function loadTree({ oracle }: Pick<Arm, 'oracle'>, { places }: Pick<LoadPlan, 'places'>, store: string): Tree {
+function loadTree({ oracle }: Pick<Arm, 'oracle'>, { places }: Pick<LoadPlan, 'places'>, store: string): Tree {
   return new Tree({
     plans: [
       { name: 'cloud', level: 'cloud', capacity: places }, { name: PARENT, level: 'city', parent: 'cloud', capacity: places },
@@ -83,7 +83,7 @@ async function hereOf(tree: Tree): Promise<{ slots: number }> {
 }
 
 /** The node's load by its last report. */
-export async function loadOf(oracle: OracleProcess, node: string): Promise<{ busy: number; waiting: number }> {
+async function loadOf(oracle: OracleProcess, node: string): Promise<{ busy: number; waiting: number }> {
   const { load } = await oracle.call<{ load: { busy: number; waiting: number } | null }>('GET', `/api/v1/nodes/${node}/load`);
   return load ?? { busy: Infinity, waiting: 0 };
 }

@@ -52,7 +52,7 @@ export function acceptsBasic(credentials: Credentials, header: string | undefine
 }
 
 /** Compares digests, because timingSafeEqual wants equal lengths and the length of a secret is one too. */
-export function sameText(left: string, right: string): boolean {
+function sameText(left: string, right: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(left), digest(right));
 }

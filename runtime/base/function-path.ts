@@ -2,8 +2,8 @@
 
 /** Marks of a redirect of ours, never shown to a function. */
 export const HOME_MARK = 'session-home';
-export const HOPS_MARK = 'session-hops';
-export const ORIGIN_MARK = 'session-origin';
+const HOPS_MARK = 'session-hops';
+const ORIGIN_MARK = 'session-origin';
 const ANY_MARK = /session-(?:home|hops|origin)=/;
 export const FUNCTION_PREFIX = '/function/';
 

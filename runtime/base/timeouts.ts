@@ -4,7 +4,7 @@ import { Fault } from '../model/faults.js';
 import { HANDLER_TIMEOUT_MS, READ_TIMEOUT_MS, WRITE_TIMEOUT_MS } from '../model/limits.js';
 
 /** Of the function's environment. */
-export const TIMEOUT_VARIABLES = ['exec_timeout', 'read_timeout', 'write_timeout'] as const;
+const TIMEOUT_VARIABLES = ['exec_timeout', 'read_timeout', 'write_timeout'] as const;
 export type TimeoutVariable = (typeof TIMEOUT_VARIABLES)[number];
 
 export interface Timeouts {

@@ -9,7 +9,7 @@ export interface Aggregate {
   max: number;
 }
 
-export const AGGREGATES = ['sum', 'max', 'min', 'avg', 'count'] as const;
+const AGGREGATES = ['sum', 'max', 'min', 'avg', 'count'] as const;
 export type PlainAgg = (typeof AGGREGATES)[number];
 
 /** `p50`, `p99.9`: the value below which so many per cent of the points lie, between two points on the line between them. */

@@ -58,7 +58,7 @@ export function moreRoutes(parts: MoreRouteParts): TelemetryRoute[] {
 }
 
 /** Names as Prometheus allows them; the original ones stand in the labels. */
-export function exposition(all: Iterable<Series>): string {
+function exposition(all: Iterable<Series>): string {
   const families = new Map<string, string[]>();
   for (const { metricID, entityID, meta, hasLatest, latestMs, latestValue } of all) {
     if (!hasLatest) continue;

@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
-export const POINTS = 1;
+const POINTS = 1;
 export const DELETION = 2;
 const HEAD_BYTES = 16;
 /** Of a file at once. */

@@ -88,7 +88,7 @@ function replay<S, I, O>(model: Model<S, I, O>, order: readonly Operation<I, O>[
   return model.show(order.reduce((state, { input }) => model.apply(state, input).state, model.initial()));
 }
 
-export function showOperation({ client, input, output, invokedAt, answeredAt, isMute }: Operation): string {
+function showOperation({ client, input, output, invokedAt, answeredAt, isMute }: Operation): string {
   const when = answeredAt === Number.POSITIVE_INFINITY ? `${invokedAt}…` : `${invokedAt}–${answeredAt}`;
   const said = answeredAt === Number.POSITIVE_INFINITY ? 'no answer' : isMute ? 'acknowledged' : brief(JSON.stringify(output));
   return `[${when}] ${client}: ${JSON.stringify(input)} → ${said}`;

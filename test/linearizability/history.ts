@@ -79,7 +79,7 @@ export function bySession<I, O>(tries: readonly Operation<I, O>[]): Map<string, 
 }
 
 /** From the first sending to the first answer: by then it had happened, whichever try it was. */
-export function merge<I, O>(tries: readonly Operation<I, O>[]): Merged<I, O> {
+function merge<I, O>(tries: readonly Operation<I, O>[]): Merged<I, O> {
   const byId = new Map<string, Operation<I, O>>();
   const operations: Operation<I, O>[] = [];
   const contradictions: string[] = [];

@@ -50,7 +50,7 @@ export type ListInput = { append: string } | 'read';
  * A list as the way to it: two equal lists are one node, so comparing costs nothing and a step costs no copy.
  * (A list model belongs to one check: the nodes are shared.)
  */
-export class ListNode {
+class ListNode {
   readonly #longer = new Map<string, ListNode>();
 
   constructor(readonly id: number, readonly before?: ListNode, readonly item = '', readonly length = 0) {}

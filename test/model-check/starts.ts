@@ -8,7 +8,7 @@ import type { Budget, Client, Memory, Message, NodeState, Process, Tree, World }
 export const PATH: Tree = { names: ['leaf', 'middle', 'root'], parents: [1, 2, -1] };
 export const FORK: Tree = { names: ['leaf', 'middle', 'root', 'other'], parents: [1, 2, -1, 1] };
 
-export const NO_BUDGET: Budget = {
+const NO_BUDGET: Budget = {
   moves: 0, crash: 0, lost: 0, duplicate: 0, late: 0, lease: 0, deadline: 0, again: 0, fail: 0, expire: 0, collect: 0, discard: 0, anonymous: 0, short: 0,
 };
 

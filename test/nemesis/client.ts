@@ -7,7 +7,7 @@ import { FAULTS, type FaultCode } from '../../runtime/model/faults.js';
 import { History } from '../linearizability/history.js';
 import type { Sighting } from '../linearizability/versions.js';
 
-export const MAX_REDIRECTS = 4;
+const MAX_REDIRECTS = 4;
 const TRY_MS = 8_000;
 export const FUNCTION = 'everything';
 /** Reads the same sessions as `ReadOnlyOffloadable`. */

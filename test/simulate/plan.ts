@@ -143,7 +143,7 @@ export function planOf(options: PlanOptions): Plan {
 }
 
 /** A tree of two nodes to `most` of any shape; the first is the root. */
-export function randomTree(random: () => number, most = MOST_NODES): Subtree {
+function randomTree(random: () => number, most = MOST_NODES): Subtree {
   const count = 2 + Math.floor(random() * (most - 1));
   const nodes: Subtree[] = [];
   for (let index = 0; index < count; index += 1) {

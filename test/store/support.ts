@@ -11,7 +11,7 @@ export const PARENT = 'milan';
 export const ROOT = 'cloud';
 export const START_MS = 1_700_000_000_000;
 export const OWNER = { owner: NODE, boot: 'first-life' };
-export const BIRTH = { incarnation: 'incarnation-a', epoch: 0, ttlMs: 0, knownBy: [] as string[], owed: [] };
+const BIRTH = { incarnation: 'incarnation-a', epoch: 0, ttlMs: 0, knownBy: [] as string[], owed: [] };
 
 export class ManualClock {
   nowMs = START_MS;

@@ -31,7 +31,7 @@ export interface CartClientOptions {
   patienceMs?: number;
 }
 
-export const MAX_REDIRECTS = 4;
+const MAX_REDIRECTS = 4;
 
 export function emptyTally(): Tally {
   return { requests: 0, acknowledged: 0, replayed: 0, unavailable: 0, connectionErrors: 0, redirects: [], violations: [] };

@@ -136,7 +136,7 @@ export async function unsettled(tree: Tree, withinMs = 45_000): Promise<string[]
   }
 }
 
-export function lineOf(tally: Tally, { moved, refused, nodesKilled, storesKilled }: TroubleTally, startedMs: number): string {
+function lineOf(tally: Tally, { moved, refused, nodesKilled, storesKilled }: TroubleTally, startedMs: number): string {
   const sum = (counts: Record<string, number>) => Object.values(counts).reduce((total, count) => total + count, 0);
   return `${((Date.now() - startedMs) / 1000).toFixed(0)} s: ${tally.acknowledged} added, ${tally.requests} requests, ${sum(moved)} moves, `
     + `${sum(refused)} refused, ${nodesKilled} nodes and ${storesKilled} stores killed, ${tally.violations.length} violations`;

@@ -59,7 +59,7 @@ function count(counts: Record<string, number>, name: string): void {
 }
 
 /** The home and its ancestors. */
-export function pathUp(tree: Tree, home: string): NodeProcess[] {
+function pathUp(tree: Tree, home: string): NodeProcess[] {
   const path: NodeProcess[] = [];
   for (let name: string | undefined = home; name !== undefined; name = tree.node(name).options.parent) path.push(tree.node(name));
   return path;

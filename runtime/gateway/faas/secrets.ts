@@ -19,7 +19,7 @@ export interface SecretName {
 export type SecretWord = SecretName & Word;
 
 /** Variable of a function's environment: the folder with its secrets, one file each. */
-export const SECRETS_VARIABLE = 'secret_mount_path';
+const SECRETS_VARIABLE = 'secret_mount_path';
 
 export class Secrets {
   readonly words: KeptWords<SecretWord>;

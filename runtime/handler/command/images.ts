@@ -32,7 +32,7 @@ export async function readImages(file: string): Promise<CommandImages> {
   return imagesOf(Object.entries(images).map(([name, given]) => [name, entryOf(file, name, given)]));
 }
 
-export function imagesOf(entries: readonly (readonly [name: string, image: CommandImage])[]): CommandImages {
+function imagesOf(entries: readonly (readonly [name: string, image: CommandImage])[]): CommandImages {
   const byName = new Map(entries.map(([name, image]) => [plainName(name), image]));
   return { find: (image) => byName.get(plainName(image)) };
 }

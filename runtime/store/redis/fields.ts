@@ -16,8 +16,6 @@ export const FIELDS = {
   rest: 'rest',
 } as const;
 
-export type FieldName = keyof typeof FIELDS;
-
 /** Slot fields inside `rest`. */
 const REST = ['session', 'function', 'home', 'current', 'state', 'epoch', 'incarnation', 'copying', 'leaving', 'arriving', 'bornBy', 'createdAtMs'];
 
