@@ -102,7 +102,7 @@ function isOf(origin: string, host: string | undefined): boolean {
 }
 
 /** Looks at the headers as they came: to build the object of all headers costs more than the rest of a small request. */
-function originOf({ rawHeaders }: IncomingMessage): string | undefined {
+export function originOf({ rawHeaders }: IncomingMessage): string | undefined {
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!;
     if (name.length === 6 && name.toLowerCase() === 'origin') return rawHeaders[at + 1];

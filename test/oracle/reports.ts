@@ -2,7 +2,7 @@
 import { HEALTH_FIELDS, type NodeHealthStatus, type NodeReport, type SessionReport } from '../../runtime/model/report.js';
 import type { RegisteredNode } from '../../runtime/model/oracle-answers.js';
 
-const HEALTH = Object.fromEntries(HEALTH_FIELDS.map((field, at) => [field, at])) as NodeHealthStatus;
+export const HEALTH = Object.fromEntries(HEALTH_FIELDS.map((field, at) => [field, at])) as NodeHealthStatus;
 
 export function reportOf(number: number, sessions: SessionReport[] = [], given: Partial<NodeReport> = {}): NodeReport {
   return {
