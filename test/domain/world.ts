@@ -253,5 +253,4 @@ export class World {
     const ms = this.latency(site);
     if (ms > 0) await new Promise<void>((resolve) => void this.clock.setTimeout(resolve, ms));
   }
-
 }
