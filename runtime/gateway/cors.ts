@@ -77,7 +77,6 @@ export function createCors({ settings, key, clock }: { settings: CorsSettings; k
         response.setHeader('access-control-allow-headers', allowedHeaders);
         response.setHeader('access-control-max-age', maxAgeS);
       }
-      request.resume();
       response.writeHead(204);
       response.end();
       return true;

@@ -53,6 +53,14 @@ export class FunctionCall implements WorkerCall {
     return this.callId;
   }
 
+  /** As they came, with the call's id, so that the function may pass it on, and with where it comes from. */
+  get headers(): FunctionRequest['headers'] {
+    const { headers, socket } = this.incoming;
+    headers[CALL_ID] ??= this.callId;
+    headers['x-forwarded-for'] ??= socket.remoteAddress;
+    return headers;
+  }
+
   get function(): string {
     return this.deployed.name;
   }
@@ -107,10 +115,7 @@ export class LazyRequest implements FunctionRequest {
     return this.call.incoming.method!;
   }
 
-  /** With the call's id, so that the function may pass it on. */
   get headers(): FunctionRequest['headers'] {
-    const { headers } = this.call.incoming;
-    headers[CALL_ID] ??= this.call.callId;
-    return headers;
+    return this.call.headers;
   }
 }

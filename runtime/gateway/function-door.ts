@@ -225,7 +225,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
       const invocation = invocationOf(call, at);
       const { incoming } = call;
       const comes = expects || hasBody(incoming);
-      call.request = { method: incoming.method!, path: at.path, query: at.query, headers: incoming.headers, body: EMPTY };
+      call.request = { method: incoming.method!, path: at.path, query: at.query, headers: call.headers, body: EMPTY };
       const isFirst = comes && sessions.sendOff !== undefined && (invocation.forward || expects || !isSmall(incoming));
       const carried = isFirst ? await sendOff(call, invocation, expects) : undefined;
       if (carried === undefined && comes && call.body === undefined) call.request.body = await read(call, statefulBytes, expects);
@@ -271,6 +271,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     call.response.end();
     settle(call);
     count(call, 204);
+    linger(call.incoming, clock);
   }
 
   /** When the sender sent it, in ms since the epoch: it may say so in ms, µs or ns. */

@@ -73,7 +73,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   function handle(request: IncomingMessage, response: ServerResponse, expects: boolean): void {
     if (request.url!.startsWith(FUNCTION_PREFIX) && !draining) {
       const at = parseFunctionPath(request.url!);
-      if (cors !== undefined && request.method === 'OPTIONS' && cors.preflight(request, response, at)) return;
+      if (cors !== undefined && request.method === 'OPTIONS' && cors.preflight(request, response, at)) return linger(request, clock);
       const deployed = deployments.find(at.name);
       if (deployed !== undefined && !commands.has(at.name)) {
         functions.serve(deployed, at, request, response, expects);
@@ -89,7 +89,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     const isAsync = parts.asyncCalls?.has(request.url) === true;
     const at = parseFunctionPath(isFunction ? request.url : FUNCTION_PREFIX);
     if ((isFunction || isAsync) && cors !== undefined) {
-      if (isAsync && request.method === 'OPTIONS' && cors.preflight(request, response, at)) return;
+      if (isAsync && request.method === 'OPTIONS' && cors.preflight(request, response, at)) return linger(request, clock);
       cors.admit(request, response, at);
     }
     if (draining) throw new Fault('DRAINING', { node });
@@ -100,16 +100,17 @@ export function createGateway(parts: GatewayParts): Gateway {
       throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: deployments.names() });
     }
     if (isAsync) return parts.asyncCalls!.serve(request, response, expects);
-    if (request.url === '/healthz' || request.url.startsWith('/healthz?')) return healthz(response);
+    if (request.url === '/healthz' || request.url.startsWith('/healthz?')) return healthz(request, response);
     if (parts.telemetry?.has(request.url.split('?', 1)[0]!)) return parts.telemetry.serve(request, response, expects);
     admin ??= parts.admin();
     (await admin)(request, response);
   }
 
-  async function healthz(response: ServerResponse): Promise<void> {
+  async function healthz(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const reason = await parts.health.reason();
-    if (reason === undefined) return sendReply(response, { status: 200, json: { status: 'ok', node } });
-    return sendFault(response, new Fault('STARTING', { node, reason }), { extra: { reason } });
+    if (reason === undefined) await sendReply(response, { status: 200, json: { status: 'ok', node } });
+    else sendFault(response, new Fault('STARTING', { node, reason }), { extra: { reason } });
+    linger(request, clock);
   }
 
   function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {

@@ -95,7 +95,9 @@ export function createWorkers(options: WorkersOptions): Workers {
     if (found === undefined) {
       throw new Fault('DEPLOY_FAILED', { function: service, reason: `image ${image} is neither built here nor in the node's list of commands, and there is no container engine` });
     }
-    const line = wordsOf(envProcess ?? env['fprocess'] ?? '');
+    // As in the command lines that people have: a secret is where OpenFaaS's containers have it.
+    const secrets = env['secret_mount_path'];
+    const line = wordsOf(envProcess ?? env['fprocess'] ?? '').map((word) => secrets === undefined ? word : word.replaceAll('/var/openfaas/secrets', secrets));
     const worker = new CommandWorker({
       service, image: line.length > 0 ? { ...found, command: line } : found, env, house, clock, log,
       isMeasured: labels[SCALE_TYPE] === 'cpu', closed: () => commands.delete(worker),

@@ -56,6 +56,17 @@ describe('A command worker', () => {
     expect((await answer(await load(), { body: Buffer.from('in and out') })).text).to.equal('in and out');
   });
 
+  it('finds its secrets where the command lines of containers have them', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'secrets of f '));
+    try {
+      await writeFile(join(folder, 'api-key'), 'hush');
+      const worker = await load({ envProcess: 'cat /var/openfaas/secrets/api-key', envVars: { secret_mount_path: folder } });
+      expect((await answer(worker)).text).to.equal('hush');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('puts method, path, query and headers into the environment, and what the deployment sets', async () => {
     const worker = await load({ envProcess: 'env', envVars: { greeting: 'good day' } });
     const { text } = await answer(worker, {

@@ -45,6 +45,34 @@ describe('OpenFaaS: calls of functions', () => {
     expect(next.headers['x-call-id']).not.to.equal(own.headers['x-call-id']);
   });
 
+  it('tell the function where they come from, or what a proxy in front says of that', async () => {
+    const seen: FunctionRequest['headers'][] = [];
+    await start({
+      invoke: async ({ request: { headers } }) => {
+        seen.push(headers);
+        return { kind: 'answer', response: respond(), node: 'milan', epoch: 0, version: 1, replayed: false };
+      },
+    });
+    await node.serve('plain', ({ request: { headers } }) => {
+      seen.push(headers);
+      return respond();
+    });
+    await node.serve('cart', () => respond(), 'offloadable');
+    for (const name of ['plain', 'cart']) {
+      await request(node.url).get(`/function/${name}`).set('X-Session', 'anna').expect(200);
+      await request(node.url).get(`/function/${name}`).set('X-Session', 'anna').set('X-Forwarded-For', '203.0.113.9').expect(200);
+    }
+    expect(seen.map((headers) => headers['x-forwarded-for'])).to.deep.equal(['127.0.0.1', '203.0.113.9', '127.0.0.1', '203.0.113.9']);
+    for (const headers of seen) expect(headers['x-call-id']).to.be.a('string');
+  });
+
+  it('end a connection whose body does not come although it was answered', async () => {
+    await start({ cors: { origins: ['https://shop.example'] } });
+    const dribble = (head: string) => sendRaw(node.url, `${head} HTTP/1.1\r\nHost: x\r\nOrigin: https://shop.example\r\nAccess-Control-Request-Method: POST\r\nContent-Length: 100\r\n\r\nx`);
+    const answers = await Promise.all(['GET /healthz', 'OPTIONS /function/f', 'OPTIONS /async-function/f'].map(dribble));
+    expect(answers.map((answer) => answer.slice(0, 'HTTP/1.1 200'.length))).to.deep.equal(['HTTP/1.1 200', 'HTTP/1.1 204', 'HTTP/1.1 204']);
+  });
+
   it('take a body of 100 MB when the function streams it, and refuse it unread when the function takes it whole', async () => {
     await start();
     await node.serve('count', async ({ request: { stream } }) => {

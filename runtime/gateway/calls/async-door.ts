@@ -7,7 +7,7 @@ import type { Route, RouteRequest } from '../../base/reply.js';
 import { Fault } from '../../model/faults.js';
 import { MAX_ASYNC_BODY_BYTES, MAX_CALL_ID_CHARS, MAX_CALLBACK_URL_CHARS, MAX_PAGE } from '../../model/limits.js';
 import { sendReply } from '../answer.js';
-import { readBody } from '../body.js';
+import { linger, readBody } from '../body.js';
 import type { Deployments } from '../deployments.js';
 import { type Call, type CallState, statusOf } from './call.js';
 import type { CallQueue } from './call-queue.js';
@@ -58,12 +58,14 @@ export function createAsyncDoor(parts: AsyncDoorParts): AsyncDoor {
     response.end();
   }
 
-  async function show({ method, url }: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function show(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, url } = request;
     if (method !== 'GET' && method !== 'HEAD') throw new Fault('METHOD_NOT_ALLOWED', { allowed: 'GET or HEAD' });
     const call = idOf(url!.slice(STATUS_PREFIX.length).split('?', 1)[0]!);
     const known = queue.get(call);
     if (!known) throw new Fault('CALL_UNKNOWN', { call });
     await sendReply(response, { status: 200, json: statusOf(known, false) });
+    linger(request, clock);
   }
 
   return {
