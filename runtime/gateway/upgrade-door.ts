@@ -3,13 +3,12 @@
  * every other request is answered as if it had not asked, which HTTP allows: some clients offer HTTP/2 with every request.
  */
 import type { IncomingMessage, Server } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { FUNCTION_PREFIX, parseFunctionPath } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { asFault, Fault } from '../model/faults.js';
-import { MAX_IN_HAND_PER_FUNCTION, PROBE_AFTER_MS } from '../model/limits.js';
+import { MAX_IN_HAND_PER_FUNCTION } from '../model/limits.js';
 import type { UpgradeCall } from '../session/call.js';
 import { type Cors, originOf } from './cors.js';
 import type { Deployed } from './deployed.js';
@@ -77,8 +76,6 @@ export function createUpgradeDoor(server: Server, { node, deployments, cors, ids
     deployed.metrics.started += 1;
     deployed.inHand += 1;
     open.add(socket);
-    // Nothing has to be said for hours on such a connection: whether the client is still there only a probe tells.
-    (socket as Partial<Socket>).setKeepAlive?.(true, PROBE_AFTER_MS);
     socket.once('close', () => {
       open.delete(socket);
       deployed.metrics.finish(status, monotonic() - startedMs);

@@ -43,7 +43,7 @@ describe('OpenFaaS: faas-cli', () => {
     const lines = [
       `${method} ${path} HTTP/1.1`, `Host: ${new URL(node.url).host}`, `User-Agent: ${agent}`,
       ...(body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(text)}`]), ...(authorization === undefined ? [] : [`Authorization: ${authorization}`]),
-      ...(body === undefined ? [] : [`Content-Type: ${type}`]), ...headers, 'Accept-Encoding: gzip', 'Connection: close',
+      ...(body === undefined || type === '' ? [] : [`Content-Type: ${type}`]), ...headers, 'Accept-Encoding: gzip', 'Connection: close',
     ];
     const answer = await sendRaw(node.url, `${lines.join('\r\n')}\r\n\r\n${text}`);
     const [head, ...rest] = answer.split('\r\n\r\n');
@@ -172,6 +172,29 @@ describe('OpenFaaS: faas-cli', () => {
 
   it('namespaces: reads a list of names', async () => {
     expect(await jsonOf({ path: '/system/namespaces' })).to.deep.equal(['openfaas-fn']);
+  });
+
+  it('namespace create, get, update and delete: the name in the path, and in the body too', async () => {
+    const dev = { name: 'dev', labels: { openfaas: '1' }, annotations: { team: 'a' } };
+    expect(await statusOf({ method: 'POST', path: '/system/namespace/', body: dev })).to.equal(201);
+    expect(await jsonOf({ path: '/system/namespace/dev' })).to.deep.equal(dev);
+    expect(await statusOf({ method: 'PUT', path: '/system/namespace/dev', body: { name: 'dev', labels: { openfaas: '1', more: 'b' } } })).to.equal(202);
+    expect(await jsonOf({ path: '/system/namespace/dev' })).to.deep.include({ labels: { openfaas: '1', more: 'b' } });
+    const remove = { method: 'DELETE', path: '/system/namespace/dev', body: { name: 'dev', labels: { openfaas: '1' } } };
+    expect(await statusOf(remove)).to.equal(202);
+    expect(await statusOf(remove)).to.equal(404);
+    expect(await statusOf({ path: '/system/namespace/dev' })).to.equal(404);
+    expect(await statusOf({ method: 'PUT', path: '/system/namespace/dev', body: dev })).to.equal(404);
+  });
+
+  it('the SDK: sends bodies whose type it does not name, and the namespace of a scaling in the body', async () => {
+    const untyped = (method: string, path: string, body: object): Exchange => ({ method, path, body, type: '', agent: 'Go-http-client/1.1' });
+    expect(await statusOf(untyped('POST', '/system/functions', spec()))).to.equal(202);
+    expect(await statusOf(untyped('POST', '/system/scale-function/echo', { serviceName: 'echo', replicas: 0, namespace: 'openfaas-fn' }))).to.equal(202);
+    expect(await jsonOf({ path: '/system/function/echo' })).to.include({ replicas: 0 });
+    expect(await statusOf(untyped('POST', '/system/scale-function/echo', { serviceName: 'echo', replicas: 1, namespace: 'dev' }))).to.equal(404);
+    expect(await statusOf(untyped('DELETE', '/system/functions', { functionName: 'echo', namespace: 'openfaas-fn' }))).to.equal(202);
+    expect(await statusOf(untyped('DELETE', '/system/functions', { functionName: '' }))).to.equal(400);
   });
 
   it('version: reads provider and versions', async () => {

@@ -276,7 +276,9 @@ export class CallQueue {
       call.failed ??= 'function';
       call.reason ??= `the answer is larger than the ${MAX_ASYNC_BODY_BYTES} bytes that a callback gets`;
     }
-    call.state = 'answering';
+    this.#count(call, -1);
+    Object.assign(call, { state: 'answering', answerBytes: body?.length ?? 0 });
+    this.#count(call, 1);
     await this.parts.files.keep(call, { answer: body ?? Buffer.alloc(0) });
     await this.#callBack(call);
   }

@@ -31,6 +31,8 @@ export interface Call {
   /** When it is due, while it waits. */
   dueAtMs: number;
   answer?: CallAnswer;
+  /** Of the answer's body, while its callback has to be told. */
+  answerBytes?: number;
   /** Why it is dead, or will be once its callback is told; and who failed. */
   reason?: string;
   failed?: 'function' | 'callback';
@@ -56,9 +58,9 @@ export function statusOf(call: CallStatus, forAdmin: boolean): object {
   };
 }
 
-/** Bytes that it takes while it waits: its body on the disk, its head in memory. */
-export function weightOf({ bytes, path, query, headers }: Call): number {
-  let weight = bytes + path.length + query.length;
+/** Bytes that it takes while it waits: the bodies on the disk, its head in memory. */
+export function weightOf({ bytes, answerBytes = 0, path, query, headers }: Call): number {
+  let weight = bytes + answerBytes + path.length + query.length;
   for (const name in headers) weight += name.length + String(headers[name]).length;
   return weight;
 }
