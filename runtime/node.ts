@@ -23,6 +23,7 @@ import { releaseMemory } from './base/memory.js';
 import { createPeerSigner, createPeerVerifier } from './base/peer-signature.js';
 import { repeat } from './base/repeat.js';
 import { folderShelf } from './base/shelf.js';
+import { keepTickShape } from './base/tick-shape.js';
 import { createAccess } from './gateway/access.js';
 import { createAdmin } from './gateway/admin.js';
 import { buildRoutes } from './gateway/build/build-door.js';
@@ -306,6 +307,7 @@ function tidyAfter(deployments: Deployments): void {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  keepTickShape();
   // A terminal's Ctrl-C reaches the whole group; the supervisor ends its nodes itself, in order.
   process.on('SIGINT', () => undefined);
   let drainMs = CLOSE_GRACE_MS;

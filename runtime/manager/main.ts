@@ -1,8 +1,10 @@
 /** The program: everything from the environment and the secret files, as in a container. Ends at SIGTERM or SIGINT. */
+import { keepTickShape } from '../base/tick-shape.js';
 import { configFromEnvironment } from '../model/environment.js';
 import { startManager } from './manager.js';
 
 async function main(): Promise<void> {
+  keepTickShape();
   const config = configFromEnvironment(process.env);
   const { url } = config;
   if (!url) throw new Error('NODE_URL is missing: the address of this node\'s OpenFaaS gateway, by which the other nodes reach it.');
