@@ -4,6 +4,7 @@ import type { Http } from '../../bench/harness/http.js';
 import type { NodeProcess } from '../../bench/harness/node-process.js';
 import type { Random } from '../../bench/harness/random.js';
 import type { Tree } from '../../bench/harness/tree.js';
+import { FAULTS, type FaultCode } from '../../runtime/model/faults.js';
 import type { MoveStepName } from '../../runtime/offload/move.js';
 import { CartClient, emptyTally, faultsOf } from '../stress/cart-client.js';
 import { unsettled } from '../stress/run.js';
@@ -106,8 +107,15 @@ export async function killSometime(scene: Scene, role: Role, withStore: boolean)
 async function bringToSource({ tree }: Scene, client: CartClient, session: string): Promise<void> {
   for (let n = 0; n < PRODUCTS_BEFORE; n += 1) await client.add(`before-${n}`);
   const watched = letThrough(tree, session);
+  const untilMs = Date.now() + PATIENCE_MS;
   try {
-    await tree.admin(tree.node('milan-001'), 'POST', `/function/force-offload?session=${session}`);
+    // On a busy machine a hand-over may be so slow that it is given up: no fault, it is asked for again.
+    for (;;) {
+      const { status, json } = await tree.admin(tree.node('milan-001'), 'POST', `/function/force-offload?session=${session}`, undefined, true);
+      if (status === 200) return;
+      if (!FAULTS[(json as { code: FaultCode }).code]?.retryable || Date.now() > untilMs) throw new Error(`${session} did not come to its source: ${status} ${JSON.stringify(json)}`);
+      await sleep(100);
+    }
   } finally {
     watched();
   }
