@@ -9,6 +9,7 @@ import { asFault, Fault } from '../model/faults.js';
 import { READ_TIMEOUT_MS } from '../model/limits.js';
 import type { Access, Admitted } from './access.js';
 import { type FaultForm, sendFault, sendReply } from './answer.js';
+import { RequestStream } from '../handler/http-body.js';
 import { linger } from './body.js';
 import { readPayload } from './incoming-body.js';
 
@@ -75,7 +76,8 @@ async function serve({ access, clock, onAnswered, monotonic = () => performance.
   const expects = request.headers.expect?.toLowerCase() === '100-continue';
   if ('stream' in route) {
     if (expects) response.writeContinue();
-    await sendReply(response, await route.stream(wanted, request, admitted));
+    // Whoever stops reading it can still be answered; the request itself would end its connection.
+    await sendReply(response, await route.stream(wanted, new RequestStream(request, { now: monotonic }), admitted));
     return;
   }
   wanted.body = await readPayload(request, response, admitted, expects, { clock, limitMs: READ_TIMEOUT_MS });

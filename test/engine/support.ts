@@ -25,8 +25,21 @@ export interface TestEngine {
   close(): Promise<void>;
 }
 
+/** The first shares files between an image's layers, and is not to be had on every file system; the second copies them. */
+const DRIVERS = ['overlay2', 'vfs'];
+
 /** Resolves with the reason where no engine can run. */
 export async function startEngine(): Promise<TestEngine | string> {
+  let reason = '';
+  for (const driver of DRIVERS) {
+    const started = await startWith(driver);
+    if (typeof started !== 'string') return started;
+    reason = started;
+  }
+  return reason;
+}
+
+async function startWith(driver: string): Promise<TestEngine | string> {
   if (process.env['NO_ENGINE'] === 'yes') return 'NO_ENGINE is set';
   if (process.getuid?.() !== 0) return 'an engine wants root';
   if (!await run('which', ['dockerd']).then(() => true, () => false)) return 'there is no dockerd (Debian: apt-get install docker.io)';
@@ -37,7 +50,7 @@ export async function startEngine(): Promise<TestEngine | string> {
   const output = await open(join(folder, 'log'), 'w');
   const daemon = spawn('dockerd', [
     '--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'pid'), '-H', `unix://${socket}`,
-    '--iptables=false', '--ip6tables=false', '--storage-driver=vfs', '--bip', '10.213.7.1/24',
+    '--iptables=false', '--ip6tables=false', `--storage-driver=${driver}`, '--bip', '10.213.7.1/24',
   ], { stdio: ['ignore', output.fd, output.fd], detached: true });
   await output.close();
   const close = () => end(daemon, folder);

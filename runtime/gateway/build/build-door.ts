@@ -3,15 +3,14 @@
  * secret, becomes a bundle under the image's name, which the deployment that follows asks for.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import PQueue from 'p-queue';
 import type { Log } from '../../base/log.js';
 import type { Reply, RouteRequest } from '../../base/reply.js';
 import { asFault, Fault } from '../../model/faults.js';
 import { MAX_BUILD_BYTES, MAX_BUILD_RECEIVE_MS, MAX_WAITING_BUILDS } from '../../model/limits.js';
+import { leave } from '../../handler/http-body.js';
 import type { StreamRoute } from '../admin.js';
 import type { Bundles } from '../bundles.js';
 import type { BuiltImages } from './built-images.js';
@@ -139,24 +138,33 @@ interface Expected {
 async function receive(body: AsyncIterable<Buffer>, file: string, { announced, secret, signature, receiveMs }: Expected): Promise<void> {
   if (announced > MAX_BUILD_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: MAX_BUILD_BYTES });
   const hmac = createHmac('sha256', secret);
-  let bytes = 0;
-  const late = AbortSignal.timeout(receiveMs);
-  await pipeline(body, async function* measured(chunks: AsyncIterable<Buffer>) {
-    for await (const chunk of chunks) {
-      bytes += chunk.length;
+  const pieces = body[Symbol.asyncIterator]();
+  const late = lateness(receiveMs);
+  const target = await open(file, 'wx', 0o600);
+  try {
+    for (let bytes = 0; ;) {
+      const { done, value } = await Promise.race([pieces.next(), late.promise]);
+      if (done) break;
+      bytes += value.length;
       if (bytes > MAX_BUILD_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: MAX_BUILD_BYTES });
-      hmac.update(chunk);
-      yield chunk;
+      hmac.update(value);
+      await target.write(value);
     }
-  }, createWriteStream(file, { mode: 0o600 }), { signal: late }).catch((cause: unknown) => {
-    if (late.aborted) throw new Fault('REQUEST_TIMEOUT', { limit: receiveMs, setting: 'of archives for the builder', layer: 'gateway' }, { cause });
-    throw hasLeft(cause) ? new Fault('CLIENT_GONE', {}, { cause: cause as Error }) : cause;
-  });
+  } finally {
+    late.end();
+    leave(body);
+    await target.close();
+  }
   if (!timingSafeEqual(hmac.digest(), signature)) throw new Fault('SIGNATURE_REFUSED', { reason: 'it does not fit the body and this node\'s payload secret' });
 }
 
-function hasLeft(error: unknown): boolean {
-  return ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'].includes((error as NodeJS.ErrnoException).code ?? '');
+function lateness(limit: number): { promise: Promise<never>; end(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const promise = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Fault('REQUEST_TIMEOUT', { limit, setting: 'of archives for the builder', layer: 'gateway' })), limit);
+  });
+  promise.catch(() => undefined);
+  return { promise, end: () => clearTimeout(timer) };
 }
 
 /** `registry/user/cart:1.0` → `cart`. */

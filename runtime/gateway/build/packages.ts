@@ -62,12 +62,13 @@ async function leadsOut(lock: string): Promise<boolean> {
   }
 }
 
-function isOutside(path: string): boolean {
-  return /^(?:(?:file|link):)?\//.test(path) || path.split('/').includes('..');
+function isOutside(from: string): boolean {
+  const path = from.replace(/^(?:file|link):/, '');
+  return path.startsWith('/') || path.split(/[/\\]/).includes('..');
 }
 
 function assertTaken(name: string, from: string): void {
-  const isGit = /^(?:git[+:@]|git@|ssh:|github:|gitlab:|bitbucket:|gist:|[\w.-]+\/[\w.-]+(?:#.*)?$)/.test(from) || /\.git(?:#|$)/.test(from);
+  const isGit = /^(?:git[+:@]|git@|ssh:|github:|gitlab:|bitbucket:|gist:|[\w.-]+\/[\w.-]+(?:#.*)?$)/.test(from) && !/^\.{0,2}\//.test(from) || /\.git(?:#|$)/.test(from);
   if (isGit) throw invalid(`the package ${name} is to come from git (${from}); what a registry has, a URL of an archive, or a file of the function is taken`);
   const isFile = /^(?:file|link):/.test(from) || /^\.{0,2}\//.test(from);
   if (isFile && isOutside(from)) throw invalid(`the package ${name} is to come from ${from}, which leads out of the function's folder`);

@@ -20,7 +20,7 @@ const MAX_PATH_CHARS = 1_024;
 const IMAGE = /^(?!bundle:)[a-zA-Z0-9][\w.:/-]{0,254}$/;
 
 /** Rejects with BUILD_INVALID, BODY_TOO_LARGE. The context is then partly there: the folder is to be removed. */
-export async function unpack(archive: string, folder: string): Promise<BuildConfig> {
+export async function unpack(archive: string, folder: string, mostFiles = MAX_BUILD_FILES): Promise<BuildConfig> {
   const entries = extract();
   const file = createReadStream(archive).on('error', (error) => entries.destroy(error));
   file.pipe(entries as unknown as NodeJS.WritableStream);
@@ -35,7 +35,7 @@ export async function unpack(archive: string, folder: string): Promise<BuildConf
       const path = pathOf(header);
       count += 1 + foldersOf(path, folders);
       left -= header.size ?? 0;
-      if (count > MAX_BUILD_FILES) throw invalid(`it has more than ${MAX_BUILD_FILES} files and folders`);
+      if (count > mostFiles) throw invalid(`it has more than ${mostFiles} files and folders`);
       if (left < 0) throw new Fault('BODY_TOO_LARGE', { limit: MAX_BUILD_UNPACKED_BYTES });
       if (path === CONFIG_FILE) config = configOf(await contentOf(content));
       else await place(header, join(folder, path), content);
