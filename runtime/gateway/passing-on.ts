@@ -71,18 +71,19 @@ export class PassingOn {
   async receive(bodies: unknown[], waitMs: number): Promise<Acceptance> {
     const acceptance: Acceptance = { accepted: [], missing: [], failed: [], nodes: [], pending: [] };
     await Promise.all(bodies.map(async (body) => {
-      const entry = entryOf(body, 0);
-      const sha256 = isRemoval(entry) ? undefined : bundleOf(entry);
-      if (sha256 !== undefined && !await this.parts.bundles.has(sha256)) {
-        acceptance.missing.push(sha256);
-        return;
-      }
       try {
+        const entry = entryOf(body, 0);
+        const sha256 = isRemoval(entry) ? undefined : bundleOf(entry);
+        if (sha256 !== undefined && !await this.parts.bundles.has(sha256)) {
+          acceptance.missing.push(sha256);
+          return;
+        }
         await this.parts.deployments.apply(entry);
         acceptance.accepted.push(keyOf(entry));
       } catch (error) {
+        // One that this node does not take, perhaps because it is of another version, keeps none of the others away.
         const { code, details } = asFault(error);
-        acceptance.failed.push({ function: keyOf(entry), code, details });
+        acceptance.failed.push({ function: nameIn(body), code, details });
       }
     }));
     return { ...acceptance, ...await this.spread(waitMs) };
@@ -107,7 +108,7 @@ export class PassingOn {
           await this.parts.settings.receive((body as { settings: unknown[] }).settings);
         }
         const { body } = await peers.call(parentUrl, 'GET', PATH);
-        for (const given of (body as { entries: unknown[] }).entries) await this.fetch(parentUrl, entryOf(given, 0));
+        for (const given of (body as { entries: unknown[] }).entries) await this.fetch(parentUrl, given);
         return;
       } catch (error) {
         log.debug({ parentUrl, reason: String(error) }, 'the parent\'s deployments could not be fetched yet');
@@ -121,8 +122,10 @@ export class PassingOn {
     for (const timer of this.timers.values()) this.parts.clock.clearTimeout(timer);
   }
 
-  private async fetch(parentUrl: string, entry: Entry): Promise<void> {
+  private async fetch(parentUrl: string, given: unknown): Promise<void> {
     const { bundles, deployments, peers, log } = this.parts;
+    const entry = this.checked(given);
+    if (entry === undefined) return;
     const known = deployments.entry(keyOf(entry));
     if (known && known.atMs >= entry.atMs) return;
     const sha256 = isRemoval(entry) ? undefined : bundleOf(entry);
@@ -133,6 +136,15 @@ export class PassingOn {
     await deployments.apply(entry).catch((error: unknown) => {
       log.error({ function: keyOf(entry), reason: String(error) }, 'a deployment failed');
     });
+  }
+
+  private checked(given: unknown): Entry | undefined {
+    try {
+      return entryOf(given, 0);
+    } catch (error) {
+      this.parts.log.error({ function: nameIn(given), reason: String(error) }, 'a deployment of the parent is none that this node takes');
+      return undefined;
+    }
   }
 
   // ── Down ─────────────────────────────────────────────────────────────────────────────────────
@@ -226,4 +238,10 @@ export class PassingOn {
     for await (const chunk of this.parts.bundles.read(sha256)) chunks.push(chunk);
     await this.parts.peers.call(child.url, 'PUT', `/system/bundles/${sha256}`, Buffer.concat(chunks));
   }
+}
+
+/** Of what may be no deployment at all. */
+function nameIn(body: unknown): string {
+  const { service, namespace } = (body ?? {}) as { service?: unknown; namespace?: unknown };
+  return keyOf({ service: String(service), ...(typeof namespace === 'string' && { namespace }) });
 }

@@ -55,6 +55,22 @@ describe('Deployments in the tree', () => {
     expect(running(nodes)).to.deep.equal(['milan']);
   });
 
+  it('reach a node also beside one that it does not take', async () => {
+    const cloud = await start('cloud', 'cloud');
+    await deploy(cloud);
+    // As a node of another version may know it.
+    const odd = { service: 'odd', image: `bundle:${sha256(CODE)}`, envVars: { 'a=b': 'c' } };
+    await cloud.deployments.apply({ ...odd, atMs: 1 });
+    const above = await start('milan', 'city', [], { parentUrl: cloud.url });
+    await above.passingOn.catchUp();
+    expect(above.deployments.names()).to.deep.equal(['cart']);
+    const below = await start('turin', 'city');
+    await below.bundles.write(sha256(CODE), chunksOf(CODE));
+    const { body } = await cloud.peers.call(below.url, 'PUT', '/peer/deployments', { entries: [odd, ...cloud.deployments.entries().filter(({ service }) => service === 'cart')] });
+    expect(body).to.deep.include({ accepted: ['cart'] });
+    expect((body as { failed: { function: string; code: string }[] }).failed.map((each) => [each.function, each.code])).to.deep.equal([['odd', 'PARAMETER_INVALID']]);
+  });
+
   it('are removed below as well, and an older word does not bring them back', async () => {
     const { cloud, leaves } = await tree();
     await deploy(cloud);
