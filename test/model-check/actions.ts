@@ -13,6 +13,8 @@ export interface Wishes {
   entries: readonly (readonly number[])[];
   /** Moves that may be asked for, as [source, target]. */
   moves: readonly (readonly [number, number])[];
+  /** The session is offered to any of them; otherwise only where it may be, as ancestors do. */
+  isCareless?: boolean;
   /** Moves that make the target the session's home. */
   rehomes?: readonly (readonly [number, number])[];
   /** Nodes to which each sender may deliver its effects. */
@@ -228,6 +230,7 @@ export class Actions {
       const slot = world.nodes[from]!.slot;
       if (slot?.state !== 'resident') continue;
       const { home, incarnation } = slot;
+      if (!this.wishes.isCareless && !this.#mayHold(this.drivers.indexOf(home), to)) continue;
       emit('wish', () => `${this.drivers.name(from)} offers the session to ${this.drivers.name(to)}`,
         this.drivers.send(this.drivers.spend(world, 'moves'), { kind: 'offer', to, from, epoch: slot.epoch + 1, home, incarnation }));
     }
@@ -238,6 +241,10 @@ export class Actions {
       emit('wish', () => `${this.drivers.name(from)} offers the session to ${this.drivers.name(to)} as its new home`,
         this.drivers.send(this.drivers.spend(world, 'moves'), { kind: 'offer', to, from, epoch: slot.epoch + 1, home, incarnation, rehome: true }));
     }
+  }
+
+  #mayHold(home: number, to: number): boolean {
+    return home === to || ancestors(this.drivers.setting.tree, home).includes(to);
   }
 
   #tell(world: World, message: Message): string {

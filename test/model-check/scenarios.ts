@@ -18,6 +18,8 @@ export interface Scenario {
   memories?: Record<string, Memory>;
   processes?: Record<string, Process[]>;
   leasesRepeat?: boolean;
+  /** Ancestors offer what is not homed below the asker, too. */
+  isCareless?: boolean;
   budget: Partial<Budget>;
   entries: number[][];
   /** Where each sender delivers, and how many effects it has. */
@@ -134,7 +136,7 @@ const SESSIONS: readonly Scenario[] = [
   { name: 'a stray message of an ended life', slots: ended, messages: [strays[1]!], budget: { lost: 1 }, entries: [[LEAF], [MIDDLE]] },
   { name: 'a departure without a name', slots: atHome, budget: { anonymous: 1, crash: 1 }, entries: AT_BOTH_ENDS },
   {
-    name: 'two leaves below one parent', tree: FORK, slots: atMiddle, messages: [{ ...(strays[1] as Message & { kind: 'call' }), to: OTHER }], budget: { moves: 1, lost: 1 }, entries: [[LEAF], [OTHER]],
+    name: 'two leaves below one parent', isCareless: true, tree: FORK, slots: atMiddle, messages: [{ ...(strays[1] as Message & { kind: 'call' }), to: OTHER }], budget: { moves: 1, lost: 1 }, entries: [[LEAF], [OTHER]],
     moves: [[LEAF, MIDDLE], [MIDDLE, OTHER], [MIDDLE, LEAF], [LEAF, ROOT], [ROOT, OTHER]],
   },
   {
@@ -169,6 +171,7 @@ const SESSIONS: readonly Scenario[] = [
     budget: { moves: 1 }, entries: [], rehomes: [[LEAF, ROOT]],
   },
   { name: 'two lives of one id, of which one is ended', slots: twoMovedLives, budget: { discard: 1, duplicate: 1, moves: 1 }, entries: [], moves: [[LEAF, MIDDLE]] },
+  { name: 'two clients with two requests each, and a lost lease', slots: atHome, budget: { lease: 1 }, entries: [[LEAF], [LEAF], [ROOT], [ROOT]] },
   {
     name: 'lease ids that come again in another residency', slots: atHome, leasesRepeat: true, budget: { moves: 1, lease: 1 },
     entries: [[LEAF], [LEAF], [LEAF]], moves: [[LEAF, MIDDLE]],
@@ -185,12 +188,16 @@ const EFFECTS: readonly Scenario[] = [
     entries: [], senders: SENDER, moves: [[LEAF, MIDDLE]],
   },
   {
-    name: 'effects for a home that is not home any more', slots: atHome, budget: { moves: 1, duplicate: 1, lost: 1 },
+    name: 'effects for a home that is not home any more', slots: atHome, budget: { moves: 1, duplicate: 1 },
     entries: [], senders: SENDER, rehomes: [[LEAF, MIDDLE]],
   },
   {
-    name: 'effects on the short way, beside a request and a move', slots: atHome, memories: remembered, budget: { moves: 1, short: 2, duplicate: 1 },
-    entries: [[LEAF]], senders: SENDER, moves: [[LEAF, MIDDLE]],
+    name: 'effects on the short way, beside a request', slots: atHome, memories: remembered, budget: { short: 2, late: 1 },
+    entries: [[LEAF]], senders: SENDER,
+  },
+  {
+    name: 'effects on the short way, beside a move', slots: atHome, memories: remembered, budget: { moves: 1, short: 1, duplicate: 1 },
+    entries: [], senders: SENDER, moves: [[LEAF, MIDDLE]],
   },
   {
     name: 'effects with a crash, a lost lease and a failing handler', slots: atHome, budget: { crash: 1, lease: 1, fail: 1, late: 1 },
@@ -207,6 +214,7 @@ const ANYWHERE = [[LEAF, ROOT], [LEAF, ROOT]];
 /** The whole bounds at once: two clients with a request each, two moves, and everything that may go wrong once. */
 export const WHOLE: readonly Scenario[] = [
   { name: 'whole: two moves and two clients', slots: atHome, budget: { moves: 2 }, entries: ANYWHERE, moves: EVERY_MOVE },
+  { name: 'whole: a move and two clients with two requests each', slots: atHome, budget: { moves: 1 }, entries: [...AT_BOTH_ENDS, ...AT_BOTH_ENDS], moves: [[LEAF, MIDDLE]] },
   { name: 'whole: two moves with a crash and a lost message', slots: atHome, budget: { moves: 2, crash: 1, lost: 1 }, entries: [[ROOT]], moves: EVERY_MOVE },
   { name: 'whole: two moves with a duplicated message', slots: atHome, budget: { moves: 2, duplicate: 1 }, entries: [[ROOT]], moves: EVERY_MOVE },
   { name: 'whole: everything at home', slots: atHome, budget: EVERYTHING, entries: ANYWHERE, moves: EVERY_MOVE },
@@ -232,8 +240,8 @@ export function startOf({ tree = PATH, slots = {}, messages = [], memories, proc
   return worldOf({ tree, slots, messages, memories, processes, clients: entries.length, senders: senders.map(({ effects }) => effects), budget }, interner);
 }
 
-export function wishesOf({ entries, moves = [], rehomes, senders = [] }: Scenario): Wishes {
-  return { entries, moves, rehomes, senders: senders.map(({ to }) => to) };
+export function wishesOf({ entries, moves = [], rehomes, senders = [], isCareless }: Scenario): Wishes {
+  return { entries, moves, isCareless, rehomes, senders: senders.map(({ to }) => to) };
 }
 
 export function runScenario(one: Scenario, bounds: Bounds, guards: Guards = ALL_GUARDS, coverage = new Map<string, number>()): ScenarioRun {

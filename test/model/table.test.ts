@@ -6,7 +6,8 @@ import { tableLines } from './table.js';
 /** Written by `node dist/test/model/table-main.js` after a change that is meant; the difference is what a review has to look at. */
 const FILE = new URL('../../../test/model/table.txt', import.meta.url);
 
-describe('The table of states and verbs', () => {
+describe('The table of states and verbs', function () {
+  this.timeout(120_000);
   let lines: string[];
   before(() => { lines = tableLines(); });
 
