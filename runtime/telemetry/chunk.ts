@@ -11,9 +11,15 @@ const POINT_BYTES = 12;
 /** Points of a full chunk that have a sum and extremes of their own, so that a part of the chunk need not be added up one by one. */
 const BLOCK_POINTS = 32;
 const BLOCK_FIELDS = 3;
-const BLOCK_BYTES = CHUNK_POINTS / BLOCK_POINTS * BLOCK_FIELDS * 8 + 100;
+export const BLOCKS = CHUNK_POINTS / BLOCK_POINTS;
+/** Of the blocks of a chunk. */
+export const SUMMARY_NUMBERS = BLOCKS * BLOCK_FIELDS;
+const BLOCK_BYTES = SUMMARY_NUMBERS * 8 + 100;
 /** Times are kept as distances from the first: some 49 days fit in one chunk. */
 const MAX_SPAN_MS = 0xffff_ffff;
+
+/** What a question needs of the points beside their count: what it does not need is not read from memory. */
+export type Wanted = 'count' | 'sum' | 'extremes' | 'all';
 
 export class Chunk {
   length = 0;
@@ -24,7 +30,9 @@ export class Chunk {
   private min = Infinity;
   private max = -Infinity;
   private stale = false;
-  /** Sum, least and most of each block; made when they are asked for, gone with the next change. */
+  /** From each point to the next, as long as that is the same for all; 0 while there are fewer than two, -1 when they are irregular. */
+  private stepMs = 0;
+  /** Made when it is asked for, gone with the next change. */
   private blocks: Float64Array | undefined;
 
   constructor(points: number) {
@@ -76,8 +84,18 @@ export class Chunk {
     return pairs;
   }
 
+  /** 0 when the points are not all equally far from each other. */
+  get regularStepMs(): number {
+    return Math.max(this.stepMs, 0);
+  }
+
   push(atMs: number, value: number): void {
     if (this.length === 0) this.baseMs = atMs;
+    else {
+      const stepMs = atMs - this.lastMs;
+      if (this.length === 1) this.stepMs = stepMs;
+      else if (stepMs !== this.stepMs) this.stepMs = -1;
+    }
     this.offsets[this.length] = atMs - this.baseMs;
     this.values[this.length] = value;
     this.length += 1;
@@ -92,6 +110,7 @@ export class Chunk {
   }
 
   insert(index: number, atMs: number, value: number): void {
+    this.stepMs = -1;
     if (atMs < this.baseMs) {
       const further = this.baseMs - atMs;
       for (let at = 0; at < this.length; at += 1) this.offsets[at]! += further;
@@ -105,15 +124,18 @@ export class Chunk {
     this.spoil();
   }
 
-  /** Index of the first point at or after the time. Most series are regular: where it would be then is looked at first. */
+  /** Index of the first point at or after the time. */
   indexOf(atMs: number): number {
+    return this.length === 0 ? 0 : this.indexBetween(atMs, this.firstMs, this.lastMs);
+  }
+
+  /** The same where first and last time are known, so that neither is looked up. Most series are regular: where it would be then is looked at first. */
+  indexBetween(atMs: number, firstMs: number, lastMs: number): number {
+    if (atMs <= firstMs) return 0;
     const { offsets, length } = this;
+    if (atMs > lastMs) return length;
     const offset = atMs - this.baseMs;
-    const first = offsets[0]!;
-    if (length === 0 || offset <= first) return 0;
-    const last = offsets[length - 1]!;
-    if (offset > last) return length;
-    const guess = Math.ceil((offset - first) / (last - first) * (length - 1));
+    const guess = Math.ceil((atMs - firstMs) / (lastMs - firstMs) * (length - 1));
     let [low, high] = [1, length - 1];
     if (offsets[guess]! < offset) low = guess + 1;
     else if (offsets[guess - 1]! < offset) return guess;
@@ -137,6 +159,7 @@ export class Chunk {
   /** Takes the points from `from` on out. */
   cut(from: number): Chunk {
     const rest = new Chunk(CHUNK_POINTS);
+    rest.stepMs = this.stepMs = -1;
     rest.baseMs = this.baseMs;
     rest.offsets.set(this.offsets.subarray(from, this.length));
     rest.values.set(this.values.subarray(from, this.length));
@@ -149,6 +172,7 @@ export class Chunk {
 
   /** Takes out the points with an index from `from` up to, not including, `to`. */
   remove(from: number, to: number): void {
+    this.stepMs = -1;
     this.offsets.copyWithin(from, to, this.length);
     this.values.copyWithin(from, to, this.length);
     this.length -= to - from;
@@ -164,24 +188,34 @@ export class Chunk {
     if (this.max > aggregate.max) aggregate.max = this.max;
   }
 
-  /** The points with an index from `from` up to, not including, `to`. */
-  addPartTo(aggregate: Aggregate, from: number, to: number): void {
+  /** The points with an index from `from` up to, not including, `to`; of sum and extremes at least what is wanted. */
+  addPartTo(aggregate: Aggregate, from: number, to: number, wanted: Wanted = 'all'): void {
+    if (wanted === 'count') {
+      aggregate.count += to - from;
+      return;
+    }
     const firstBlock = Math.ceil(from / BLOCK_POINTS);
     const lastBlock = Math.floor(to / BLOCK_POINTS);
     if (lastBlock <= firstBlock || this.length < CHUNK_POINTS) return this.addEach(aggregate, from, to);
-    const blocks = this.blocks ??= this.summariseBlocks();
-    this.addEach(aggregate, from, firstBlock * BLOCK_POINTS);
-    let { sum, min, max } = aggregate;
-    for (let at = firstBlock * BLOCK_FIELDS; at < lastBlock * BLOCK_FIELDS; at += BLOCK_FIELDS) {
-      sum += blocks[at]!;
-      if (blocks[at + 1]! < min) min = blocks[at + 1]!;
-      if (blocks[at + 2]! > max) max = blocks[at + 2]!;
-    }
-    aggregate.count += (lastBlock - firstBlock) * BLOCK_POINTS;
-    aggregate.sum = sum;
-    aggregate.min = min;
-    aggregate.max = max;
-    this.addEach(aggregate, lastBlock * BLOCK_POINTS, to);
+    this.addBlocksTo(aggregate, from, to, wanted, this.blockSummary, 0);
+  }
+
+  /**
+   * The same for a full chunk of which the summary of its blocks lies elsewhere.
+   * @param blocks has it from the index on
+   */
+  addBlocksTo(aggregate: Aggregate, from: number, to: number, wanted: Wanted, blocks: Float64Array, at: number): void {
+    const firstBlock = Math.ceil(from / BLOCK_POINTS);
+    const lastBlock = Math.floor(to / BLOCK_POINTS);
+    if (lastBlock <= firstBlock) return this.addEach(aggregate, from, to);
+    if (from < firstBlock * BLOCK_POINTS) this.addEach(aggregate, from, firstBlock * BLOCK_POINTS);
+    addBlocks(aggregate, firstBlock, lastBlock, wanted, blocks, at);
+    if (to > lastBlock * BLOCK_POINTS) this.addEach(aggregate, lastBlock * BLOCK_POINTS, to);
+  }
+
+  /** Of a full chunk: the sums of its blocks, then their least, then their most values. */
+  get blockSummary(): Float64Array {
+    return this.blocks ??= this.summariseBlocks();
   }
 
   private addEach(aggregate: Aggregate, from: number, to: number): void {
@@ -200,11 +234,13 @@ export class Chunk {
   }
 
   private summariseBlocks(): Float64Array {
-    const blocks = new Float64Array(this.length / BLOCK_POINTS * BLOCK_FIELDS);
-    for (let at = 0; at < this.length / BLOCK_POINTS; at += 1) {
+    const blocks = new Float64Array(SUMMARY_NUMBERS);
+    for (let at = 0; at < BLOCKS; at += 1) {
       const own = { count: 0, sum: 0, min: Infinity, max: -Infinity };
       this.addEach(own, at * BLOCK_POINTS, (at + 1) * BLOCK_POINTS);
-      blocks.set([own.sum, own.min, own.max], at * BLOCK_FIELDS);
+      blocks[at] = own.sum;
+      blocks[BLOCKS + at] = own.min;
+      blocks[2 * BLOCKS + at] = own.max;
     }
     return blocks;
   }
@@ -228,4 +264,31 @@ function room(points: number): { offsets: Uint32Array; values: Float64Array } {
   if (points <= POINTS_IN_HEAP) return { offsets: new Uint32Array(points), values: new Float64Array(points) };
   const buffer = new ArrayBuffer(points * POINT_BYTES);
   return { values: new Float64Array(buffer, 0, points), offsets: new Uint32Array(buffer, points * 8, points) };
+}
+
+/** The blocks with a number from `firstBlock` up to, not including, `lastBlock`. */
+export function addBlocks(aggregate: Aggregate, firstBlock: number, lastBlock: number, wanted: Wanted, blocks: Float64Array, at: number): void {
+  aggregate.count += (lastBlock - firstBlock) * BLOCK_POINTS;
+  if (wanted !== 'extremes') aggregate.sum = summed(blocks, at + firstBlock, at + lastBlock, aggregate.sum);
+  if (wanted === 'sum') return;
+  aggregate.min = least(blocks, at + BLOCKS + firstBlock, at + BLOCKS + lastBlock, aggregate.min);
+  aggregate.max = most(blocks, at + 2 * BLOCKS + firstBlock, at + 2 * BLOCKS + lastBlock, aggregate.max);
+}
+
+function summed(of: Float64Array, from: number, to: number, sum: number): number {
+  let all = sum;
+  for (let at = from; at < to; at += 1) all += of[at]!;
+  return all;
+}
+
+function least(of: Float64Array, from: number, to: number, min: number): number {
+  let all = min;
+  for (let at = from; at < to; at += 1) if (of[at]! < all) all = of[at]!;
+  return all;
+}
+
+function most(of: Float64Array, from: number, to: number, max: number): number {
+  let all = max;
+  for (let at = from; at < to; at += 1) if (of[at]! > all) all = of[at]!;
+  return all;
 }

@@ -5,7 +5,7 @@
  */
 import { CHUNK_POINTS } from '../model/limits.js';
 import { type Aggregate, combine } from './aggregate.js';
-import { Chunk } from './chunk.js';
+import { addBlocks, BLOCKS, Chunk, SUMMARY_NUMBERS, type Wanted } from './chunk.js';
 
 /** So few that both arrays of a chunk lie in the heap itself, without a buffer of their own. */
 const FIRST_POINTS = 4;
@@ -13,11 +13,23 @@ const FIRST_POINTS = 4;
 const SOLE_BYTES = 32;
 const NONE: readonly never[] = Object.freeze([]);
 
+/**
+ * What a search looks at instead of the chunks, so that it finds it together in memory: of each chunk but the last one, which grows. Made when
+ * it is needed, gone when it is no longer true.
+ */
+interface Outline {
+  begins: number[];
+  ends: number[];
+  /** From each point to the next, of chunks that are full and regular; else 0. */
+  steps: number[];
+  /** Of the blocks of those chunks, each at its place. */
+  summaries: Float64Array | undefined;
+}
+
 export class Column {
   /** By time; none is empty. */
   private chunks: readonly Chunk[] = NONE;
-  /** Last time of each chunk but the last one, which grows: all that a search looks at. Made when it is needed, gone when a chunk comes or goes. */
-  private ends: number[] | undefined;
+  private outline: Outline | undefined;
   /** Time of a point that is the only one, and in no chunk; -1 when there is none. */
   private soleMs = -1;
   private soleValue = 0;
@@ -85,18 +97,38 @@ export class Column {
     }
   }
 
-  addTo(aggregate: Aggregate, fromMs: number, toMs: number): void {
+  /** Of sum and extremes at least what is wanted. */
+  addTo(aggregate: Aggregate, fromMs: number, toMs: number, wanted: Wanted = 'all'): void {
     const { soleMs, soleValue } = this;
     if (soleMs >= 0) {
       if (soleMs >= fromMs && soleMs <= toMs) combine(aggregate, { count: 1, sum: soleValue, min: soleValue, max: soleValue });
       return;
     }
-    for (let at = this.chunkAt(fromMs); at < this.chunks.length; at += 1) {
-      const chunk = this.chunks[at]!;
-      if (chunk.firstMs > toMs) return;
-      if (chunk.firstMs >= fromMs && chunk.lastMs <= toMs) chunk.addTo(aggregate);
-      else chunk.addPartTo(aggregate, chunk.firstMs >= fromMs ? 0 : chunk.indexOf(fromMs), chunk.lastMs <= toMs ? chunk.length : chunk.indexOf(toMs + 1));
+    const { chunks } = this;
+    const { begins, ends, steps } = this.outlined;
+    const sealed = ends.length;
+    for (let at = this.chunkAt(fromMs); at < sealed; at += 1) {
+      const firstMs = begins[at]!;
+      if (firstMs > toMs) return;
+      if (steps[at]! > 0) this.addRegular(aggregate, at, fromMs, toMs, wanted);
+      else addOf(chunks[at]!, aggregate, fromMs, toMs, firstMs, ends[at]!, wanted);
     }
+    if (sealed > 0 && toMs <= ends[sealed - 1]!) return;
+    const last = chunks[sealed];
+    if (last === undefined) return;
+    const [firstMs, lastMs] = [last.firstMs, last.lastMs];
+    if (firstMs <= toMs && lastMs >= fromMs) addOf(last, aggregate, fromMs, toMs, firstMs, lastMs, wanted);
+  }
+
+  /** Of a chunk that is full and regular only its first and last few values are read: where a time is can be told, and the rest stands in the outline. */
+  private addRegular(aggregate: Aggregate, at: number, fromMs: number, toMs: number, wanted: Wanted): void {
+    const { begins, ends, steps } = this.outlined;
+    const [firstMs, lastMs, stepMs] = [begins[at]!, ends[at]!, steps[at]!];
+    const from = firstMs >= fromMs ? 0 : Math.ceil((fromMs - firstMs) / stepMs);
+    const to = lastMs <= toMs ? CHUNK_POINTS : Math.floor((toMs - firstMs) / stepMs) + 1;
+    if (wanted === 'count') aggregate.count += to - from;
+    else if (to - from === CHUNK_POINTS) addBlocks(aggregate, 0, BLOCKS, wanted, this.summaries, at * SUMMARY_NUMBERS);
+    else this.chunks[at]!.addBlocksTo(aggregate, from, to, wanted, this.summaries, at * SUMMARY_NUMBERS);
   }
 
   /** @returns bytes given back */
@@ -164,7 +196,7 @@ export class Column {
   /** Exactly as long as it has to be: an array that grows by itself keeps room that thousands of series never use. */
   private become(chunks: readonly Chunk[]): void {
     this.chunks = chunks.length === 0 ? NONE : chunks;
-    this.ends = undefined;
+    this.outline = undefined;
   }
 
   private late(atMs: number, value: number): number {
@@ -173,9 +205,11 @@ export class Column {
     const index = chunk.indexOf(atMs);
     if (chunk.timeAt(index) === atMs) {
       chunk.overwrite(index, value);
+      if (this.outline) this.outline.summaries = undefined;
       return 0;
     }
     if (!chunk.fits(atMs)) return this.begin(at, atMs, value, FIRST_POINTS);
+    this.outline = undefined;
     const before = chunk.bytes;
     if (chunk.length === chunk.capacity && chunk.capacity < CHUNK_POINTS) chunk.grow();
     if (chunk.length < chunk.capacity) {
@@ -189,11 +223,20 @@ export class Column {
     return rest.bytes;
   }
 
+  private get outlined(): Outline {
+    return this.outline ??= outlineOf(this.chunks);
+  }
+
+  private get summaries(): Float64Array {
+    const outline = this.outlined;
+    return outline.summaries ??= summariesOf(this.chunks, outline.steps);
+  }
+
   /** Index of the first chunk that ends at or after the time. */
   private chunkAt(atMs: number): number {
     const { chunks } = this;
     if (chunks.length === 0) return 0;
-    const ends = this.ends ??= chunks.slice(0, -1).map(({ lastMs }) => lastMs);
+    const { ends } = this.outlined;
     let low = 0;
     let high = ends.length;
     while (low < high) {
@@ -203,4 +246,26 @@ export class Column {
     }
     return low === ends.length && chunks[low]!.lastMs < atMs ? low + 1 : low;
   }
+}
+
+function addOf(chunk: Chunk, aggregate: Aggregate, fromMs: number, toMs: number, firstMs: number, lastMs: number, wanted: Wanted): void {
+  if (firstMs >= fromMs && lastMs <= toMs) return chunk.addTo(aggregate);
+  const from = firstMs >= fromMs ? 0 : chunk.indexBetween(fromMs, firstMs, lastMs);
+  chunk.addPartTo(aggregate, from, lastMs <= toMs ? chunk.length : chunk.indexBetween(toMs + 1, firstMs, lastMs), wanted);
+}
+
+function outlineOf(chunks: readonly Chunk[]): Outline {
+  const sealed = chunks.slice(0, -1);
+  return {
+    begins: sealed.map(({ firstMs }) => firstMs), ends: sealed.map(({ lastMs }) => lastMs),
+    steps: sealed.map(({ length, regularStepMs }) => length === CHUNK_POINTS ? regularStepMs : 0), summaries: undefined,
+  };
+}
+
+function summariesOf(chunks: readonly Chunk[], steps: readonly number[]): Float64Array {
+  const all = new Float64Array(steps.length * SUMMARY_NUMBERS);
+  steps.forEach((stepMs, at) => {
+    if (stepMs > 0) all.set(chunks[at]!.blockSummary, at * SUMMARY_NUMBERS);
+  });
+  return all;
 }

@@ -4,6 +4,7 @@
  * gets what it would have got alone, of one moment.
  */
 import { type Aggregate, emptyAggregate } from './aggregate.js';
+import type { Wanted } from './chunk.js';
 import { SERIES_A_PASS } from '../model/limits.js';
 import type { Range, Selection } from './read-query.js';
 import type { Series } from './series.js';
@@ -30,6 +31,7 @@ interface Waiting {
   selection: Selection;
   owner: string;
   range: Range;
+  wanted: Wanted;
   resolve(seen: Seen): void;
   reject(error: unknown): void;
 }
@@ -40,9 +42,9 @@ export class Passes {
   constructor(private readonly parts: PassParts) {}
 
   /** What the points of the range come to that are in memory. */
-  ask(selection: Selection, owner: string, range: Range): Promise<Seen> {
+  ask(selection: Selection, owner: string, range: Range, wanted: Wanted): Promise<Seen> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ selection, owner, range, resolve, reject });
+      this.waiting.push({ selection, owner, range, wanted, resolve, reject });
       // After whatever else has arrived by now.
       if (this.waiting.length === 1) setImmediate(() => this.turn());
     });
@@ -75,9 +77,11 @@ export class Passes {
       const most = Math.max(1, Math.floor(SERIES_A_PASS / Math.max(series.length, 1)));
       const taken = same.slice(0, most);
       left.push(...same.slice(most));
-      const asked = taken.map(({ range }) => ({ ...divide(range), aggregate: emptyAggregate() }));
+      const asked = taken.map(({ range, wanted }) => ({ ...divide(range), wanted, aggregate: emptyAggregate() }));
+      // Ranges that overlap one after the other, while what they share is near.
+      const byTime = asked.toSorted((left, right) => left.hot.fromMs - right.hot.fromMs);
       for (const { column } of series) {
-        for (const { hot, aggregate } of asked) column.addTo(aggregate, hot.fromMs, hot.toMs);
+        for (const { hot, aggregate, wanted } of byTime) column.addTo(aggregate, hot.fromMs, hot.toMs, wanted);
       }
       taken.forEach(({ resolve }, at) => {
         const { cold, aggregate } = asked[at]!;

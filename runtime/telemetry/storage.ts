@@ -2,8 +2,9 @@
 import type { Clock } from '../base/clock.js';
 import { Fault } from '../model/faults.js';
 import { MAX_GROUPS_PER_ANSWER, MAX_POINTS_PER_ANSWER } from '../model/limits.js';
-import { combine, emptyAggregate } from './aggregate.js';
+import { combine, emptyAggregate, type PlainAgg } from './aggregate.js';
 import type { Partial, SeriesValues } from './answers.js';
+import type { Wanted } from './chunk.js';
 import type { Disk } from './disk.js';
 import { Keyed, type KeyedValues } from './keyed.js';
 import { type Divided, Passes } from './passes.js';
@@ -36,6 +37,9 @@ const POINTS_SHARE = 0.72;
 const ANALYTICS_SHARE = 0.1;
 /** Of the region of what is in memory only: series and latest values, application data. */
 const SERIES_SHARE = 0.75;
+
+/** What the points have to be looked at for, beside their count. */
+const WANTED: Record<PlainAgg, Wanted> = { sum: 'sum', avg: 'sum', count: 'count', min: 'extremes', max: 'extremes' };
 
 export class Storage {
   readonly points: Points;
@@ -247,7 +251,7 @@ export class Storage {
 
   /** One sum of all of it: what most questions are about. */
   private async whole(question: AggregateQuestion, range: Range, owner: string): Promise<Partial[]> {
-    const { series, aggregate, cold } = await this.passes.ask(question, owner, range);
+    const { series, aggregate, cold } = await this.passes.ask(question, owner, range, WANTED[question.agg as PlainAgg]);
     if (cold) for (const part of await this.parts.disk!.aggregate(series.map(({ id }) => id), cold, { series: false })) combine(aggregate, part.aggregate);
     return aggregate.count > 0 ? [{ aggregate }] : [];
   }

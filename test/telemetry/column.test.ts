@@ -91,9 +91,42 @@ describe('a column of points', () => {
           const sum = { count: 0, sum: 0, min: Infinity, max: -Infinity };
           column.addTo(sum, fromMs, toMs);
           const values = wanted.map(([, value]) => value);
+          const extremes = { count: 0, sum: 0, min: Infinity, max: -Infinity };
+          column.addTo(extremes, fromMs, toMs, 'extremes');
+          expect([extremes.count, extremes.min, extremes.max]).to.deep.equal([values.length, Math.min(...values), Math.max(...values)]);
+          const added = { count: 0, sum: 0, min: Infinity, max: -Infinity };
+          column.addTo(added, fromMs, toMs, 'sum');
+          expect([added.count, added.sum]).to.deep.equal([values.length, values.reduce((total, value) => total + value, 0)]);
           expect(sum).to.deep.equal({ count: values.length, sum: values.reduce((total, value) => total + value, 0), min: Math.min(...values), max: Math.max(...values) });
         }
       }
     });
   }
+
+  it('of regular points says the same as a plain list of them, wherever a range begins and ends, and after points were overwritten', () => {
+    const dice = new Random(5);
+    const column = new Column();
+    const [stepMs, count] = [7, 2_300];
+    const values = Array.from({ length: count }, () => dice.below(1_000));
+    values.forEach((value, at) => column.put(1_000 + at * stepMs, value));
+    for (let round = 0; round < 400; round += 1) {
+      if (round % 4 === 0) {
+        const at = dice.below(count);
+        column.put(1_000 + at * stepMs, values[at] = dice.below(1_000));
+      }
+      const fromMs = dice.below(count * stepMs + 2_000);
+      const toMs = fromMs + dice.below(round % 2 ? 40 : count * stepMs);
+      const within = values.filter((_, at) => 1_000 + at * stepMs >= fromMs && 1_000 + at * stepMs <= toMs);
+      const said = (wanted: 'count' | 'sum' | 'extremes' | 'all') => {
+        const all = { count: 0, sum: 0, min: Infinity, max: -Infinity };
+        column.addTo(all, fromMs, toMs, wanted);
+        return all;
+      };
+      const sum = within.reduce((total, value) => total + value, 0);
+      expect(said('all')).to.deep.equal({ count: within.length, sum, min: Math.min(...within), max: Math.max(...within) });
+      expect(said('count').count).to.equal(within.length);
+      expect(said('sum')).to.include({ count: within.length, sum });
+      expect(said('extremes')).to.include({ count: within.length, min: Math.min(...within), max: Math.max(...within) });
+    }
+  });
 });
