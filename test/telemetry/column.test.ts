@@ -15,7 +15,7 @@ function pointsOf(column: Column, fromMs: number, toMs: number): [number, number
 
 describe('a column of points', () => {
   it('of a few points says the same as a plain map of them, whatever is put, put before, dropped and deleted', () => {
-    for (let seed = 1; seed <= 3_000; seed += 1) {
+    for (let seed = 1; seed <= 800; seed += 1) {
       const dice = new Random(seed);
       const column = new Column();
       const model = new Map<number, number>();

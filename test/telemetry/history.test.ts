@@ -90,7 +90,7 @@ describe('history on disk', () => {
   });
 
   it('says the same as a plain map, whatever is put, deleted and restarted in whatever order', async function random() {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const dice = new Random(7);
     const model = new Map<string, number>();
     for (let step = 0; step < 60; step += 1) {
