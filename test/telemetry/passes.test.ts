@@ -1,10 +1,12 @@
 import { expect } from 'chai';
 import { Random } from '../../bench/harness/random.js';
 import { SERIES_A_PASS } from '../../runtime/model/limits.js';
-import { AGGREGATES, valueOf } from '../../runtime/telemetry/aggregate.js';
+import { type PlainAgg, valueOf } from '../../runtime/telemetry/aggregate.js';
 import { readAggregate } from '../../runtime/telemetry/read-query.js';
 import { telemetrySettings } from '../../runtime/telemetry/settings.js';
 import { Storage } from '../../runtime/telemetry/storage.js';
+
+const AGGREGATES: readonly PlainAgg[] = ['sum', 'max', 'min', 'avg', 'count'];
 
 describe('questions that wait together', () => {
   let storage: Storage;
