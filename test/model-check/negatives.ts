@@ -39,7 +39,7 @@ export const NEGATIVES: readonly Negative[] = [
   { guard: 'requestIdDedupe', scenario: END },
   { guard: 'pauseDeadline', scenario: 'a move with a late message and a passed deadline' },
   { guard: 'markCompare', scenario: 'effects that come twice and late, beside a move' },
-  { guard: 'markCompare', scenario: 'effects for a home that is not home any more' },
+  { guard: 'markCompare', scenario: 'a late effect at the old place after a move' },
   { guard: 'subtreeOnOnload', scenario: 'two leaves below one parent' },
 ];
 

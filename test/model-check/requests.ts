@@ -1,9 +1,10 @@
 /** Clients and the session layer as the protocol describes them: what becomes of a request at a node. */
 import type { Owed, Slot } from '../../runtime/model/record.js';
 import type { Acquire, Command } from '../../runtime/model/verbs.js';
-import { changesFor, decodeMark, encodeMark, judge as judgeMark, RecentMarks, type Place } from '../../runtime/session/marks.js';
+import { judge as judgeMark, RecentMarks } from '../../runtime/session/marks.js';
 import { applied, FUNCTION, FUTURE_MS, Machine, NOW_MS, SESSION } from './machine.js';
 import { freshLease, freshName, written } from './names.js';
+import { markOf, placeOf, rowAfter } from './senders.js';
 import { ancestors, type Items, type Life, type Memory, type Message, type Of, type Process, type World } from './world.js';
 
 export type Serve = Of<Process, 'serve'>;
@@ -133,7 +134,7 @@ export class Requests extends Machine {
     if (process.kind === 'short') this.count(effect === undefined ? 'short' : 'effect on the short way');
     if (written(before.nodes[at]!.store.items) !== seen) this.blame(`${effect === undefined ? `client ${client}` : `effect ${effect}`} overwrites what it was never given`);
     const value = effect === undefined ? `${version} after ${seen || 'none'}` : String(effect);
-    const row = effect === undefined ? undefined : this.#rowOf(after, at, effect);
+    const row = effect === undefined ? undefined : rowAfter(effect, after.nodes[at]!.store.items['M']);
     const done = row === undefined ? this.#write(after, at, { [`K${client}`]: String(version), [`R${client}`]: value }) : this.#take(after, at, row);
     const kept = done.left.short > 0
       ? this.withLife(done, at, { memory: { epoch, incarnation, version, seen: written(done.nodes[at]!.store.items), row: row ?? (process.kind === 'short' ? process.row : undefined) } }) : done;
@@ -163,8 +164,7 @@ export class Requests extends Machine {
   // ── Effects of a sender: what tells a repeated delivery is the production code of its marks ─────
 
   #wasTaken(world: World, at: number, effect: number): boolean {
-    const row = world.nodes[at]!.store.items['M'];
-    const mark = row === undefined ? undefined : decodeMark(Buffer.from(row));
+    const mark = markOf(world.nodes[at]!.store.items['M']);
     return judgeMark(placeOf(effect), { mark, count: mark ? 1 : 0 }, this.setting.guards) === 'applied';
   }
 
@@ -175,12 +175,6 @@ export class Requests extends Machine {
     return this.send(after, { kind: 'response', client, value: String(effect) });
   }
 
-  #rowOf(world: World, at: number, effect: number): string {
-    const row = world.nodes[at]!.store.items['M'];
-    const { mark } = changesFor(placeOf(effect), row === undefined ? undefined : decodeMark(Buffer.from(row)), 200, NOW_MS);
-    return encodeMark(mark).toString();
-  }
-
   /** What it writes and how far its sender has got, in one. */
   #take(world: World, at: number, row: string): World {
     return this.#write(world, at, { E: String(Number(world.nodes[at]!.store.items['E'] ?? 0) + 1), M: row });
@@ -189,7 +183,8 @@ export class Requests extends Machine {
   /** Whether a process that remembers the session knows the delivery to be its sender's next one. */
   #isNext({ row }: Memory, effect: number): boolean {
     const recent = new RecentMarks(this.setting.guards);
-    if (row !== undefined) recent.keep(placeOf(effect), decodeMark(Buffer.from(row)));
+    const mark = markOf(row);
+    if (mark) recent.keep(placeOf(effect), mark);
     return recent.isNext(placeOf(effect));
   }
 
@@ -225,11 +220,6 @@ export class Requests extends Machine {
   protected lease(world: World, at: number): string {
     return freshLease(world, this.setting.leasesRepeat ? world.nodes[at]!.slot?.epoch : undefined);
   }
-}
-
-/** One sender, whose clock goes on with its numbers. */
-function placeOf(effect: number): Place {
-  return { lane: 'sender', number: effect, atMs: effect };
 }
 
 export function locateKey({ client, step, incarnation }: Locate): string {

@@ -23,7 +23,7 @@ export interface Scenario {
   budget: Partial<Budget>;
   entries: number[][];
   /** Where each sender delivers, and how many effects it has. */
-  senders?: { to: number[]; effects: number }[];
+  senders?: { to: number[]; effects: number; taken?: number }[];
   moves?: [number, number][];
   rehomes?: [number, number][];
 }
@@ -188,6 +188,11 @@ const EFFECTS: readonly Scenario[] = [
     entries: [], senders: SENDER, moves: [[LEAF, MIDDLE]],
   },
   {
+    name: 'a late effect at the old place after a move', slots: { ...atMiddle, middle: resident('middle', 1, { version: 1 }) },
+    messages: [{ kind: 'request', to: LEAF, client: 0, mark: '', effect: 1 }], budget: { moves: 1, duplicate: 1 },
+    entries: [], senders: [{ to: [LEAF], effects: 2, taken: 1 }], moves: [[MIDDLE, LEAF]],
+  },
+  {
     name: 'effects for a home that is not home any more', slots: atHome, budget: { moves: 1, duplicate: 1 },
     entries: [], senders: SENDER, rehomes: [[LEAF, MIDDLE]],
   },
@@ -237,7 +242,7 @@ export interface ScenarioRun extends Explored {
 }
 
 export function startOf({ tree = PATH, slots = {}, messages = [], memories, processes, budget, entries, senders = [] }: Scenario, interner: Interner): World {
-  return worldOf({ tree, slots, messages, memories, processes, clients: entries.length, senders: senders.map(({ effects }) => effects), budget }, interner);
+  return worldOf({ tree, slots, messages, memories, processes, clients: entries.length, senders, budget }, interner);
 }
 
 export function wishesOf({ entries, moves = [], rehomes, senders = [], isCareless }: Scenario): Wishes {
