@@ -15,6 +15,8 @@ const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'];
 
 export interface TestEngine {
   socket: string;
+  /** Layers of images are shared, and not copied: images of some size are made in minutes. */
+  sharesLayers: boolean;
   /** Makes an image: files by path, and what runs. */
   image(name: string, files: Record<string, string | Buffer>, config: { Cmd: string[]; User?: string; Env?: string[] }): Promise<void>;
   /** A program that needs nothing else: `sh`, `httpd`, `sleep`, … */
@@ -66,7 +68,7 @@ async function startWith(driver: string): Promise<TestEngine | string> {
     return { status: answer.statusCode, text: await answer.body.text() };
   };
   const made: TestEngine = {
-    socket, busybox, api,
+    socket, sharesLayers: driver !== 'vfs', busybox, api,
     image: async (name, files, config) => {
       const [repository, tag = 'latest'] = name.split(':');
       const changes = Object.entries(config).map(([key, value]) => `changes=${encodeURIComponent(`${{ Cmd: 'CMD', User: 'USER', Env: 'ENV' }[key]} ${key === 'Env' ? (value as string[]).join(' ') : typeof value === 'string' ? value : JSON.stringify(value)}`)}`);

@@ -118,6 +118,20 @@ describe('A remote worker', () => {
     await worker.close();
   });
 
+  it('says so when the upstream breaks off, before its answer, within it and within one that streams; and serves the next', async () => {
+    handle = ({ url: target }, response) => {
+      if (target === '/at-once') return void response.socket!.resetAndDestroy();
+      if (target === '/whole') return void response.end('whole');
+      response.writeHead(200, target === '/within' ? { 'content-length': '100' } : {});
+      response.write('half', () => response.socket!.resetAndDestroy());
+    };
+    const worker = await load();
+    const at = (path: string) => worker.run(call({ request: request({ path }) })).then(({ response }) => textOf(response.stream, response.body));
+    for (const path of ['/at-once', '/within', '/stream']) expect(await faultOf(at(path)), path).to.include({ code: 'UPSTREAM_UNREACHABLE' });
+    expect(await at('/whole')).to.equal('whole');
+    await worker.close();
+  });
+
   it('breaks off there when the client leaves or the time is up', async () => {
     for (const [made, code] of [[call({ signal: AbortSignal.abort() }), 'CLIENT_GONE'], [call({ timeoutMs: 30 }), 'HANDLER_TIMEOUT']] as const) {
       let ended: Promise<unknown> | undefined;

@@ -33,12 +33,27 @@ export class Upstream {
         origin: this.#base.origin, path: this.pathOf(request), method: request.method as Dispatcher.HttpMethod, body: body.readable, signal,
         headers: { ...carried(request.headers), host: this.#base.host, ...forwarded(request, callId) },
       });
-      return { response: await responseOf(answer), writes: [], effects: [], telemetry: [] };
+      const response = await responseOf(answer);
+      if (response.stream !== undefined) response.stream = this.#told(response.stream, signal);
+      return { response, writes: [], effects: [], telemetry: [] };
     } catch (error) {
       if (body.broken !== undefined) throw body.broken;
-      if (signal.aborted) throw new Fault('CLIENT_GONE', {}, { cause: error });
-      throw new Fault('UPSTREAM_UNREACHABLE', { function: this.service, url: this.#base.origin, reason: reasonOf(error) }, { cause: error });
+      throw this.#faultOf(error, signal);
     }
+  }
+
+  /** The rest of an answer; that it breaks off is the upstream's fault, too. */
+  async* #told(stream: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
+    try {
+      yield* stream;
+    } catch (error) {
+      throw this.#faultOf(error, signal);
+    }
+  }
+
+  #faultOf(error: unknown, { aborted }: AbortSignal): Fault {
+    if (aborted) return new Fault('CLIENT_GONE', {}, { cause: error });
+    return new Fault('UPSTREAM_UNREACHABLE', { function: this.service, url: this.#base.origin, reason: reasonOf(error) }, { cause: error });
   }
 
   pathOf({ path, query }: FunctionRequest): string {
