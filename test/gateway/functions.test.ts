@@ -4,6 +4,8 @@ import type { Fault } from '../../runtime/model/faults.js';
 import type { Invocation, Served } from '../../runtime/session/invoke.js';
 import { respond, sendRaw, signal, startNode, type NodeOptions, type TestNode } from './support.js';
 
+const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, index) => (index * 7) % 256));
+
 describe('The gateway in front of functions', () => {
   let node: TestNode;
   const start = async (options: NodeOptions = {}) => {
@@ -29,7 +31,7 @@ describe('The gateway in front of functions', () => {
       await start();
       await node.serve('mirror', ({ request }) => respond(request.body));
       for (const size of [1, 255, 16 * 1024, 16 * 1024 + 1, 1_000_000]) {
-        const bytes = Buffer.from(Array.from({ length: size }, (_, index) => (index * 7) % 256));
+        const bytes = Buffer.alloc(size, EVERY_BYTE);
         const { body } = await send(`${node.url}/function/mirror`, { method: 'POST', body: bytes });
         expect(Buffer.from(await body.arrayBuffer()).equals(bytes), String(size)).to.equal(true);
       }

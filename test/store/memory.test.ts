@@ -1,8 +1,6 @@
-import { createMemoryStore } from '../../runtime/store/memory.js';
-import { ManualClock, NODE, storeConformance } from './conformance.js';
+import { storeConformance, SUITES } from './conformance.js';
+import { makeMemory } from './make-memory.js';
 
-storeConformance('memory', async () => {
-  const clock = new ManualClock();
-  const store = createMemoryStore({ node: NODE, clock });
-  return { store, clock, cleanup: () => store.close() };
-});
+// What takes long is in memory-long.test.ts.
+const { size: _size, random: _random, ...short } = SUITES;
+storeConformance('memory', makeMemory, short);
