@@ -30,7 +30,7 @@ export interface OracleServerParts {
   movement?: Movement;
   dashboard?: { files: DashboardFiles; routes: DashboardRoutes };
   /** Answers the paths that it owns, and is told of every registration; it answers the collections of the node. */
-  inventory?: { registered(node: RegisteredNode, hardware: unknown): string[]; owns(path: string): boolean; serve(request: IncomingMessage, response: ServerResponse): void };
+  inventory?: { whole(): Promise<void>; registered(node: RegisteredNode, hardware: unknown): string[]; owns(path: string): boolean; serve(request: IncomingMessage, response: ServerResponse): void };
 }
 
 const NODES = '/api/v1/nodes';
@@ -82,6 +82,8 @@ async function register({ registry, verifier, inventory }: OracleServerParts, re
   assertBody(verified, sha256Hex(body));
   const registration = registrationOf(parsed(body));
   if (verified.peer !== registration.name) throw new Fault('FORBIDDEN', { reason: `${verified.peer} cannot register as ${registration.name}` });
+  // It has the ids of nodes, and the collections that they are in.
+  await inventory?.whole();
   const node = registry.register(registration);
   return { ...node, collections: inventory?.registered(node, registration.hardware) ?? [] };
 }

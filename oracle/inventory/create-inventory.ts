@@ -43,6 +43,8 @@ export interface RunningInventory {
   inventory: Inventory;
   keeping: Keeping;
   routes: InventoryRoute[];
+  /** Resolves when everything is brought back; before that single objects are answered, and nodes are not to be noted. */
+  whole(): Promise<void>;
   /** Whether this path is the inventory's. */
   owns(path: string): boolean;
   serve(request: IncomingMessage, response: ServerResponse): void;
@@ -71,9 +73,9 @@ export async function createInventory({ folder, settings, areas = [], domainId =
     ...historyRoutes(inventory, keeping, domainId), ...schemaRoutes(options, () => routes),
   ];
   edge.areas(areas);
-  const door = createDoor({ routes, access, ids, log });
+  const door = createDoor({ routes, whole: () => inventory.set.whole, access, ids, log });
   return {
-    inventory, keeping, routes, owns: (path) => door.owns(path), serve: (request, response) => door.serve(request, response),
+    inventory, keeping, routes, whole: () => inventory.set.whole, owns: (path) => door.owns(path), serve: (request, response) => door.serve(request, response),
     registered: (node, hardware) => edge.registered(node, hardware), failed: (name) => edge.failed(name), idOf: (name) => edge.idOf(name), sweep: () => edge.sweep(),
     async close() {
       await edge.settled();

@@ -91,7 +91,7 @@ export class EdgeNodes {
   /** Nodes of a former life of the oracle that have not come back are lost too. */
   sweep(): void {
     const { inventory, clock } = this.parts;
-    if (this.#looked || clock.now() - this.#startedMs < REGISTRATION_DEADLINE_MS) return;
+    if (this.#looked || !inventory.set.isWhole || clock.now() - this.#startedMs < REGISTRATION_DEADLINE_MS) return;
     this.#looked = true;
     for (const { value } of inventory.set.tables.ComputeNode.values()) {
       const name = (value['domain_node'] as { name?: string } | undefined)?.name;

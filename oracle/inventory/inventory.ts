@@ -22,6 +22,8 @@ import { WorkingSet } from './state/working-set.js';
 /** Where changes go before they are acknowledged. */
 export interface Keeper {
   append(changes: Change[], first: number, last: number): Promise<void>;
+  /** An object and what is shown with it, while the whole is still being brought back; undefined when that has to be waited for. */
+  early(object: ObjectName, key: string): Promise<WorkingSet | undefined>;
 }
 
 export interface InventoryParts {
@@ -96,6 +98,14 @@ export class Inventory {
   replaceSet(set: WorkingSet, seq: number): void {
     this.#set = set;
     this.#seq = Math.max(this.#seq, seq);
+  }
+
+  /** Where one object is to be looked for now. */
+  async setFor(object: ObjectName, key: string): Promise<WorkingSet> {
+    const early = this.#set.isWhole ? undefined : await this.#keeper?.early(object, key);
+    if (early) return early;
+    await this.#set.whole;
+    return this.#set;
   }
 
   /** By id, or by the names that the object has besides. */

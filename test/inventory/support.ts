@@ -34,9 +34,11 @@ export interface TestAnswer<T> {
 
 export async function startInventory(given: Partial<CreateInventoryParts> = {}): Promise<TestInventory> {
   const folder = given.folder ?? await mkdtemp(join(tmpdir(), 'inventory-'));
-  const open = (parts: Partial<CreateInventoryParts>) => createInventory({
-    folder, settings: {}, credentials: ADMIN, clock: systemClock, ids: systemIds, log: silentLog, ...given, ...parts,
-  });
+  const open = async (parts: Partial<CreateInventoryParts>) => {
+    const opened = await createInventory({ folder, settings: {}, credentials: ADMIN, clock: systemClock, ids: systemIds, log: silentLog, ...given, ...parts });
+    await opened.whole();
+    return opened;
+  };
   let running = await open({});
   const server = createServer((request, response) => running.serve(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

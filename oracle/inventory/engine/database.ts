@@ -5,6 +5,7 @@ import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBBlobVector, type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type DuckDBResult, JsonDuckDBValueConverter } from '@duckdb/node-api';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
+import { canonicalMac, canonicalXname } from '../../../runtime/model/inventory/xname.js';
 import { MAX_QUERY_BYTES } from '../../../runtime/model/limits.js';
 import { EARLY_FIELDS } from '../state/indexes.js';
 import { type Column, hasSecret, keyOf, ROW_COLUMNS, SECRET_COLUMN, tableColumns, VALUE_COLUMNS } from './columns.js';
@@ -30,6 +31,7 @@ export class Database {
   #asking: DuckDBConnection | undefined;
   #hidden: ReadonlySet<string> = new Set();
   #askingFunctions: ReadonlySet<string> = new Set();
+  #reader: DuckDBConnection | undefined;
   #reading: { object: ObjectName; result: DuckDBResult } | undefined;
   #toRead: ObjectName[] = [];
   #readFolder = '';
@@ -115,7 +117,9 @@ export class Database {
     }
   }
 
-  read({ folder }: SnapshotPlace): void {
+  /** On a connection of its own: another statement would end what is being read. */
+  async read({ folder }: SnapshotPlace): Promise<void> {
+    this.#reader ??= await this.instance.connect();
     this.#toRead = [...OBJECT_NAMES];
     this.#reading = undefined;
     this.#readFolder = folder;
@@ -126,14 +130,36 @@ export class Database {
       if (!this.#reading) {
         const object = this.#toRead.shift();
         if (!object) return undefined;
-        const columns = await this.#commonColumns(object, this.#readFolder);
-        this.#reading = { object, result: await this.connection.stream(`SELECT encode(concat(${headSql(object, columns)}, chr(9), ${valueSql(columns)})) FROM read_parquet(${fileOf(this.#readFolder, object)})`) };
+        this.#reading = { object, result: await this.#reader!.stream(await this.#rowsSql(object, this.#readFolder)) };
       }
       const { object, result } = this.#reading;
       const chunk = await result.fetchChunk();
       if (chunk && chunk.rowCount > 0) return { object, ...packed(chunk) };
       this.#reading = undefined;
     }
+  }
+
+  async find({ folder }: SnapshotPlace, object: ObjectName, key: string): Promise<RowBlock[]> {
+    const some = async (of: ObjectName, where: string) => this.#blocks(of, `${await this.#rowsSql(of, folder)} WHERE ${where}`);
+    const id = `${quoted(keyOf(object))} = ${literal(key.toLowerCase())}`;
+    const named = SPELLED[object].map(({ field, spelled }) => `${quoted(field)} IN (${literal(key)}, ${literal(spelled(key))})`);
+    let found = await some(object, id);
+    if (found.length === 0 && named.length > 0) found = await some(object, named.join(' OR '));
+    if (found.length === 0 || object !== 'ComputeNode') return found;
+    const source = `read_parquet(${fileOf(folder, object)})`;
+    const nodes = `(SELECT id FROM ${source} WHERE ${[id, ...named].join(' OR ')})`;
+    const bmcs = `(SELECT bmc_id FROM ${source} WHERE ${[id, ...named].join(' OR ')})`;
+    return [...found, ...await some('BMC', `id IN ${bmcs}`), ...await some('NetworkInterface', `compute_node_id IN ${nodes}`)];
+  }
+
+  async #rowsSql(object: ObjectName, folder: string): Promise<string> {
+    const columns = await this.#commonColumns(object, folder);
+    return `SELECT encode(concat(${headSql(object, columns)}, chr(9), ${valueSql(columns)})) FROM read_parquet(${fileOf(folder, object)})`;
+  }
+
+  async #blocks(object: ObjectName, sql: string): Promise<RowBlock[]> {
+    const chunks = await (await this.connection.run(sql)).fetchAllChunks();
+    return chunks.filter(({ rowCount }) => rowCount > 0).map((chunk) => ({ object, ...packed(chunk) }));
   }
 
   /** Each as a schema of its name, and all together as `history`. */
@@ -217,6 +243,7 @@ export class Database {
   }
 
   close(): void {
+    this.#reader?.closeSync();
     this.connection.closeSync();
     this.instance.closeSync();
   }
@@ -284,6 +311,12 @@ function createTable(object: ObjectName, name: string): string {
 function fileOf(folder: string, object: ObjectName): string {
   return literal(join(folder, `${object}.parquet`));
 }
+
+/** Names by which an object is found before its indexes are there, where they are spelled as asked for or as they are compared. */
+const SPELLED: Record<ObjectName, { field: string; spelled(key: string): string }[]> = {
+  ComputeNode: [{ field: 'xname', spelled: canonicalXname }], NetworkInterface: [{ field: 'mac_address', spelled: canonicalMac }],
+  BMC: [{ field: 'xname', spelled: canonicalXname }, { field: 'mac_address', spelled: canonicalMac }], Component: [{ field: 'ID', spelled: canonicalXname }], NodeCollection: [{ field: 'name', spelled: (key) => key }],
+};
 
 const TAB = 9;
 const COMMA = 44;

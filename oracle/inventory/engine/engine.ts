@@ -34,6 +34,7 @@ export class Engine {
   readonly #calls = new Map<number, Calling>();
   #lastCall = 0;
   #ended: Error | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
   /** Databases that it has no extension for. */
   copied: string[] = [];
 
@@ -77,6 +78,13 @@ export class Engine {
     this.#end(error);
     this.worker.postMessage('end');
     this.worker.unref();
+  }
+
+  /** One after the other: what belongs to reading a snapshot may not be mixed. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   /** Stops the query that runs; whoever asked it is told so. What changes the tables is left to end. */

@@ -87,6 +87,8 @@ export interface EngineVerbs {
   /** Begins to read all rows of a snapshot; then `next` until it answers nothing. */
   read(snapshot: SnapshotPlace): void;
   next(): RowBlock | undefined;
+  /** The one object with this id or with a name that is spelled so, and what is shown with it; nothing when there is none. */
+  find(snapshot: SnapshotPlace, object: ObjectName, key: string): RowBlock[];
   /** Snapshots that queries see as schemas. */
   show(snapshots: SnapshotPlace[]): void;
   query(sql: string, limits: { rows: number; ms: number }): QueryAnswer;

@@ -12,6 +12,8 @@ import type { InventoryReply, InventoryRoute } from './route.js';
 
 export interface AppParts {
   routes: InventoryRoute[];
+  /** Resolves when everything is brought back. */
+  whole(): Promise<void>;
   access: Access;
   ids: Ids;
   log: Log;
@@ -92,11 +94,12 @@ function methodsByPath(routes: InventoryRoute[]): Map<string, string[]> {
   return methods;
 }
 
-async function serve({ access }: AppParts, { route, base, params }: Found, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve({ access, whole }: AppParts, { route, base, params }: Found, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const caller = await access.admit(request, route.need);
   const mark = request.url!.indexOf('?');
   const query = new URLSearchParams(mark < 0 ? '' : request.url!.slice(mark + 1));
   const body = ['POST', 'PUT', 'PATCH'].includes(route.method) ? await readJson(request) : undefined;
+  if (!route.isEarly) await whole();
   const reply = await route.run({ params, query, body, headers: request.headers, caller, base });
   send(response, reply);
 }

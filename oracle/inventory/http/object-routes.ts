@@ -46,7 +46,7 @@ function routesOf(parts: ObjectRouteParts, object: ObjectName): InventoryRoute[]
       run: (request) => list(parts, object, request),
     },
     {
-      ...one, method: 'GET', need: 'read', operation: `get${object}`, summary: `Get one ${object} by ${KEYS[object]}.`,
+      ...one, method: 'GET', need: 'read', isEarly: true, operation: `get${object}`, summary: `Get one ${object} by ${KEYS[object]}.`,
       query: [AS_OF], answers: { 200: { object }, 304: 'nothing' },
       run: (request) => get(parts, object, request),
     },
@@ -127,7 +127,7 @@ async function list({ inventory, past, sortable }: ObjectRouteParts, object: Obj
 
 async function get({ inventory, past }: ObjectRouteParts, object: ObjectName, { params, query, headers }: InventoryRequest): Promise<InventoryReply> {
   const asOf = query.get('asOf');
-  const set = asOf === null ? inventory.set : await past(asOf);
+  const set = asOf === null ? await inventory.setFor(object, params['id']!) : await past(asOf);
   const row = inventory.get(object, params['id']!, set);
   const etag = etagOf(set, object, row);
   const known = headers['if-none-match'] as string | undefined;

@@ -33,6 +33,8 @@ export interface InventoryRoute {
   /** Below `/inventory`, as Express writes it: `/ComputeNode/:id`. */
   path: string;
   need: Need;
+  /** Whether it answers before everything is brought back. */
+  isEarly?: boolean;
   /** Whether it answers at the root of the port too, as the seed has it. */
   atRoot?: boolean;
   /** Other spellings of the path. */

@@ -10,11 +10,11 @@ export function schemaRoutes(options: ObjectOptions, routes: () => InventoryRout
   const documents = schemaDocuments(options);
   return [
     {
-      method: 'GET', path: '/schemas', need: 'read', operation: 'listSchemas', summary: 'The schema files there are.', answers: { 200: { schema: { type: 'object' } } },
+      method: 'GET', path: '/schemas', need: 'read', isEarly: true, operation: 'listSchemas', summary: 'The schema files there are.', answers: { 200: { schema: { type: 'object' } } },
       run: ({ base }) => ({ status: 200, json: { draft: JSON_SCHEMA_DRAFT, strictXnames: options.strictXnames, schemas: OBJECT_NAMES.map((name) => ({ name, url: `${base}/schemas/${name}.json` })) } }),
     },
     {
-      method: 'GET', path: '/schemas/:name', need: 'read', operation: 'getSchema', summary: 'The JSON Schema of an object, as a file.', answers: { 200: { schema: { type: 'object' } } },
+      method: 'GET', path: '/schemas/:name', need: 'read', isEarly: true, operation: 'getSchema', summary: 'The JSON Schema of an object, as a file.', answers: { 200: { schema: { type: 'object' } } },
       run({ params, headers }) {
         const name = params['name']!.replace(/\.json$/, '') as ObjectName;
         const document = OBJECT_NAMES.includes(name) ? documents[name] : undefined;
@@ -24,7 +24,7 @@ export function schemaRoutes(options: ObjectOptions, routes: () => InventoryRout
       },
     },
     {
-      method: 'GET', path: '/openapi.json', need: 'read', operation: 'getOpenApi', summary: 'This document.', answers: { 200: { schema: { type: 'object' } } },
+      method: 'GET', path: '/openapi.json', need: 'read', isEarly: true, operation: 'getOpenApi', summary: 'This document.', answers: { 200: { schema: { type: 'object' } } },
       run: () => ({ status: 200, json: openApiDocument(routes(), options) }),
     },
   ];

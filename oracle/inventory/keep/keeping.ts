@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Clock, Timer } from '../../../runtime/base/clock.js';
 import type { Log } from '../../../runtime/base/log.js';
 import { Fault } from '../../../runtime/model/faults.js';
-import { ENGINE_FOLLOW_BYTES, MAX_QUERY_ROWS, PAST_KEEP_MS, QUERY_MS, QUERY_STOP_MS } from '../../../runtime/model/limits.js';
+import { ENGINE_FOLLOW_BYTES, MAX_QUERY_ROWS, PAST_KEEP_MS, QUERY_MS, QUERY_STOP_MS, ROWS_A_TURN } from '../../../runtime/model/limits.js';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
 import { type Engine, QueryStopped } from '../engine/engine.js';
 import type { QueryAnswer, TableDescription } from '../engine/messages.js';
@@ -16,10 +16,11 @@ import type { RemoteSource, SnapshotSettings } from '../settings.js';
 import type { Change } from '../state/row.js';
 import { Sources, type SourcesParts } from '../sources/sources.js';
 import { WorkingSet } from '../state/working-set.js';
+import { findBeginning, touchedBy } from './beginning.js';
 import { Follower } from './follower.js';
 import { Journal, type JournalFile } from './journal.js';
-import { type Recorded, recoverJournal } from './recover.js';
-import { readSnapshot } from './rows.js';
+import type { Recorded } from './recover.js';
+import { fill, findInSnapshot, indexLate, readSnapshot } from './rows.js';
 import { type Snapshot, SnapshotFolder, snapshotName, type SnapshotReason, timeOf } from './snapshots.js';
 
 export interface KeepingParts {
@@ -47,6 +48,8 @@ export class Keeping implements Keeper {
   #making: Promise<Snapshot> | undefined;
   #spared: Snapshot | undefined;
   #closed = false;
+  /** As long as the working set is not whole: where single objects are found, and which of them are not what they were there. */
+  #early: { base: Snapshot; touched: ReadonlySet<string> } | undefined;
   /** The query that runs. */
   #asking: { engine: Engine; timer: Timer; hurry(): Timer } | undefined;
   readonly #folder: SnapshotFolder;
@@ -76,50 +79,66 @@ export class Keeping implements Keeper {
 
   // ── Starting ─────────────────────────────────────────────────────────────────────────────────
 
-  /** The newest snapshot that is whole, or the one before, or nothing; and whatever the journal has since. */
+  /** Resolves when single objects can be had; the set of the inventory says when it is whole. */
   async start(): Promise<void> {
-    const { inventory, folder, log } = this.parts;
-    const restored = await this.#restoreNewest();
-    const { set } = restored;
-    let { seq } = restored;
-    const journalFolder = join(folder, 'journal');
-    const { segments, damaged } = await recoverJournal(journalFolder, seq, async (batch, last) => {
-      for (const recorded of batch) applyRecorded(set, recorded);
-      seq = Math.max(seq, last);
-      await new Promise((resolve) => setImmediate(resolve));
-    });
-    if (damaged.length > 0) log.error({ files: damaged }, 'the journal of the inventory is damaged in its middle, or does not begin where the snapshot ends; what came after was set aside');
-    this.#journal = new Journal({ folder: journalFolder, segments, last: seq, ...(this.parts.openJournalFile && { openFile: this.parts.openJournalFile }), onFailure: (error) => this.#failed(error) });
+    const { inventory, log } = this.parts;
+    const set = new WorkingSet();
+    const { late, seq, base } = await this.#begin();
+    if (base === undefined) await applyAll(set, late);
+    else {
+      set.isWhole = set.isReady = false;
+      this.#early = { base, touched: touchedBy(late) };
+      set.whole = this.#load(set, base, late);
+      set.ready = set.whole.then(() => indexLate(set));
+      set.ready.catch((error: Error) => this.#closed || log.error({ reason: error.message }, 'the inventory could not be brought back'));
+    }
     inventory.openWith(set, seq, this);
     this.#tick();
   }
 
-  async #restoreNewest(): Promise<{ set: WorkingSet; seq: number }> {
-    const { log } = this.parts;
-    const { snapshots, torn } = await this.#folder.list();
-    for (const name of torn) {
-      log.error({ snapshot: name }, 'a snapshot of the inventory has no manifest that can be read; it was set aside');
-      await this.#folder.setAside(name);
-    }
+  async #begin(): Promise<{ base?: Snapshot; late: Recorded[]; seq: number }> {
+    const journalFolder = join(this.parts.folder, 'journal');
+    const { snapshots, late, seq, segments } = await findBeginning({ folder: this.#folder, journalFolder, follower: this.#follower, log: this.parts.log });
     this.#snapshots = snapshots;
-    for (const snapshot of snapshots.toReversed()) {
+    this.#journal = new Journal({ folder: journalFolder, segments, last: seq, ...(this.parts.openJournalFile && { openFile: this.parts.openJournalFile }), onFailure: (error) => this.#failed(error) });
+    const base = snapshots.at(-1);
+    return { late, seq, ...(base && { base }) };
+  }
+
+  /** A snapshot that is as it was written and cannot be read three times is taken for damaged: it may have been the engine. */
+  async #load(set: WorkingSet, first: Snapshot, late: Recorded[]): Promise<void> {
+    let begun: { base?: Snapshot; late: Recorded[]; seq: number } = { base: first, late, seq: 0 };
+    for (let attempt = 1; ; attempt += 1) {
+      const { base } = begun;
       try {
-        const set = await this.#read(snapshot);
-        return { set, seq: snapshot.seq };
+        if (base) await this.#follower.use((engine) => engine.alone(() => fill(set, engine, base)));
+        await applyAll(set, begun.late);
+        break;
       } catch (error) {
-        if (error instanceof Fault && error.code === 'INVENTORY_UNAVAILABLE') throw error;
-        log.error({ snapshot: snapshot.name, reason: (error as Error).message }, 'a snapshot of the inventory is damaged; it was set aside and the one before is taken');
-        await this.#folder.setAside(snapshot.name);
-        this.#snapshots = this.#snapshots.filter((each) => each !== snapshot);
+        if (this.#closed || !base) throw error;
+        this.parts.log.error({ snapshot: base.name, attempt, reason: (error as Error).message }, 'a snapshot of the inventory could not be read');
+        set.clear();
+        if (attempt % READ_ATTEMPTS === 0) await this.#folder.setAside(base.name);
+        begun = await this.#begin();
+        this.#early = begun.base && { base: begun.base, touched: touchedBy(begun.late) };
       }
     }
-    return { set: new WorkingSet(), seq: 0 };
+    set.isWhole = true;
+    this.#early = undefined;
+  }
+
+  async early(object: ObjectName, key: string): Promise<WorkingSet | undefined> {
+    const early = this.#early;
+    if (!early || early.touched.has(`${object} ${key.toLowerCase()}`)) return undefined;
+    const found = await this.#follower.use((engine) => findInSnapshot(engine, early.base, object, key)).catch(() => undefined);
+    const isTouched = (set: WorkingSet) => OBJECT_NAMES.some((name) => [...set.tables[name].keys()].some((id) => early.touched.has(`${name} ${id}`)));
+    return found && !isTouched(found) ? found : undefined;
   }
 
   #read(snapshot: Snapshot): Promise<WorkingSet> {
     return this.#follower.use(async (engine) => {
       await engine.call('verify', snapshot.folder, snapshot.tables);
-      return readSnapshot(engine, snapshot);
+      return engine.alone(() => readSnapshot(engine, snapshot));
     });
   }
 
@@ -368,10 +387,16 @@ export class Keeping implements Keeper {
   }
 }
 
-function applyRecorded(set: WorkingSet, { object, id, row }: Recorded): void {
-  const before = set.get(object, id);
-  set.apply({ object, id, ...(before && { before }), ...(row && { after: row }) });
+/** In turns with others. */
+async function applyAll(set: WorkingSet, late: Recorded[]): Promise<void> {
+  for (const [index, { object, id, row }] of late.entries()) {
+    const before = set.get(object, id);
+    set.apply({ object, id, ...(before && { before }), ...(row && { after: row }) });
+    if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
+  }
 }
+
+const READ_ATTEMPTS = 3;
 
 async function copySynced(from: string, to: string): Promise<void> {
   await mkdir(join(to, '..'), { recursive: true });

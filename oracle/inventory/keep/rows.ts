@@ -9,10 +9,17 @@ import { WorkingSet } from '../state/working-set.js';
 
 type Head = [seq: number, born: number, secret: string | null, indexed: Value];
 
-/** A working set with everything that a snapshot has; others get their turn after every block. Its `ready` says when it is whole. */
+/** A working set with everything that a snapshot has; others get their turn after every block. Its `ready` says when it is ready. */
 export async function readSnapshot(engine: Engine, snapshot: SnapshotPlace): Promise<WorkingSet> {
   const set = new WorkingSet();
   set.isReady = false;
+  await fill(set, engine, snapshot);
+  set.ready = indexLate(set);
+  return set;
+}
+
+/** Puts the rows of a snapshot into their places. */
+export async function fill(set: WorkingSet, engine: Engine, snapshot: SnapshotPlace): Promise<void> {
   await engine.call('read', { name: snapshot.name, folder: snapshot.folder });
   // The next block is fetched while this one is made into rows.
   let coming = engine.call('next');
@@ -21,7 +28,14 @@ export async function readSnapshot(engine: Engine, snapshot: SnapshotPlace): Pro
     addRows(set, block);
     await turn();
   }
-  set.ready = finish(set);
+}
+
+/** One object and what is shown with it, as a snapshot has them; undefined when its name is not spelled there as it is asked for. */
+export async function findInSnapshot(engine: Engine, snapshot: SnapshotPlace, object: ObjectName, key: string): Promise<WorkingSet | undefined> {
+  const blocks = await engine.call('find', { name: snapshot.name, folder: snapshot.folder }, object, key);
+  if (blocks.length === 0) return undefined;
+  const set = new WorkingSet();
+  for (const block of blocks) addRows(set, block);
   return set;
 }
 
@@ -40,7 +54,7 @@ function textOf(bytes: Uint8Array): string {
 }
 
 /** What a start leaves for later. */
-async function finish(set: WorkingSet): Promise<void> {
+export async function indexLate(set: WorkingSet): Promise<void> {
   let done = 0;
   for (const object of OBJECT_NAMES) {
     for (const row of set.tables[object].values()) {

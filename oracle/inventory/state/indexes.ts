@@ -31,6 +31,10 @@ export class Index {
     if ((known instanceof Set ? known.size : known.length) === 1) this.#ids.set(key, first!);
   }
 
+  clear(): void {
+    this.#ids.clear();
+  }
+
   all(key: string): string[] {
     const known = this.#ids.get(key);
     return known === undefined ? [] : typeof known === 'string' ? [known] : [...known];

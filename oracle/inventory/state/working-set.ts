@@ -16,7 +16,10 @@ type RuledIndex = IndexRule & { index: Index };
 export class WorkingSet {
   /** In the order of creation. */
   readonly tables: Record<ObjectName, Map<string, Row>>;
-  /** Resolves when every index is whole and every value parsed. Before that rows are found by id, and by name where an early index has it. */
+  /** Resolves when every row is in its place: found by id, and by name where an early index has it. */
+  whole: Promise<void> = Promise.resolve();
+  isWhole = true;
+  /** Resolves when every index is whole besides, and every value parsed. */
   ready: Promise<void> = Promise.resolve();
   isReady = true;
   readonly #ruled: Record<ObjectName, RuledIndex[]>;
@@ -77,6 +80,14 @@ export class WorkingSet {
 
   index(object: ObjectName, { id, value }: Row): void {
     for (const { isLate, keys, index } of this.#ruled[object]) if (isLate) addKeys(index, keys(value), id);
+  }
+
+  /** Nothing is in it any more. */
+  clear(): void {
+    for (const name of OBJECT_NAMES) {
+      this.tables[name].clear();
+      for (const { index } of this.#ruled[name]) index.clear();
+    }
   }
 
   /** Takes changes back, the last one first. */
