@@ -1,5 +1,7 @@
 import { expect } from 'chai';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
@@ -73,6 +75,35 @@ describe('who may write to the inventory', () => {
     const status = async (bearer: string) => (await other.call('POST', '/inventory/ComputeNode', nodeAt(0), { authorization: `Bearer ${bearer}` })).status;
     expect([await status(forged), await status(good)]).to.deep.equal([401, 201]);
     await other.close();
+  });
+
+  it('is judged by the keys of now, wherever they come from: what was taken away opens nothing any more', async () => {
+    const pairs = await Promise.all(['old', 'new'].map(async (kid) => {
+      const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+      const bearer = await new SignJWT({ ...CLAIMS }).setProtectedHeader({ alg: 'ES256', kid }).setExpirationTime('5m').sign(privateKey);
+      return { jwk: { ...await exportJWK(publicKey), kid, alg: 'ES256' }, bearer };
+    }));
+    const [old, fresh] = pairs as [(typeof pairs)[0], (typeof pairs)[0]];
+    let served = [old.jwk];
+    const issuer = createServer((_request, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: served })));
+    await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+    const file = join(folder, 'keys.json');
+    await writeFile(file, JSON.stringify({ keys: served }));
+    const settings = (jwks: string) => ({ tokens: { jwks, issuer: CLAIMS.iss, audience: CLAIMS.aud } });
+    const [far, near] = [await startInventory({ settings: settings(`http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys`), keysAgainMs: 0 }), await startInventory({ settings: settings(file) })];
+    const status = async (at: TestInventory, bearer: string, index: number) => (await at.call('POST', '/inventory/ComputeNode', nodeAt(index), { authorization: `Bearer ${bearer}` })).status;
+    for (const at of [far, near]) expect([await status(at, old.bearer, 0), await status(at, fresh.bearer, 1)]).to.deep.equal([201, 401]);
+    served = [fresh.jwk];
+    await writeFile(join(folder, 'keys.next'), JSON.stringify({ keys: served }));
+    await rename(join(folder, 'keys.next'), file);
+    for (const at of [far, near]) expect([await status(at, fresh.bearer, 1), await status(at, old.bearer, 2)]).to.deep.equal([201, 401]);
+    await rm(file);
+    expect(await status(near, fresh.bearer, 3)).to.equal(401);
+    await writeFile(join(folder, 'secret'), `${SECRET} and another`);
+    expect([(await write(await token(), 7)).status, (await write(await token(CLAIMS, `${SECRET} and another`), 7)).status]).to.deep.equal([401, 201]);
+    await Promise.all([far.close(), near.close()]);
+    issuer.close();
+    issuer.closeAllConnections();
   });
 
   it('may be asked of readers too', async () => {

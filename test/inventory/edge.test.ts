@@ -89,6 +89,22 @@ describe('the nodes of the domain in the inventory', () => {
     await until('/Component/cloud', ({ State }) => State === 'Ready');
   });
 
+  it('are there again when a snapshot is restored that did not have them', async () => {
+    await oracle.close();
+    oracle = await start({ areas: [{ name: 'north', nodes: ['milan'] }] });
+    await until('/NodeCollection', (all) => all.length === 1);
+    await (await post('/NodeCollection/north', { name: 'north', type: 'job', nodes: [] }, 'PUT')).json();
+    const { name } = await (await post('/inventory/snapshots', {})).json() as { name: string };
+    await register('cloud', null);
+    await until('/Component', (all) => all.length === 1);
+    expect((await post(`/inventory/snapshots/${name}/restore`, {})).status).to.equal(200);
+    await until('/NodeCollection/north', ({ nodes }) => nodes[0] === 'milan');
+    expect(await get('/ComputeNode')).to.deep.equal([]);
+    await register('cloud', null);
+    await until('/Component/cloud', ({ State }) => State === 'Ready');
+    expect((await get('/ComputeNode'))[0].hostname).to.equal('cloud');
+  });
+
   it('are told the collections that they are in, and constraints can ask for them', async () => {
     await register('cloud', null);
     await until('/ComputeNode/cloud', ({ hostname }) => hostname === 'cloud');

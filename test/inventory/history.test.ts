@@ -256,11 +256,14 @@ describe('the inventory on the disk', () => {
         `SELECT * FROM '${join(snapshotFolder(), name, 'BMC.parquet')}'`, `SELECT * FROM glob('${inventory.folder}/**')`, 'SELECT * FROM duckdb_settings()', 'SELECT * FROM information_schema.tables',
         'SELECT current_setting(\'allowed_directories\')', 'SELECT getenv(\'HOME\')', 'SELECT * FROM query(\'SELECT 1\')', 'SHOW TABLES',
         'SELECT (SELECT content FROM read_text(\'/etc/hostname\'))', 'WITH "/etc/passwd.csv" AS (SELECT 1) SELECT * FROM "/etc/passwd.csv"', 'SELECT * FROM pragma_table_info(\'BMC\')',
+        // Where a name of a WITH does not hold, the database's own view of that name would be read.
+        'SELECT b.* FROM (WITH duckdb_databases AS (SELECT 1) SELECT 1) a, duckdb_databases b', 'WITH duckdb_views AS (SELECT * FROM duckdb_views) SELECT * FROM duckdb_views', 'SELECT pg_get_viewdef(1)',
+        'SELECT sleep_ms(1)', 'SELECT (FROM duckdb_views SELECT sql LIMIT 1)', `SELECT ${'('.repeat(20_000)}1${')'.repeat(20_000)}`, `SELECT '${'x'.repeat(65_536)}'`,
         'INSTALL httpfs', 'CALL pragma_version()', 'EXPLAIN ANALYZE SELECT 1', '', 'nonsense',
       ];
       for (const query of refused) {
         const { status, body } = await sql(query);
-        expect([status, body.code], query).to.be.deep.oneOf([[400, 'QUERY_REFUSED'], [400, 'PARAMETER_INVALID']]);
+        expect([status, body.code], query.slice(0, 100)).to.be.deep.oneOf([[400, 'QUERY_REFUSED'], [400, 'PARAMETER_INVALID']]);
       }
       expect((await sql('SELECT count(*)::INT AS n FROM ComputeNode -- ; DROP TABLE BMC')).body.rows).to.deep.equal([{ n: 1 }]);
     });

@@ -50,6 +50,46 @@ describe('the inventory', () => {
       expect((await inventory.call('GET', '/inventory/BMC')).body).to.deep.equal([]);
     });
 
+    it('nothing of an object that is wrong in several ways at once, and names all of them', async () => {
+      const pointers = async (object: string, body: unknown) => (await inventory.call('POST', `/inventory/${object}`, body)).body.errors.map(({ pointer }: { pointer: string }) => pointer);
+      expect(await pointers('ComputeNode', { xname: 'x1000c256s0b0n0', location_string: 'x1000c1s0b0n0', description: 'a\u0000b', bmc: { xname: 'x1000c0s256b0' }, colour: 1 })).to.have.members([
+        '/hostname', '/architecture', '/colour', '/description', '/location_string', '/xname', '/bmc/xname',
+      ]);
+      expect(await pointers('Component', { ID: 'x1000c0s0b0n0', Type: 'Cabinet', Enabled: 'yes' })).to.have.members(['/Type', '/Enabled']);
+      for (const whole of [null, 7, '"text"', [[]], true]) expect(await pointers('ComputeNode', whole)).to.deep.equal(Array.isArray(whole) ? ['/0'] : ['']);
+      const cards = [{ interface_name: 'a', mac_address: '02:00:00:00:03:00' }, { interface_name: 'b', mac_address: '02-00-00-00-03-00' }];
+      expect(await pointers('ComputeNode', { ...nodeAt(0), bmc: { username: 'root' }, network_interfaces: cards })).to.deep.equal(['/bmc/mac_address', '/bmc/password', '/network_interfaces/1/mac_address']);
+      expect((await inventory.call('GET', '/inventory')).body.seq).to.equal(0);
+    });
+
+    it('nothing that clashes in several places, and names the other object of each', async () => {
+      const first = await create('ComputeNode', { ...nodeAt(1), network_interfaces: [{ interface_name: 'eth0', mac_address: '02:00:00:00:03:00' }], bmc: BMC });
+      const [second, other] = await create('BMC', [{ ...BMC, xname: 'x1000c0s7b0', mac_address: '02:aa:00:00:00:07' }, { ...BMC, xname: 'x1000c0s8b0', mac_address: '02:aa:00:00:00:08' }]);
+      const { status, body } = await inventory.call('POST', '/inventory/ComputeNode', {
+        ...nodeAt(1), id: first.id, bmc: { xname: second.xname, mac_address: other.mac_address }, network_interfaces: [{ interface_name: 'eth0', mac_address: '02:00:00:00:03:00' }],
+      });
+      expect([status, body.conflicts.map(({ pointer, id }: Record<string, string>) => [pointer, id])]).to.deep.equal([409, [['/id', first.id]]]);
+      const { body: { conflicts } } = await inventory.call('POST', '/inventory/ComputeNode', {
+        ...nodeAt(1), bmc: { xname: second.xname, mac_address: other.mac_address }, network_interfaces: [{ interface_name: 'eth0', mac_address: '02:00:00:00:03:00' }],
+      });
+      expect(conflicts.map(({ pointer, id }: Record<string, string>) => [pointer, id])).to.deep.equal([
+        ['/bmc/mac_address', other.id], ['/xname', first.id], ['/boot_mac', first.id], ['/network_interfaces/0/mac_address', first.network_interfaces[0].id],
+      ]);
+    });
+
+    it('nothing of a body that is compressed, not in UTF-8, or has a line that is no JSON, and says which', async () => {
+      const send = async (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string>) => {
+        const answer = await fetch(`${inventory.url}/inventory/Component`, { method: 'POST', headers: { ...AUTH, 'content-type': 'application/json', ...headers }, body });
+        return [answer.status, (await answer.json() as { detail: string }).detail] as const;
+      };
+      const [latin, packed, lines] = [
+        await send(Uint8Array.from('{"ID":"caf\xe9"}', (letter) => letter.charCodeAt(0)), {}), await send('{}', { 'content-encoding': 'gzip' }), await send('{"ID":"x1"}\n\n{"ID":\n', { 'content-type': 'application/x-ndjson' }),
+      ];
+      expect([latin[0], packed[0], lines[0]]).to.deep.equal([400, 415, 400]);
+      expect(`${latin[1]} ${packed[1]} ${lines[1]}`).to.include('UTF-8').and.include('gzip').and.include('line 3');
+      expect((await inventory.call('GET', '/inventory')).body.seq).to.equal(0);
+    });
+
     it('what is right of an array when it is asked to, and says what is wrong with the rest', async () => {
       const { status, body } = await inventory.call('POST', '/inventory/ComputeNode?partial=true', [nodeAt(0), { hostname: 'a' }, nodeAt(0)]);
       expect(status).to.equal(207);

@@ -21,9 +21,10 @@ export interface Visible {
 
 /** Table functions that make rows of their arguments. */
 const TABLE_FUNCTIONS = new Set(['unnest', 'range', 'generate_series', 'json_each', 'json_tree']);
-/** Functions that tell about the process or its settings, run text as a query, or change something. */
+/** Functions that tell about the process or its settings, run text as a query, change something, or only hold the engine. */
 const REFUSED_FUNCTIONS = new Set([
   'getenv', 'current_setting', 'getvariable', 'write_log', 'nextval', 'currval', 'query', 'query_table', 'set_config', 'txid_current', 'json_execute_serialized_sql',
+  'sleep_ms', 'pg_sleep',
 ]);
 const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
