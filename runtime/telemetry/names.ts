@@ -3,12 +3,19 @@
  * A series whose name has stars of its own is also found by exactly that name.
  */
 
+const NO_PATTERNS: string[][] = [];
+
 export class NameFilter {
   readonly exact: ReadonlySet<string>;
   private readonly patterns: string[][];
 
   constructor(private readonly names: readonly string[]) {
     const stars = names.filter((name) => name.includes('*'));
+    if (stars.length === 0) {
+      this.exact = new Set(names);
+      this.patterns = NO_PATTERNS;
+      return;
+    }
     this.exact = new Set(names.flatMap((name) => name.includes('\\*') ? [name, name.replaceAll('\\*', '*')] : [name]));
     this.patterns = stars.map(partsOf).filter((parts) => parts.length > 1);
   }
