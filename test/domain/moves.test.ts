@@ -51,6 +51,14 @@ describe('a session on the default domain', () => {
     expect(placesOf(await down('milan-001'))).to.deep.equal(['milan-001']);
   });
 
+  it('is not taken by a sibling of its home even if an ancestor gives it: home\'s way to the root does not lead there', async () => {
+    await world.add('milan-001', 's', 'a');
+    const token = (await up('milan-001')).json as SessionToken;
+    expect(await world.during(world.node('milan-002').offload.mover.take(token, 'onload')).catch(codeOf)).to.equal('NOT_ON_PATH');
+    expect(await world.node('milan-002').store.slot('s')).to.equal(undefined);
+    expect(await world.add('milan-001', 's', 'b')).to.include({ node: 'milan', redirects: 1 });
+  });
+
   it('is found from any other node in at most two redirects', async () => {
     await world.add('milan-001', 's', 'a');
     await up('milan-001');
