@@ -115,6 +115,14 @@ describe('OpenFaaS: autoscaling without Prometheus', () => {
     expect(await pass(4)).to.equal(1);
   });
 
+  it('ends no replica of a function that has a call in hand, however short its time without one', async () => {
+    const { deployed, pass } = start({ zero: 'true', 'zero-duration': '0s' });
+    deployed.inHand = 1;
+    expect(await pass(10)).to.equal(1);
+    deployed.leave();
+    expect(await pass(4)).to.equal(0);
+  });
+
   it('follows the calls that wait in the queue', async () => {
     const { pass, queue } = start({ target: '10', 'target-proportion': '1', type: 'queue', 'down.window': '0s' });
     queue(35);

@@ -73,6 +73,17 @@ describe('OpenFaaS: secrets', () => {
     expect(String(await node.secrets.value({ name: 'race.draft', namespace: 'openfaas-fn' }))).to.equal('other');
   });
 
+  it('are as they were when a deployment that names others fails', async () => {
+    for (const name of ['one', 'two']) await as('post', '/system/secrets').send({ name, value: name }).expect(201);
+    await node.serve('f', () => respond(), 'stateless', { secrets: ['one'] });
+    await node.bundles.write(sha256('broken'), chunksOf('broken'));
+    for (const [service, secrets] of [['f', ['two']], ['g', ['two']]] as const) {
+      await as('post', '/system/functions').send({ service, image: `bundle:${sha256('broken')}`, secrets }).expect(400);
+    }
+    expect(await mounted('f', 'one')).to.equal('one');
+    for (const name of ['f', 'g']) expect(await mounted(name, 'two').catch(() => 'not there')).to.equal('not there');
+  });
+
   it('stay with the calls that are in hand when their function is removed', async () => {
     await as('post', '/system/secrets').send({ name: 'api-key', value: 'hush' }).expect(201);
     const [entered, go] = [signal<void>(), signal<void>()];
