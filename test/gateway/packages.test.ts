@@ -47,10 +47,10 @@ describe('The packages of a function that is built', () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'packages-'));
     registry = await startRegistry('.');
-    Object.assign(process.env, { npm_config_registry: registry.url, npm_config_cache: join(folder, 'cache') });
+    Object.assign(process.env, { npm_config_registry: registry.url, npm_config_cache: join(folder, 'cache'), npm_config_noproxy: '127.0.0.1' });
   });
   after(async () => {
-    for (const name of ['npm_config_registry', 'npm_config_cache']) {
+    for (const name of ['npm_config_registry', 'npm_config_cache', 'npm_config_noproxy']) {
       if (environment[name] === undefined) delete process.env[name];
       else process.env[name] = environment[name];
     }

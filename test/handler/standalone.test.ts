@@ -78,6 +78,8 @@ describe('A function by itself', () => {
     const url = await start(source, { env: { exec_timeout: '100ms', read_timeout: '200ms', write_timeout: '10s' } });
     const slow = await fetch(`${url}/slow`);
     expect([slow.status, (await slow.json() as { details: object }).details]).to.deep.equal([504, { limit: 100, setting: 'exec_timeout', layer: 'worker' }]);
+    expect(slow.headers.get('x-call-id')).to.match(/^[0-9a-f-]{36}$/);
+    expect(Number(slow.headers.get('x-duration-seconds'))).to.be.greaterThan(0);
     const late = await sendRaw(url, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf', (answer) => answer.includes('read_timeout'));
     expect(late).to.match(/^HTTP\/1\.1 408 /);
     expect(await faultOf(startFunction({ source, port: 0, store: 'memory', log: silentLog, env: { exec_timeout: 'soon' } }))).to.include({ code: 'PARAMETER_INVALID' });

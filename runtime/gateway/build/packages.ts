@@ -105,10 +105,12 @@ async function bounded(npm: ChildProcess, ended: Promise<unknown>, folder: strin
   let isOver = false;
   const over = ended.then(() => { isOver = true; });
   for (;;) {
+    // The last look comes after its end.
+    const isLast = isOver;
     const left = await room(folder, limits);
     const problem = left ?? (late.aborted ? `it took longer than ${limits.ms} ms` : undefined);
     if (problem !== undefined) npm.kill('SIGKILL');
-    if (problem !== undefined || isOver) return problem;
+    if (problem !== undefined || isLast) return problem;
     await Promise.race([over, sleep(LOOK_EVERY_MS, undefined, { ref: false })]);
   }
 }
