@@ -14,7 +14,8 @@ const BLOCK_FIELDS = 3;
 export const BLOCKS = CHUNK_POINTS / BLOCK_POINTS;
 /** Of the blocks of a chunk. */
 export const SUMMARY_NUMBERS = BLOCKS * BLOCK_FIELDS;
-const BLOCK_BYTES = SUMMARY_NUMBERS * 8 + 100;
+/** Here, and once more in the outline of the column. */
+const BLOCK_BYTES = 2 * SUMMARY_NUMBERS * 8 + 150;
 /** Times are kept as distances from the first: some 49 days fit in one chunk. */
 const MAX_SPAN_MS = 0xffff_ffff;
 
