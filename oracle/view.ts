@@ -2,8 +2,10 @@
  * What a policy gets to see of the domain at one moment: a plain value, or something that looks like
  * one. The oracle makes it from the nodes' refreshes, the simulator from its own state.
  */
+import type { NodeLoad } from '../runtime/model/report.js';
 
-export interface NodeView {
+/** With its load as the last refresh told it; `latencyMs` is 0 without requests. */
+export interface NodeView extends Omit<NodeLoad, 'requests' | 'latencyCounts'> {
   name: string;
   /** Name of the node above; null at the root. */
   parent: string | null;
@@ -12,17 +14,6 @@ export interface NodeView {
   accepting: boolean;
   /** Set when an operator cordoned it: a policy leaves such a node's status alone, and moves nothing there. */
   cordonedByOperator: boolean;
-  /** Requests it can work on at once. */
-  capacity: number;
-  /** Mean number of requests it worked on at once since the refresh before. */
-  busy: number;
-  /** Requests that were waiting at the last refresh. */
-  waiting: number;
-  /** Mean response time since the refresh before, milliseconds; 0 without requests. */
-  latencyMs: number;
-  memoryUsedBytes: number;
-  /** 0: without a limit. */
-  memoryLimitBytes: number;
 }
 
 export interface SessionView {

@@ -9,20 +9,10 @@ import { createCompiler, type Validator } from '../../runtime/base/validation.js
 import { HARDWARE } from '../../runtime/model/inventory/objects.js';
 import { canonicalMac, canonicalXname, isNodeXname } from '../../runtime/model/inventory/xname.js';
 import { REGISTRATION_DEADLINE_MS } from '../../runtime/model/limits.js';
+import type { RegisteredNode } from '../../runtime/model/oracle-answers.js';
 import type { Inventory, TogetherWrite } from './inventory.js';
 import type { Row, Value } from './state/row.js';
 import { viewOf } from './state/view.js';
-
-/** As the registry has it. */
-export interface RegisteredNode {
-  id: string;
-  name: string;
-  url: string;
-  level: string;
-  parent: string | null;
-  labels: Record<string, string>;
-  store: string;
-}
 
 interface Told {
   architecture?: unknown;
