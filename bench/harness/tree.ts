@@ -116,7 +116,7 @@ export class Tree {
   }
 
   /** Resolves once every node that runs answers 200 to /healthz and every parent has announced its children. */
-  async healthy(timeoutMs = 30_000): Promise<void> {
+  async healthy(timeoutMs = 60_000): Promise<void> {
     const untilMs = Date.now() + timeoutMs;
     for (const node of this.all.filter(({ isRunning }) => isRunning)) {
       for (;;) {

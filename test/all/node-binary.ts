@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** The newest of each line that the registry had when this was written; exact, so that a run can be repeated. */
-export const NODE_VERSIONS = ['22.23.3', '24.9.0'];
+export const NODE_VERSIONS = ['22.23.3', '24.21.0'];
 
 /** @returns path of the binary */
 export async function nodeBinary(version: string): Promise<string> {
