@@ -63,6 +63,13 @@ describe('regressions of finding a session', () => {
     expect(await domain.holders()).to.deep.equal([LEAF]);
   });
 
+  it('redirected request creates a session: also where nobody can be asked whether there is one', async () => {
+    domain.world.weather = ({ from }) => (from === TURIN ? 'lost' : 'fine');
+    const served = await domain.world.during(domain.world.invoke(TURIN, S, 'b', { redirectedHome: LEAF, hops: 1 }));
+    expect(served).to.include({ kind: 'moved', to: LEAF });
+    expect(await domain.slot(TURIN)).to.equal(undefined);
+  });
+
   /** Seed 003's own list of bugs: B offloads to A, C asks A for sessions, and is given B's. */
   it('sibling gets another leaf\'s session: an onload offers only what is homed below the asker', async () => {
     await domain.up(LEAF);
