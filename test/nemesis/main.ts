@@ -1,7 +1,7 @@
 /**
  * `npm run nemesis -- [--minutes N | --seconds N] [--seed N] [--nodes 3..6] [--store mixed|embedded|redis]`
  * Rounds of about a minute, each on a fresh domain, until the time is up. Ends with 1, and the evidence, at the first violation;
- * so does a run in which nothing was moved, answered or troubled, and one that does not end by itself within a few minutes more.
+ * so does a run in which nothing was answered or troubled (a long one: or moved or read), and one that does not end by itself within a few minutes more.
  */
 import { parseArgs } from 'node:util';
 import type { Tree } from '../../bench/harness/tree.js';
@@ -19,6 +19,8 @@ const totalMs = values.seconds === undefined ? Number(values.minutes) * 60_000 :
 const startedMs = performance.now();
 /** A slow machine's last round may take so much longer than its time. */
 const GRACE_MS = 5 * 60_000;
+/** In so long a run everything has to have happened; on a busy machine a shorter one may see no move. */
+const LONG_MS = 10 * 60_000;
 const all = { answered: 0, read: 0, moved: 0, troubled: 0, met: 0 };
 const sum = (named: Record<string, number>) => Object.values(named).reduce((total, count) => total + count, 0);
 
@@ -61,7 +63,7 @@ for (let seed = Number(values.seed); isWell && (rounds === 0 || performance.now(
   isWell = report.violations.length === 0;
   if (!isWell) console.log(`again: npm run nemesis -- --seconds ${Math.ceil(seconds + 20)} --seed ${seed} --nodes ${nodes} --store ${values.store} (as far as the machine's timing allows)`);
 }
-const missing = !isWell ? [] : Object.entries(all).filter(([, count]) => count === 0).map(([name]) => name);
+const missing = !isWell ? [] : Object.entries(all).filter(([name, count]) => count === 0 && (totalMs >= LONG_MS || ['answered', 'troubled'].includes(name))).map(([name]) => name);
 if (missing.length > 0) console.log(`FAILED: it shows nothing, for nothing was ${missing.join(', ')}`);
 isWell &&= missing.length === 0;
 console.log(`${rounds} rounds, ${((performance.now() - startedMs) / 1_000).toFixed(0)} s, ${isWell ? 'no violation' : missing.length > 0 ? 'no proof' : 'VIOLATION'}`);
