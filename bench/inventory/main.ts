@@ -115,6 +115,13 @@ async function slowestDuring(url: string, path: string, work: () => Promise<unkn
   return [slowest, ms];
 }
 
+/** The engine's thread is still taking over what was written, and with this process there are three for two cores: said, but nothing is promised of it. */
+async function readsMeanwhile(url: string, child: ChildProcess): Promise<void> {
+  const some = await call(url, 'GET', '/inventory/ComputeNode?limit=1000') as { id: string }[];
+  const byId = await costed('get by id right after the writes, one', child, 3_000, 'us', () => several(3_000, (round) => call(url, 'GET', `/inventory/ComputeNode/${some[round % 1_000]!.id}`)));
+  note('get by id right after the writes, p99', at(byId, 0.99), 'ms');
+}
+
 async function reads(url: string, child: ChildProcess): Promise<void> {
   const some = await call(url, 'GET', '/inventory/ComputeNode?limit=1000') as { id: string; xname: string }[];
   await several(500, (round) => call(url, 'GET', `/inventory/ComputeNode/${some[round]!.id}`));
@@ -148,12 +155,14 @@ async function snapshots(url: string, child: ChildProcess): Promise<void> {
   note('slowest get during a snapshot, best of three', Math.min(...rounds.map(([slowest]) => slowest)), 'ms', 100);
 }
 
-async function restart(folder: string): Promise<void> {
+async function restart(folder: string, id: string): Promise<void> {
   const started = performance.now();
   const { child, url } = await start(folder);
+  await call(url, 'GET', `/inventory/ComputeNode/${id}`);
+  note('after a restart: get by id', performance.now() - started, 'ms', 3_000);
+  note('after a restart: CPU of the server until then', await cpuMs(child), 'ms');
   await call(url, 'GET', '/inventory/ComputeNode/x1000c0s0b0n1');
   note('after a restart: get by xname', performance.now() - started, 'ms', 3_000);
-  note('after a restart: CPU of the server until then', await cpuMs(child), 'ms');
   const { objects } = await call(url, 'GET', '/inventory') as { objects: Record<string, number> };
   if (objects['ComputeNode'] !== NODES) throw new Error(`${objects['ComputeNode']} nodes came back instead of ${NODES}`);
   await call(url, 'GET', '/inventory/ComputeNode?arch=aarch64&limit=10');
@@ -182,17 +191,21 @@ const folder = await mkdtemp(join(tmpdir(), 'bench-inventory-'));
 try {
   console.error(`load of the machine before: ${loadavg().map((each) => each.toFixed(1)).join(' ')}`);
   const { child, url } = await start(join(folder, 'state'));
+  let id = '';
   try {
     await costed('create, an object', child, NODES, 'us', () => create(url));
     note('RSS after creating', await residentMb(child), 'MB');
-    await reads(url, child);
+    await readsMeanwhile(url, child);
+    // A query waits until the engine has everything.
     await queries(url, child);
+    await reads(url, child);
     await snapshots(url, child);
     note('RSS after snapshots and queries', await residentMb(child), 'MB');
+    ({ id } = await call(url, 'GET', '/inventory/ComputeNode/x1000c0s3b0n2') as { id: string });
   } finally {
     child.kill('SIGKILL');
   }
-  await restart(join(folder, 'state'));
+  await restart(join(folder, 'state'), id);
   await plainFile(folder);
   console.error(`load of the machine after: ${loadavg().map((each) => each.toFixed(1)).join(' ')}`);
   const isMet = ({ value, unit, promised }: Figure) => (promised === undefined ? '' : (unit === 'objects/s' ? value >= promised : value <= promised) ? 'met' : 'not met');

@@ -1,4 +1,4 @@
-/** An inventory by itself in a process of its own: `serve.js FOLDER PORT`. Prints its URL when it answers. */
+/** An inventory by itself in a process of its own: `serve.js FOLDER PASSWORD`. Prints its URL when it answers. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInventory } from '../../oracle/inventory/create-inventory.js';
