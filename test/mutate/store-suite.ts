@@ -1,15 +1,10 @@
 /**
- * The conformance suite on Redis with what looks at contents first, for that is what a mutant of the store's code is noticed by;
- * what takes long comes last, and is met by what the others did not notice. Without the 64 MB: each survivor would move them.
+ * The conformance suite on Redis, what is quick first: what looks at contents and at what a session consists of. Without the 64 MB and
+ * the long random sequences, which each survivor would have to outlive: a mutant that they alone would notice counts as a survivor.
  */
 import { storeConformance, SUITES } from '../store/conformance.js';
 import { lifeSuite } from '../store/size-suite.js';
 import { storesOfRun } from './kept.js';
 
-const { table, random, size: _, ...contents } = SUITES;
-const make = storesOfRun();
-storeConformance('redis', make, { ...contents, life: lifeSuite });
-describe('in the long run', function long() {
-  this.timeout(240_000);
-  storeConformance('redis', make, { table, random });
-});
+const { mark, move, request, data } = SUITES;
+storeConformance('redis', storesOfRun(), { mark, life: lifeSuite, move, request, data });
