@@ -1,8 +1,8 @@
 /**
- * `npm run mutate [-- --only WORD]`: the mutation tester on one file after the other, each with a report of its own in `.stryker-tmp`,
+ * `npm run mutate [-- --only WORD,…]`: the mutation tester on one file after the other, each with a report of its own in `.stryker-tmp`,
  * so that a run that was ended goes on where it was: a file whose report is of its present source is not run again
  * (`--again` does all the same). `--together` runs all files that meet the same tests at once: quicker, but ended it has done nothing.
- * Without `--only`, docs/mutation.md is written from all reports then.
+ * `--alive` tries only the lines again whose mutants were not killed. Without `--only`, docs/mutation.md is written from all reports then.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startServer } from '../redis/server.js';
 import { keptAs } from './kept.js';
+import { linesAlive, merged, type MutationReport } from './reports.js';
 
 interface Config {
   mutate: string[];
@@ -21,8 +22,12 @@ interface Config {
 }
 
 const { values } = parseArgs({
-  options: { only: { type: 'string', default: '' }, again: { type: 'boolean', default: false }, together: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string', default: '' }, again: { type: 'boolean', default: false }, together: { type: 'boolean', default: false },
+    alive: { type: 'boolean', default: false },
+  },
 });
+const isWanted = (file: string) => values.only.split(',').some((word) => file.includes(word));
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const REPORTS = join(ROOT, '.stryker-tmp');
 
@@ -34,11 +39,11 @@ async function filesOf({ mutate }: Config): Promise<string[]> {
   return files.flat();
 }
 
-async function isDone(report: string, file: string): Promise<boolean> {
-  const text = await readFile(report, 'utf8').catch(() => undefined);
-  if (text === undefined || values.again) return false;
-  const { files } = JSON.parse(text) as { files: Record<string, { source: string }> };
-  return files[file]?.source === await readFile(join(ROOT, file), 'utf8');
+/** The report of a file as it is now. */
+async function reportOf({ file, name }: Pick<Task, 'file' | 'name'>): Promise<MutationReport | undefined> {
+  const text = await readFile(join(REPORTS, `${name}.json`), 'utf8').catch(() => undefined);
+  const found = text === undefined ? undefined : JSON.parse(text) as MutationReport;
+  return found?.files[file]?.source === await readFile(join(ROOT, file), 'utf8') ? found : undefined;
 }
 
 let running: ChildProcess | undefined;
@@ -63,16 +68,22 @@ interface Task {
   file: string;
   name: string;
   config: Config;
+  /** What to mutate: the file, or lines of it. */
+  places: string[];
+  /** To be mended by what is found. */
+  former?: MutationReport | undefined;
 }
 
-/** The files of a run that have no report of what they are now. */
+/** The files of a run that have no report of what they are now, or of whose reports something is left to be tried. */
 async function tasksOf(run: string): Promise<Task[]> {
   const config = JSON.parse(await readFile(join(ROOT, `test/mutate/${run}.json`), 'utf8')) as Config;
   const tasks: Task[] = [];
-  for (const file of (await filesOf(config)).filter((one) => one.includes(values.only))) {
+  for (const file of (await filesOf(config)).filter(isWanted)) {
     const name = `${run}-${basename(file, '.ts')}`;
-    if (await isDone(join(REPORTS, `${name}.json`), file)) console.log(`${file}: its report is there already`);
-    else tasks.push({ file, name, config });
+    const former = values.again ? undefined : await reportOf({ file, name });
+    if (!former) tasks.push({ file, name, config, places: [file] });
+    else if (values.alive && linesAlive(former, file).length > 0) tasks.push({ file, name, config, former, places: linesAlive(former, file) });
+    else console.log(`${file}: its report is there already`);
   }
   return tasks;
 }
@@ -103,7 +114,8 @@ async function mutate(tasks: Task[], env: Record<string, string> = {}): Promise<
     const fileName = `.stryker-tmp/all-${name}.json`;
     const suite = { ...config.suite, spec: specOf(run[0]!) };
     const files = run.map(({ file }) => file);
-    await writeFile(own, JSON.stringify({ ...config, suite, mutate: files, tempDirName: `.stryker-tmp/${name}`, jsonReporter: { fileName } }));
+    const places = run.flatMap((task) => task.places);
+    await writeFile(own, JSON.stringify({ ...config, suite, mutate: places, tempDirName: `.stryker-tmp/${name}`, jsonReporter: { fileName } }));
     console.log(`── ${files.join(' ')}`);
     if (await node(['node_modules/@stryker-mutator/core/bin/stryker.js', 'run', own], env) !== 0) isWell = false;
     else await Promise.all(run.map((task) => report(task, join(ROOT, fileName))));
@@ -112,9 +124,10 @@ async function mutate(tasks: Task[], env: Record<string, string> = {}): Promise<
 }
 
 /** Each file has a report of its own. */
-async function report({ file, name }: Task, from: string): Promise<void> {
-  const { files, ...rest } = JSON.parse(await readFile(from, 'utf8')) as { files: Record<string, unknown> };
-  await writeFile(join(REPORTS, `${name}.json`), JSON.stringify({ ...rest, files: { [file]: files[file] } }));
+async function report({ file, name, former }: Task, from: string): Promise<void> {
+  const { files, ...rest } = JSON.parse(await readFile(from, 'utf8')) as MutationReport;
+  const found = { ...rest, files: { [file]: files[file]! } };
+  await writeFile(join(REPORTS, `${name}.json`), JSON.stringify(former ? merged(former, found, file) : found));
 }
 
 let isEnding = false;

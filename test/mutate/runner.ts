@@ -2,7 +2,7 @@
  * Runs the tests for the mutation tester: every file is loaded once, and each mutant, which is switched on
  * in the running process, is met by the tests alone that reach it.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { INSTRUMENTER_CONSTANTS, type InstrumenterContext, type MutantCoverage, type StrykerOptions } from '@stryker-mutator/api/core';
 import { commonTokens, declareClassPlugin, PluginKind, tokens } from '@stryker-mutator/api/plugin';
@@ -16,18 +16,23 @@ interface SuiteOptions {
   spec: string[];
   /** A test or hook that has not ended by then has noticed its mutant; missing: the mutation tester's own, longer time rules. */
   timeoutMs?: number;
+  /** Tests with such words in their titles are left out: they take long. */
+  without?: string[];
 }
 
 /** What runs between the tests, the hooks around them first of all, belongs to every test. */
 const AROUND = 'around the tests';
+const STRAY = { id: 'all of them', name: 'all of them', timeSpentMs: 0 };
 const LOADING = { id: 'loading the tests', name: 'loading the tests', timeSpentMs: 0 };
 /** After the answer is on its way. */
 const FAREWELL_MS = 20;
+/** What is known so far, a line a mutant, for a run that does not come to its end. Beside the mutation tester's copy of the project. */
+const TESTED = '../tested.jsonl';
 /** How long each test takes without a mutant, in ms: every process of a run reads it. In the mutation tester's copy of the project. */
 const DURATIONS = 'durations.json';
 /** A test that takes so many times as long as it took without a mutant, and no less than PATIENCE_MS, has noticed the mutant. */
 const PATIENCE = 50;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
 
 class SuiteRunner implements TestRunner {
   static inject = tokens(commonTokens.options);
@@ -38,6 +43,7 @@ class SuiteRunner implements TestRunner {
   #isCovering = false;
   /** A test was given up: whatever it still waits for must not disturb the next mutant, which gets a process of its own. */
   #hasLeftovers = false;
+  #stray: { reason: unknown } | undefined;
 
   constructor(readonly options: StrykerOptions) {
     this.#suite = (options as unknown as { suite: SuiteOptions }).suite;
@@ -56,8 +62,8 @@ class SuiteRunner implements TestRunner {
     const now = (title: string) => this.#now(title);
     this.#mocha.suite.beforeEach(function noteTest() { now(this.currentTest!.fullTitle()); });
     this.#mocha.suite.afterEach(() => now(AROUND));
-    // As mocha's own command does: what nobody catches fails the test that runs.
-    process.on('unhandledRejection', (reason) => { throw reason; });
+    // As with mocha's own command nothing passes where something fails that nobody catches.
+    process.on('unhandledRejection', (reason) => { this.#stray ??= { reason }; });
   }
 
   async dryRun(options: DryRunOptions): Promise<DryRunResult> {
@@ -76,7 +82,9 @@ class SuiteRunner implements TestRunner {
     const chosen = testFilter && new Set(testFilter);
     const result = await this.#run((title) => !chosen || chosen.has(title), disableBail, activeMutant.id, mutantActivation === 'static');
     if (this.#hasLeftovers) setTimeout(() => process.exit(), FAREWELL_MS);
-    return toMutantRunResult(result);
+    const answer = toMutantRunResult(result);
+    await appendFile(TESTED, `${JSON.stringify({ ...activeMutant, status: answer.status })}\n`);
+    return answer;
   }
 
   async #run(isChosen: (title: string) => boolean, disableBail: boolean, mutant?: string, isStatic = false): Promise<DryRunResult> {
@@ -91,7 +99,7 @@ class SuiteRunner implements TestRunner {
       this.#now(AROUND);
       bail(this.#mocha.suite, !disableBail);
       // A set of titles: one pattern of thousands of alternatives would cost more than the tests.
-      this.#mocha.grep({ test: isChosen } as RegExp);
+      this.#mocha.grep({ test: (title: string) => isChosen(title) && !this.#suite.without?.some((words) => title.includes(words)) } as RegExp);
       const tests = await this.#tests();
       return determineHitLimitReached(this.#context.hitCount, this.#context.hitLimit) ?? { status: DryRunStatus.Complete, tests };
     } catch (error) {
@@ -119,7 +127,11 @@ class SuiteRunner implements TestRunner {
     const tests: TestResult[] = [];
     const base = (one: Mocha.Runnable) => ({ id: one.fullTitle(), name: one.fullTitle(), timeSpentMs: one.duration ?? 0 });
     return new Promise((done) => {
-      this.#mocha.run(() => done(tests))
+      this.#mocha.run(() => setImmediate(() => {
+        if (this.#stray) tests.push({ ...STRAY, status: TestStatus.Failed, failureMessage: String(this.#stray.reason) });
+        this.#hasLeftovers ||= this.#stray !== undefined;
+        done(tests);
+      }))
         .on('pass', (test) => tests.push({ ...base(test), status: TestStatus.Success }))
         .on('pending', (test) => tests.push({ ...base(test), status: TestStatus.Skipped }))
         .on('fail', (test, error: Error & { code?: string; uncaught?: boolean }) => {

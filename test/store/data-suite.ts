@@ -43,6 +43,7 @@ export function dataSuite(bench: Bench): void {
     ['keeps empty values in a list', [[setList('a', '', '')], [append('a', '', 'x')]], [['a', ['', '', '', 'x']]]],
     ['replaces a list', [[setList('a', '1', '2', '3')], [setList('a', '4')]], [['a', ['4']]]],
     ['sets a value over a list', [[setList('a', '1', '2')], [set('a', 'v')]], [['a', 'v']]],
+    ['sets a value over a list of longer values', [[setList('a', 'one', 'three')], [set('a', 'v')]], [['a', 'v']]],
     ['sets a list over a value', [[set('a', 'v')], [setList('a', '1', '2')]], [['a', ['1', '2']]]],
     ['begins a list by appending to a value, which is gone', [[set('a', 'v')], [append('a', '1')]], [['a', ['1']]]],
     ['begins afresh after the deletion of a list', [[setList('a', '1')], [remove('a'), append('a', '2')]], [['a', ['2']]]],
