@@ -3,6 +3,7 @@ export interface Mutant {
   status: string;
   mutatorName: string;
   replacement?: string;
+  statusReason?: string;
   location: { start: Position; end: Position };
 }
 
@@ -19,10 +20,14 @@ export interface MutationReport {
  * `RuntimeError` and `Timeout`: the tests could not be run, or not to their end on a busy machine, so that nothing is known.
  * (A single test that does not end has failed: its mutant is killed.)
  */
-const ALIVE = ['Survived', 'NoCoverage', 'RuntimeError', 'Timeout'];
+const UNKNOWN = ['RuntimeError', 'Timeout'];
+const SURVIVED = ['Survived', 'NoCoverage'];
 
-export const isAlive = ({ status }: Mutant): boolean => ALIVE.includes(status);
-export const isCounted = (mutant: Mutant): boolean => mutant.status === 'Killed' || isAlive(mutant);
+/** It came by the same place a hundred times as often as without the mutant: that is an end, too. */
+const isEndless = ({ status, statusReason }: Mutant): boolean => status === 'Timeout' && /hit limit/i.test(statusReason ?? '');
+
+export const isAlive = (mutant: Mutant): boolean => SURVIVED.includes(mutant.status) || UNKNOWN.includes(mutant.status) && !isEndless(mutant);
+export const isCounted = (mutant: Mutant): boolean => mutant.status === 'Killed' || isEndless(mutant) || isAlive(mutant);
 
 /** Lines with mutants that were not killed, as the mutation tester wants to be told of them. */
 export function linesAlive(report: MutationReport, file: string): string[] {
