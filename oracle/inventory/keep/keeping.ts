@@ -345,8 +345,8 @@ export class Keeping implements Keeper {
     const ending = () => new Fault('INVENTORY_UNAVAILABLE', { reason: 'it is ending' });
     try {
       return await this.#follower.caughtUp(async (engine) => {
+        if (!this.#closed) await this.#follower.show(engine);
         if (this.#closed) throw ending();
-        await this.#follower.show(engine);
         return ask(engine);
       });
     } catch (error) {
