@@ -83,8 +83,9 @@ Stryker changes the protocol core and the code that talks to the Lua scripts in 
 The step function meets the tests of the rules and [the table of every cell](../test/model/table.txt). The store meets, file by file,
 the small tests of its parts and what is quick of the conformance suite on a real Redis, the verbs the table's cells there too; the
 long random sequences and the largest session are left out, so that what they alone would notice counts as a survivor. Of the code
-that speaks to Redis, what makes and keeps the connection (\`redis/connection.ts\`, \`redis/pipe.ts\`) is not mutated: it is met by
-tests that kill and cut servers. A mutant is noticed when a test fails, or does not end, that does without it.
+that speaks to Redis, what makes and keeps the connection (\`connection\`, \`pipe\`, \`resp\`, \`scripts\`, \`url\`) is not mutated: it is met by
+tests of its own that cut answers into pieces, and kill and cut servers. A mutant is noticed when a test fails, or does not end,
+that does well without it.
 ${unfinished.map((file) => `\nThe run of \`${file}\` has not come to its end: only the mutants that were met so far are counted.\n`).join('')}${outdated.map((file) => `\nThe figures of \`${file}\` are older than the file.\n`).join('')}
 **Score: ${(100 * killed / Math.max(counted, 1)).toFixed(1)} %** (${killed} of ${counted} mutants noticed).
 
