@@ -6,7 +6,7 @@ import { NEGATIVES, runNegative } from './negatives.js';
 import { runScenario, scenario, SCENARIOS, type Scenario } from './scenarios.js';
 
 /** States a scenario: the whole of it is explored by `npm run model`. */
-const MAX_STATES = 12_000;
+const MAX_STATES = 5_000;
 
 describe('Model check of the step function', function () {
   this.timeout(180_000);
