@@ -2,12 +2,12 @@
  * Keeps an inventory on the disk and brings it back: snapshots made by the engine from the journal that it
  * follows, so that nobody who reads or writes waits for one; and the journal for what came after them.
  */
-import { copyFile, mkdir, open, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../../../runtime/base/clock.js';
 import type { Log } from '../../../runtime/base/log.js';
 import { Fault } from '../../../runtime/model/faults.js';
-import { ENGINE_FOLLOW_BYTES, MAX_QUERY_ROWS, PAST_KEEP_MS, QUERY_MS, QUERY_STOP_MS, ROWS_A_TURN } from '../../../runtime/model/limits.js';
+import { ENGINE_FOLLOW_BYTES, MAX_QUERY_ROWS, PAST_KEEP_MS, QUERY_MS, QUERY_STOP_MS } from '../../../runtime/model/limits.js';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
 import { type Engine, QueryStopped } from '../engine/engine.js';
 import type { QueryAnswer, TableDescription } from '../engine/messages.js';
@@ -20,8 +20,8 @@ import { findBeginning, touchedBy } from './beginning.js';
 import { Follower } from './follower.js';
 import { Journal, type JournalFile } from './journal.js';
 import type { Recorded } from './recover.js';
-import { fill, findInSnapshot, indexLate, readSnapshot } from './rows.js';
-import { type Snapshot, SnapshotFolder, snapshotName, type SnapshotReason, timeOf } from './snapshots.js';
+import { applyAll, fill, findInSnapshot, indexLate, readSnapshot } from './rows.js';
+import { copySynced, type Snapshot, SnapshotFolder, snapshotName, type SnapshotReason, timeOf } from './snapshots.js';
 
 export interface KeepingParts {
   inventory: Inventory;
@@ -387,21 +387,4 @@ export class Keeping implements Keeper {
   }
 }
 
-/** In turns with others. */
-async function applyAll(set: WorkingSet, late: Recorded[]): Promise<void> {
-  for (const [index, { object, id, row }] of late.entries()) {
-    const before = set.get(object, id);
-    set.apply({ object, id, ...(before && { before }), ...(row && { after: row }) });
-    if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 const READ_ATTEMPTS = 3;
-
-async function copySynced(from: string, to: string): Promise<void> {
-  await mkdir(join(to, '..'), { recursive: true });
-  await copyFile(from, to);
-  const handle = await open(to, 'r+');
-  await handle.sync();
-  await handle.close();
-}

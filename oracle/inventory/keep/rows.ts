@@ -6,6 +6,7 @@ import type { Engine } from '../engine/engine.js';
 import type { RowBlock, SnapshotPlace } from '../engine/messages.js';
 import { KeptRow, KeptValues, type Value } from '../state/row.js';
 import { WorkingSet } from '../state/working-set.js';
+import type { Recorded } from './recover.js';
 
 type Head = [seq: number, born: number, secret: string | null, indexed: Value];
 
@@ -16,6 +17,15 @@ export async function readSnapshot(engine: Engine, snapshot: SnapshotPlace): Pro
   await fill(set, engine, snapshot);
   set.ready = indexLate(set);
   return set;
+}
+
+/** What the journal has after the snapshot, in turns with others. */
+export async function applyAll(set: WorkingSet, late: Recorded[]): Promise<void> {
+  for (const [index, { object, id, row }] of late.entries()) {
+    const before = set.get(object, id);
+    set.apply({ object, id, ...(before && { before }), ...(row && { after: row }) });
+    if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await turn();
+  }
 }
 
 /** Puts the rows of a snapshot into their places. */

@@ -1,5 +1,5 @@
 /** The folder of snapshots: one folder each, Parquet files and a manifest, there whole or not at all. */
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
 import { syncFolder } from './journal.js';
@@ -103,4 +103,13 @@ export class SnapshotFolder {
       return undefined;
     }
   }
+}
+
+/** A copy that outlives a power cut. */
+export async function copySynced(from: string, to: string): Promise<void> {
+  await mkdir(join(to, '..'), { recursive: true });
+  await copyFile(from, to);
+  const handle = await open(to, 'r+');
+  await handle.sync();
+  await handle.close();
 }
