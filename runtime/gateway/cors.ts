@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.js';
 import type { CorsSettings } from '../model/cors.js';
 import { CORS_MARK_MS, CORS_MAX_AGE_S } from '../model/limits.js';
 import type { FunctionPath } from '../base/function-path.js';
+import { originPattern } from '../base/origin-pattern.js';
 
 const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const ALLOWED_HEADERS = 'X-session, X-session-request-id, X-session-version, X-session-redirect, X-Callback-Url, X-Call-Id, Content-Type';
@@ -31,7 +32,7 @@ export interface Cors {
 export function createCors({ settings, key, clock }: { settings: CorsSettings; key: string; clock: Clock }): Cors {
   const { origins, credentials = false, headers = [], maxAgeS = CORS_MAX_AGE_S } = settings;
   const anyone = origins.includes('*');
-  const patterns = origins.map(patternOf);
+  const patterns = origins.map(originPattern);
   const allowedHeaders = [ALLOWED_HEADERS, ...headers].join(', ');
   const isAllowed = (origin: string) => anyone || patterns.some((pattern) => pattern.test(origin));
 
@@ -107,10 +108,4 @@ export function originOf({ rawHeaders }: IncomingMessage): string | undefined {
     if (name.length === 6 && name.toLowerCase() === 'origin') return rawHeaders[at + 1];
   }
   return undefined;
-}
-
-/** `http://localhost:*`, `https://*.example.org`: a star is any port, or any labels of a name. */
-function patternOf(origin: string): RegExp {
-  const quoted = origin.replace(/[.+?^${}()|[\]\\/]/g, '\\$&');
-  return new RegExp(`^${quoted.replace(/:\*$/, ':\\d{1,5}').replace('*', '[\\w.-]+')}$`, 'i');
 }

@@ -274,14 +274,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     linger(call.incoming, clock);
   }
 
-  /** When the sender sent it, in ms since the epoch: it may say so in ms, µs or ns. */
-function stampOf(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== 'string' || !/^\d{12,19}$/.test(header)) return undefined;
-  const stamp = Number(header);
-  return stamp > 1e17 ? stamp / 1e6 : stamp > 1e14 ? stamp / 1e3 : stamp;
-}
-
-function sendMoved({ incoming, response }: FunctionCall, at: FunctionPath, { to, epoch, url, home, hops }: Served & { kind: 'moved' }): void {
+  function sendMoved({ incoming, response }: FunctionCall, at: FunctionPath, { to, epoch, url, home, hops }: Served & { kind: 'moved' }): void {
     response.writeHead(307, {
       location: redirectTo(url, at, home, hops, cors?.markOf(incoming, at)), 'x-session-location': headerText(to), 'x-session-epoch': epoch, 'content-length': 0,
     });
@@ -289,6 +282,13 @@ function sendMoved({ incoming, response }: FunctionCall, at: FunctionPath, { to,
   }
 
   return { serve };
+}
+
+/** When the sender sent it, in ms since the epoch: it may say so in ms, µs or ns. */
+function stampOf(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string' || !/^\d{12,19}$/.test(header)) return undefined;
+  const stamp = Number(header);
+  return stamp > 1e17 ? stamp / 1e6 : stamp > 1e14 ? stamp / 1e3 : stamp;
 }
 
 function headersOf(call: FunctionCall, served: Served & { kind: 'answer' }): RawHeaders {

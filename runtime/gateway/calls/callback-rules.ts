@@ -5,6 +5,7 @@
  */
 import { lookup as lookUp } from 'node:dns';
 import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
+import { originPattern } from '../../base/origin-pattern.js';
 
 export interface CallbackRules {
   /** Why nothing is sent there; undefined: as far as the URL itself tells, it may be. Names are judged when they are resolved. */
@@ -25,7 +26,7 @@ const REFUSED_NETS: [net: string, prefix: number][] = [
 
 /** @param allowed patterns of origins; undefined: everywhere that is not refused */
 export function createCallbackRules({ allowed, resolve = lookUp }: { allowed?: readonly string[]; resolve?: typeof lookUp } = {}): CallbackRules {
-  const patterns = allowed?.map(patternOf);
+  const patterns = allowed?.map(originPattern);
   const refused = new BlockList();
   for (const [net, prefix] of REFUSED_NETS) refused.addSubnet(net, prefix, isIPv6(net) ? 'ipv6' : 'ipv4');
   const isRefused = (address: string) => refused.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
@@ -46,11 +47,4 @@ export function createCallbackRules({ allowed, resolve = lookUp }: { allowed?: r
       });
     },
   };
-}
-
-/** A star is any port, or any labels of a name. */
-function patternOf(text: string): RegExp {
-  if (text === '*') return /^/;
-  const quoted = text.replace(/[.+?^${}()|[\]\\/]/g, '\\$&');
-  return new RegExp(`^${quoted.replace(/:\*$/, '(?::\\d{1,5})?').replace('*', '[\\w.-]+')}$`, 'i');
 }
