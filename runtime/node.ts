@@ -215,7 +215,7 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
       facts: { name, level, labels: config.labels, get collections() { return place.collections; }, parentUrl }, url: () => gateway.url, store,
       offloadStatus: () => (directory.parent() ? status.current : undefined), children: () => directory.children(), ...counters, oracleUrl: config.oracleUrl,
     }),
-    ...buildRoutes({ bundles, images, secret: payloadSecret, folder: join(stateDir, 'builds'), log }), ...createPeerRoutes(offload), ...agent.routes(),
+    ...buildRoutes({ bundles, images, secret: payloadSecret, folder: join(stateDir, 'builds'), clock, log }), ...createPeerRoutes(offload), ...agent.routes(),
   ];
   const gateway = createGateway({
     node: name, host: config.host, port: config.port, deployments, sessions, commands: createCommands(offload), access, telemetry: telemetryDoor,

@@ -10,6 +10,7 @@ import request from 'supertest';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { basicHeader } from '../../runtime/base/credentials.js';
+import { systemClock } from '../../runtime/base/clock.js';
 import { silentLog } from '../../runtime/base/log.js';
 import { type BuildParts, buildRoutes } from '../../runtime/gateway/build/build-door.js';
 import { installPackages } from '../../runtime/gateway/build/packages.js';
@@ -208,7 +209,7 @@ describe('The builder, with packages and with guests it does not like', () => {
   });
 
   const routeFor = (parts: Partial<BuildParts> = {}) => {
-    const [route] = buildRoutes({ bundles: undefined as never, images: undefined as never, secret: SECRET, folder: join(folder, 'alone'), log: silentLog, ...parts });
+    const [route] = buildRoutes({ bundles: undefined as never, images: undefined as never, secret: SECRET, folder: join(folder, 'alone'), clock: systemClock, log: silentLog, ...parts });
     return (body: AsyncIterable<Buffer>) => route!.stream({ params: {}, query: new URLSearchParams(), body: undefined, accept: '', headers: { 'x-build-signature': signed(Buffer.alloc(0)) } }, body, undefined);
   };
 

@@ -6,6 +6,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import PQueue from 'p-queue';
+import type { Clock, Timer } from '../../base/clock.js';
 import type { Log } from '../../base/log.js';
 import type { Reply, RouteRequest } from '../../base/reply.js';
 import { asFault, Fault } from '../../model/faults.js';
@@ -24,6 +25,7 @@ export interface BuildParts {
   secret: string | undefined;
   /** Contexts are unpacked below it and removed again; it is this builder's alone. */
   folder: string;
+  clock: Clock;
   log: Log;
   /** An archive has to be here by then. */
   receiveMs?: number;
@@ -49,7 +51,7 @@ export function buildRoutes(parts: BuildParts): StreamRoute[] {
   const swept = rm(parts.folder, { recursive: true, force: true }).catch(() => undefined);
 
   async function build(request: RouteRequest, body: AsyncIterable<Buffer>): Promise<Reply> {
-    const { secret, folder, receiveMs = MAX_BUILD_RECEIVE_MS } = parts;
+    const { secret, folder, clock, receiveMs = MAX_BUILD_RECEIVE_MS } = parts;
     if (secret === undefined) throw new Fault('NOT_FOUND', { path: '/build: this node has no payload secret' });
     const signature = signatureOf(request);
     if (arriving + queue.size >= MAX_WAITING_BUILDS) throw new Fault('OVERLOADED', { function: 'the builder', limit: MAX_WAITING_BUILDS });
@@ -62,7 +64,7 @@ export function buildRoutes(parts: BuildParts): StreamRoute[] {
     try {
       const archive = join(place, 'archive.tar');
       const announced = Number(request.headers?.['content-length'] ?? 0);
-      const image = await receive(body, archive, { announced, secret, signature, receiveMs })
+      const image = await receive(body, archive, { announced, secret, signature, clock, receiveMs })
         .then(() => unpack(archive, place)).then((config) => config.image).finally(() => { arriving -= 1; });
       const lines = new Lines();
       const done = queue.add(() => run(image, join(place, 'context'), lines)).finally(clean);
@@ -131,15 +133,16 @@ interface Expected {
   announced: number;
   secret: string;
   signature: Buffer;
+  clock: Clock;
   receiveMs: number;
 }
 
 /** Nothing of the archive is looked at before its signature is found to be right. */
-async function receive(body: AsyncIterable<Buffer>, file: string, { announced, secret, signature, receiveMs }: Expected): Promise<void> {
+async function receive(body: AsyncIterable<Buffer>, file: string, { announced, secret, signature, clock, receiveMs }: Expected): Promise<void> {
   if (announced > MAX_BUILD_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: MAX_BUILD_BYTES });
   const hmac = createHmac('sha256', secret);
   const pieces = body[Symbol.asyncIterator]();
-  const late = lateness(receiveMs);
+  const late = lateness(clock, receiveMs);
   const target = await open(file, 'wx', 0o600);
   try {
     for (let bytes = 0; ;) {
@@ -158,13 +161,13 @@ async function receive(body: AsyncIterable<Buffer>, file: string, { announced, s
   if (!timingSafeEqual(hmac.digest(), signature)) throw new Fault('SIGNATURE_REFUSED', { reason: 'it does not fit the body and this node\'s payload secret' });
 }
 
-function lateness(limit: number): { promise: Promise<never>; end(): void } {
-  let timer: NodeJS.Timeout | undefined;
+function lateness(clock: Clock, limit: number): { promise: Promise<never>; end(): void } {
+  let timer: Timer;
   const promise = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Fault('REQUEST_TIMEOUT', { limit, setting: 'of archives for the builder', layer: 'gateway' })), limit);
+    timer = clock.setTimeout(() => reject(new Fault('REQUEST_TIMEOUT', { limit, setting: 'of archives for the builder', layer: 'gateway' })), limit);
   });
   promise.catch(() => undefined);
-  return { promise, end: () => clearTimeout(timer) };
+  return { promise, end: () => clock.clearTimeout(timer) };
 }
 
 /** `registry/user/cart:1.0` → `cart`. */
