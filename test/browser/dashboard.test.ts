@@ -1,4 +1,7 @@
-/** The dashboard in a real browser: over a domain of real processes, and over a thousand nodes that only say that they are there. */
+/**
+ * The dashboard in a real browser: over a domain of real processes, and over a thousand nodes that only say that they are there.
+ * Every wait is for a selector: the page's policy forbids `eval`, with which `waitForFunction` looks a second time.
+ */
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
 import type { DomainRecord } from '../../cli/state.js';
@@ -126,7 +129,7 @@ describe('The dashboard in a browser', function () {
     it('cordons a node from its panel, with the keyboard alone, and opens it again', async () => {
       await page.goto(oracleUrl);
       await signIn(page, password);
-      await page.waitForFunction('document.querySelector(".access").textContent === "Sign out"');
+      await page.waitForSelector('.access:text-is("Sign out")');
       await page.locator('.cell', { hasText: 'top' }).focus();
       // Down to the first child, and to its neighbour.
       for (const key of ['ArrowDown', 'ArrowRight', 'Enter']) await page.keyboard.press(key);
@@ -183,7 +186,8 @@ describe('The dashboard in a browser', function () {
     it('draws each of them, and finds one among them', async () => {
       await page.goto(domain.url);
       await signIn(page, PASSWORD);
-      await page.waitForFunction(`document.querySelectorAll('.cell').length === ${NODES}`);
+      await page.locator('.cell').nth(NODES - 1).waitFor();
+      expect(await page.locator('.cell').count()).to.equal(NODES);
       // One stop for the tabulator, however many there are.
       expect(await page.locator('.cell[tabindex="0"]').count()).to.equal(1);
       await page.click('nav a[href="#nodes"]');
@@ -191,7 +195,7 @@ describe('The dashboard in a browser', function () {
       await page.click('.pager button:has-text("Next")');
       await page.waitForSelector('.summary:has-text("101–200 of 1,000")');
       await page.fill('input[aria-label="Search nodes"]', 'onerror');
-      await page.waitForFunction('document.querySelectorAll("tr[data-node]").length === 1');
+      await page.waitForSelector('tr[data-node]:only-child');
       expect(await page.locator('tr[data-node] bdi').innerText()).to.equal(HOSTILE);
       expect(await page.locator('img').count()).to.equal(0);
     });
