@@ -12,6 +12,7 @@ export class BodyRefused extends Error {
 
 /** The templates' own. */
 const MOST_BYTES = 100 * 1024;
+const INFLATERS = new Map([['gzip', gunzipSync], ['deflate', inflateSync], ['br', brotliDecompressSync], ['identity', undefined]]);
 const UNITS: Record<string, number> = { '': 1, b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 };
 
 /** Throws BodyRefused. */
@@ -40,8 +41,8 @@ function typeOf({ headers }: HandlerRequest): { type: string; charset: string } 
 /** As the client had it before it was packed. */
 function plain({ headers, body }: HandlerRequest, most: number): Buffer {
   const encoding = String(headers['content-encoding'] ?? 'identity').toLowerCase();
-  const inflate = { gzip: gunzipSync, deflate: inflateSync, br: brotliDecompressSync, identity: undefined }[encoding];
-  if (inflate === undefined && encoding !== 'identity') throw new BodyRefused(415, `unsupported content encoding "${encoding}"`);
+  if (!INFLATERS.has(encoding)) throw new BodyRefused(415, `unsupported content encoding "${encoding}"`);
+  const inflate = INFLATERS.get(encoding);
   let whole = body;
   try {
     if (inflate !== undefined) whole = inflate(body, { maxOutputLength: most });

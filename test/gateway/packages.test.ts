@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,7 +11,7 @@ import request from 'supertest';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { basicHeader } from '../../runtime/base/credentials.js';
-import { systemClock } from '../../runtime/base/clock.js';
+import { type Clock, systemClock } from '../../runtime/base/clock.js';
 import { silentLog } from '../../runtime/base/log.js';
 import { type BuildParts, buildRoutes } from '../../runtime/gateway/build/build-door.js';
 import { installPackages } from '../../runtime/gateway/build/packages.js';
@@ -69,9 +70,9 @@ describe('The packages of a function that is built', () => {
     return place;
   }
   const manifest = (dependencies: Record<string, string>, more: object = {}) => ({ 'package.json': JSON.stringify({ name: 'f', dependencies, ...more }) });
-  const refused = async (files: Record<string, string | Buffer>, limits = ENOUGH) => {
+  const refused = async (files: Record<string, string | Buffer>, limits = ENOUGH, clock: Clock = systemClock) => {
     const said: string[] = [];
-    const fault = await faultOf(installPackages(await context(files), (line) => said.push(line), limits));
+    const fault = await faultOf(installPackages(await context(files), (line) => said.push(line), clock, limits));
     expect(fault, fault.message).to.include({ code: 'BUILD_INVALID' });
     return { reason: fault.message, said };
   };
@@ -79,7 +80,7 @@ describe('The packages of a function that is built', () => {
 
   it('come from a registry, with those that they need', async () => {
     const place = await context(manifest({ 'p-queue': '*' }, { devDependencies: { 'never-heard-of': '1' } }));
-    await installPackages(place, () => undefined);
+    await installPackages(place, () => undefined, systemClock);
     expect(await readdir(join(place, 'function/node_modules'))).to.include.members(['p-queue', 'eventemitter3']);
   });
 
@@ -89,7 +90,7 @@ describe('The packages of a function that is built', () => {
       ...manifest({ greetings: 'file:./greetings.tgz' }, { scripts: { preinstall: `touch ${marks}/ran`, postinstall: `touch ${marks}/ran` } }), 'greetings.tgz': await greetings(marks),
       '.npmrc': `ignore-scripts=false\nglobal=true\nprefix=${marks}\ncache=${marks}/cache\nscript-shell=/bin/sh\n@mine:registry=http://127.0.0.1:1/\n`,
     });
-    await installPackages(place, () => undefined);
+    await installPackages(place, () => undefined, systemClock);
     expect(await exists(join(place, 'function/node_modules/greetings/main.js'))).to.equal(true);
     expect(await readdir(marks)).to.deep.equal([]);
     expect(await readFile(join(place, 'function/.npmrc'), 'utf8')).to.equal('@mine:registry=http://127.0.0.1:1/');
@@ -98,7 +99,7 @@ describe('The packages of a function that is built', () => {
   it('are not asked for again when they came along', async () => {
     const place = await context({ ...manifest({ here: '1' }), 'node_modules/here/package.json': '{"name": "here", "version": "1.0.0"}' });
     const said: string[] = [];
-    await installPackages(place, (line) => said.push(line));
+    await installPackages(place, (line) => said.push(line), systemClock);
     expect(said).to.deep.equal([]);
   });
 
@@ -111,21 +112,57 @@ describe('The packages of a function that is built', () => {
     }
   });
 
+  it('are refused from there by whatever part of package.json would bring them in', async () => {
+    const here = await greetings(folder);
+    for (const more of [{ optionalDependencies: { a: '../x' } }, { peerDependencies: { a: '../x' } }, { overrides: { a: '../x' } }, { overrides: { b: { '.': '1', a: 'file:/etc' } } }]) {
+      const files = { ...manifest({ greetings: 'file:./greetings.tgz' }, more), 'greetings.tgz': here };
+      expect((await refused(files)).reason, JSON.stringify(more)).to.match(/leads out of the function's folder/);
+    }
+  });
+
   it('are named with npm\'s reason when there is none of that name, and what is no JSON is said to be none', async () => {
     const { reason, said } = await refused(manifest({ 'never-heard-of': '1' }));
     expect(reason).to.match(/could not be installed: E404: .*never-heard-of/);
     expect(said).to.deep.equal(['npm install: never-heard-of@1']);
     expect((await refused({ 'package.json': '{' })).reason).to.match(/not JSON/);
+    expect((await refused({ 'package.json': '[]' })).reason).to.match(/package.json is not an object/);
+    expect((await refused({ 'package.json': '{"dependencies": "express"}' })).reason).to.match(/dependencies .* is not an object/);
   });
 
-  it('take only so long', async () => {
+  /** A registry that takes connections and says nothing. */
+  async function startSilent(): Promise<{ npmrc: string; asked: Promise<Socket>; close(): void }> {
     const sockets = new Set<Socket>();
-    const silent = createServer(() => undefined).on('connection', (socket: Socket) => sockets.add(socket));
-    await once(silent.listen(0, '127.0.0.1'), 'listening');
-    const { port } = silent.address() as AddressInfo;
-    const { reason } = await refused({ ...manifest({ a: '1' }), '.npmrc': `registry=http://127.0.0.1:${port}/` }, { ...ENOUGH, ms: 100 });
-    expect(reason).to.match(/took longer than 100 ms/);
-    for (const socket of sockets) socket.destroy();
+    let ask: (socket: Socket) => void;
+    const asked = new Promise<Socket>((resolve) => { ask = resolve; });
+    const server = createServer((incoming) => ask(incoming.socket)).on('connection', (socket: Socket) => sockets.add(socket));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const close = () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    };
+    return { npmrc: `@mine:registry=http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked, close };
+  }
+
+  it('take only so long, by the clock of the node', async () => {
+    const silent = await startSilent();
+    // Its hour is over as soon as npm has asked.
+    const hour = 3_600_000;
+    const clock: Clock = { ...systemClock, setTimeout: (task, ms) => ms === hour ? void silent.asked.then(task) : systemClock.setTimeout(task, ms) };
+    const { reason } = await refused({ ...manifest({ '@mine/a': '1' }), '.npmrc': silent.npmrc }, { ...ENOUGH, ms: hour }, clock);
+    expect(reason).to.match(/took longer than 3600000 ms/);
+    silent.close();
+  });
+
+  it('are not fetched any further when the node has died', async () => {
+    const silent = await startSilent();
+    const place = await context({ ...manifest({ '@mine/a': '1' }), '.npmrc': silent.npmrc });
+    const at = (file: string) => JSON.stringify(new URL(`../../runtime/${file}`, import.meta.url).href);
+    const script = `const { installPackages } = await import(${at('gateway/build/packages.js')}); const { systemClock } = await import(${at('base/clock.js')});
+      await installPackages(process.argv[1], () => undefined, systemClock);`;
+    const node = spawn(process.execPath, ['--input-type=module', '-e', script, place], { stdio: 'ignore' });
+    const gone = once(await silent.asked, 'close');
+    node.kill('SIGKILL');
+    await gone;
     silent.close();
   });
 

@@ -47,7 +47,9 @@ describe('A handler of OpenFaaS\'s Node.js templates', () => {
     for (const [encoding, packed] of [['gzip', gzipSync(plain)], ['deflate', deflateSync(plain)], ['br', brotliCompressSync(plain)]] as const) {
       expect(await bodyOf(packed, { ...JSON_TYPE, 'content-encoding': encoding })).to.deep.equal({ a: 1 });
     }
-    expect(await bodyOf('x', { 'content-encoding': 'lzw' })).to.deep.equal([415, 'unsupported content encoding "lzw"']);
+    for (const encoding of ['lzw', 'constructor', '__proto__']) {
+      expect(await bodyOf('x', { 'content-encoding': encoding })).to.deep.equal([415, `unsupported content encoding "${encoding}"`]);
+    }
     expect(await bodyOf('x', { ...JSON_TYPE, 'content-encoding': 'gzip' })).to.have.property('0', 400);
     expect(await bodyOf('x', { 'content-type': 'text/plain; charset=klingon' })).to.deep.equal([415, 'unsupported charset "KLINGON"']);
   });
@@ -98,6 +100,10 @@ describe('A handler of OpenFaaS\'s Node.js templates', () => {
     expect(await ask((_, __, callback) => callback(new Error('late')))).to.include({ status: 500, text: 'Error: late' });
     expect(await ask(async () => { throw new Error('thrown'); })).to.include({ status: 500, text: 'Error: thrown' });
     expect(await ask((_, context) => context.status('418' as unknown as number).succeed('teapot'))).to.include({ status: 418 });
+    // What has no text of its own fails, too; it is given late, where nothing catches what goes wrong with it.
+    const silent = Object.create(null) as object;
+    expect(await ask((_, __, callback) => void setImmediate(() => callback(silent)))).to.include({ status: 500, text: '[object Object]' });
+    expect(await ask(async () => { throw silent; })).to.include({ status: 500, text: '[object Object]' });
     const ring: { self?: unknown } = {};
     ring.self = ring;
     expect(await ask((_, context) => { setImmediate(() => context.succeed(ring)); return new Promise(() => undefined); })).to.include({ status: 500 });

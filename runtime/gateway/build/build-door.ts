@@ -84,9 +84,9 @@ export function buildRoutes(parts: BuildParts): StreamRoute[] {
   }
 
   async function run(image: string, context: string, lines: Lines): Promise<void> {
-    const { bundles, images } = parts;
+    const { bundles, images, clock } = parts;
     try {
-      const { sha256, code } = await makeBundle(context, nameOf(image), (line) => lines.add(line));
+      const { sha256, code } = await makeBundle(context, nameOf(image), (line) => lines.add(line), clock);
       await bundles.write(sha256, once(code));
       await images.put(image, sha256);
       lines.add(`bundle ${sha256}, ${code.length} bytes`);

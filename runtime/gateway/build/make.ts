@@ -1,6 +1,7 @@
 /** From a build's context to a bundle: which template it was made of says how its handler is called. */
 import { access, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../base/clock.js';
 import { type Bundle, bundleFunction } from '../../base/bundle.js';
 import { Fault } from '../../model/faults.js';
 import { MAX_COMMAND_BODY_BYTES } from '../../model/limits.js';
@@ -12,10 +13,10 @@ const OURS = /^node-offload(?:-js)?$/;
 const EVENTS = /^node(?:1[0-9]|2[0-9])?(?:-express)?(?:-armhf|-arm64)?$/;
 
 /** Rejects with BUILD_INVALID for a template that is not known, DEPLOY_FAILED for code that is wrong. */
-export async function makeBundle(context: string, name: string, say: (line: string) => void): Promise<Bundle> {
+export async function makeBundle(context: string, name: string, say: (line: string) => void, clock: Clock): Promise<Bundle> {
   const language = await languageOf(context);
   say(`template ${language}`);
-  await installPackages(context, say);
+  await installPackages(context, say, clock);
   if (OURS.test(language)) return bundleFunction(context, name, { keptWithin: context });
   const handler = await firstOf(context, ['function/handler.js', 'function/handler.mjs', 'function/handler.cjs', 'function/index.js']);
   await writeFile(join(context, EVENT_ENTRY), `import { eventFunction } from 'xylem';\nimport * as module from './${handler}';\nexport default eventFunction(module);\n`);

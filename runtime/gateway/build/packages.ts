@@ -2,10 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { access, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, pause } from '../../base/clock.js';
 import { Fault } from '../../model/faults.js';
 import { MAX_BUILD_FILES, MAX_BUILD_MS, MAX_BUILD_UNPACKED_BYTES } from '../../model/limits.js';
 import { passedOn } from '../../handler/process/host.js';
+import { createReaper } from '../../handler/process/reaper.js';
 
 export interface InstallLimits {
   ms: number;
@@ -17,38 +18,64 @@ export interface InstallLimits {
 const FOR_NPM = /^(?:https?_proxy|no_proxy|home|ssl_cert_(?:file|dir)|npm_config_(?:registry|cache|userconfig|globalconfig|cafile|proxy|https_proxy|noproxy|offline|prefer_offline))$/i;
 /** Of an .npmrc that comes with a function: where packages are, and the token to get them. Others could lead npm out of its folder. */
 const TAKEN = /^\s*(?:(?:@[\w.-]+:)?registry|\/\/[^=]+:(?:_authToken|_auth|username|_password|email|always-auth)|legacy-peer-deps)\s*=/;
+/** What a package.json names packages in that npm installs. */
+const NAMED_IN = ['dependencies', 'optionalDependencies', 'peerDependencies'] as const;
 const LOCKS = ['package-lock.json', 'npm-shrinkwrap.json'];
 const LOOK_EVERY_MS = 500;
 const MAX_ERROR_CHARS = 16 * 1024;
 const LIMITS: InstallLimits = { ms: MAX_BUILD_MS, bytes: MAX_BUILD_UNPACKED_BYTES, files: MAX_BUILD_FILES };
 
 /** @param context whose folder function/ has the package.json. Rejects with BUILD_INVALID. */
-export async function installPackages(context: string, say: (line: string) => void, limits = LIMITS): Promise<void> {
+export async function installPackages(context: string, say: (line: string) => void, clock: Clock, limits = LIMITS): Promise<void> {
   const folder = join(context, 'function');
   const described = await descriptionOf(folder);
   const wanted = Object.entries(described.dependencies).map(([name, from]): [string, string] => [name, String(from)]);
   const isHere = await Promise.all(wanted.map(([name]) => access(join(folder, 'node_modules', name)).then(() => true, () => false)));
   if (isHere.every(Boolean)) return;
-  for (const [name, from] of wanted) assertTaken(name, from);
+  for (const [name, from] of sourcesOf(described)) assertTaken(name, from);
   await Promise.all([context, folder].map(keepToRegistries));
   // What it is tested with, and by which scripts, is no part of what runs.
   await writeFile(join(folder, 'package.json'), JSON.stringify({ ...described, devDependencies: {}, scripts: {}, workspaces: undefined }));
   for (const lock of LOCKS) if (await leadsOut(join(folder, lock))) await rm(join(folder, lock));
   say(`npm install: ${wanted.map(([name, from]) => `${name}@${from}`).join(', ').slice(0, 1_000)}`);
-  await runNpm(folder, limits);
+  await runNpm(folder, clock, limits);
+}
+
+interface Description extends Partial<Record<(typeof NAMED_IN)[number], Record<string, unknown>>> {
+  dependencies: Record<string, unknown>;
+  overrides?: unknown;
 }
 
 /** Without the handler library, which every bundle has its copy of. */
-async function descriptionOf(folder: string): Promise<{ dependencies: Record<string, unknown> }> {
+async function descriptionOf(folder: string): Promise<Description> {
   const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}');
-  let given: { dependencies?: Record<string, unknown> } | null;
+  let given: unknown;
   try {
-    given = JSON.parse(text) as typeof given;
+    given = JSON.parse(text);
   } catch (cause) {
     throw new Fault('BUILD_INVALID', { reason: 'function/package.json is not JSON' }, { cause });
   }
-  const { xylem: _, ...dependencies } = given?.dependencies ?? {};
+  if (!isRecord(given)) throw invalid('function/package.json is not an object');
+  for (const field of NAMED_IN) if (given[field] !== undefined && !isRecord(given[field])) throw invalid(`${field} in function/package.json is not an object`);
+  const { xylem: _, ...dependencies } = (given as Partial<Description>).dependencies ?? {};
   return { ...given, dependencies };
+}
+
+/** Every place that npm is told to take a package from; an override may say another one, and be nested. */
+function* sourcesOf(described: Description): Iterable<[name: string, from: string]> {
+  for (const field of NAMED_IN) for (const [name, from] of Object.entries(described[field] ?? {})) yield [name, String(from)];
+  yield* overridesOf(described.overrides);
+}
+
+function* overridesOf(overrides: unknown): Iterable<[name: string, from: string]> {
+  for (const [name, from] of isRecord(overrides) ? Object.entries(overrides) : []) {
+    if (isRecord(from)) yield* overridesOf(from);
+    else yield [name, String(from)];
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** npm writes into the folders that a lock links to. */
@@ -80,15 +107,20 @@ async function keepToRegistries(folder: string): Promise<void> {
   if (text !== undefined) await writeFile(file, text.split('\n').filter((line) => TAKEN.test(line)).join('\n'));
 }
 
-async function runNpm(folder: string, limits: InstallLimits): Promise<void> {
+async function runNpm(folder: string, clock: Clock, limits: InstallLimits): Promise<void> {
   const npm = spawn('npm', [
     'install', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier', '--no-workspaces', '--no-global', '--install-links', '--loglevel=error',
   ], { cwd: folder, env: environment(), stdio: ['ignore', 'ignore', 'pipe'] });
+  // It is not to go on without the node.
+  const reaper = npm.pid === undefined ? undefined : createReaper();
+  reaper?.born(npm.pid!);
   let said = '';
   const ended = new Promise<number | null | Error>((resolve) => npm.on('error', resolve).once('close', resolve));
   npm.stderr?.setEncoding('utf8').on('data', (text: string) => { said = (said + text).slice(0, MAX_ERROR_CHARS); });
-  const problem = await bounded(npm, ended, folder, limits);
+  const problem = await bounded(npm, ended, folder, clock, limits);
   const code = await ended;
+  reaper?.died(npm.pid!);
+  reaper?.close();
   if (problem !== undefined) throw invalid(`its packages could not be installed: ${problem}`);
   if (code !== 0) throw invalid(`its packages could not be installed: ${code instanceof Error ? `npm cannot be run here: ${code.message}` : reasonOf(said)}`);
 }
@@ -100,18 +132,20 @@ function environment(): Record<string, string> {
 }
 
 /** Resolves when it has ended; with the reason where it was ended. */
-async function bounded(npm: ChildProcess, ended: Promise<unknown>, folder: string, limits: InstallLimits): Promise<string | undefined> {
-  const late = AbortSignal.timeout(limits.ms);
-  let isOver = false;
+async function bounded(npm: ChildProcess, ended: Promise<unknown>, folder: string, clock: Clock, limits: InstallLimits): Promise<string | undefined> {
+  let [isLate, isOver] = [false, false];
+  const late = clock.setTimeout(() => { isLate = true; }, limits.ms);
   const over = ended.then(() => { isOver = true; });
   for (;;) {
     // The last look comes after its end.
     const isLast = isOver;
-    const left = await room(folder, limits);
-    const problem = left ?? (late.aborted ? `it took longer than ${limits.ms} ms` : undefined);
+    const problem = await room(folder, limits) ?? (isLate ? `it took longer than ${limits.ms} ms` : undefined);
     if (problem !== undefined) npm.kill('SIGKILL');
-    if (problem !== undefined || isLast) return problem;
-    await Promise.race([over, sleep(LOOK_EVERY_MS, undefined, { ref: false })]);
+    if (problem !== undefined || isLast) {
+      clock.clearTimeout(late);
+      return problem;
+    }
+    await Promise.race([over, pause(clock, LOOK_EVERY_MS)]);
   }
 }
 
