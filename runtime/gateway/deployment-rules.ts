@@ -63,7 +63,7 @@ function deploymentOf(given: Partial<Record<keyof Deployment, unknown>>, service
   }
   const deployment: Omit<Deployment, 'atMs'> = { service, image: given.image };
   if (typeof given.bundle === 'string' && HASH.test(given.bundle)) deployment.bundle = given.bundle;
-  if (typeof given.envProcess === 'string' && given.envProcess !== '') deployment.envProcess = given.envProcess;
+  if (typeof given.envProcess === 'string' && given.envProcess !== '') deployment.envProcess = commandLineOf(given.envProcess);
   if (given.limits !== undefined && given.limits !== null) deployment.limits = textsOf(given.limits, 'limits');
   if (given.readOnlyRootFilesystem === true) deployment.readOnlyRootFilesystem = true;
   for (const field of ['envVars', 'labels', 'annotations'] as const) {
@@ -91,6 +91,11 @@ export function nameOf(service: unknown): string {
 function scopeOf(scope: unknown): Deployment['scope'] {
   if (scope === undefined || scope === 'subtree' || scope === 'node') return scope;
   throw invalid('scope', 'it is subtree or node');
+}
+
+function commandLineOf(text: string): string {
+  if (!text.includes('\0')) return text;
+  throw invalid('envProcess', 'no command line has a zero byte');
 }
 
 function recordOf(value: unknown, name: string): Record<string, unknown> {

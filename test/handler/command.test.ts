@@ -204,6 +204,25 @@ describe('A command worker', () => {
     await lines.having('It could not be run');
   });
 
+  it('refuses what the system cannot start, and lets go of the body', async () => {
+    let isLeft = false;
+    const stream: AsyncIterableIterator<Buffer> = {
+      [Symbol.asyncIterator]: () => stream,
+      next: () => new Promise(() => undefined),
+      async return() {
+        isLeft = true;
+        return { done: true, value: undefined };
+      },
+    };
+    for (const options of [{ envProcess: '/no/such/program' }, { envProcess: 'cat', envVars: { LARGE: 'x'.repeat(1_000_000) } }]) {
+      isLeft = false;
+      const made = call({ request: request({ method: 'POST', stream, headers: { 'transfer-encoding': 'chunked' } }) });
+      expect(await faultOf((await load(options)).run(made))).to.include({ code: 'HANDLER_FAILED' });
+      expect(isLeft).to.equal(true);
+    }
+    await lines.having('E2BIG');
+  });
+
   it('ends the process of a body that breaks off, and says why', async () => {
     async function* broken(): AsyncIterable<Buffer> {
       yield Buffer.from('half');

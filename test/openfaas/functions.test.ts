@@ -74,7 +74,7 @@ describe('OpenFaaS: functions', () => {
     await start();
     for (const text of ['{', '[]', '"x"', 'null', '1']) await as('post', '/system/functions').type('json').send(text).expect(400);
     await as('post', '/system/functions').expect(400);
-    for (const body of [{ service: '' }, { service: '../x' }, { service: 'A' }, { service: 'a', envVars: [] }, { service: 'a', labels: { x: {} } }, { service: 'a', secrets: 'x' }]) {
+    for (const body of [{ service: '' }, { service: '../x' }, { service: 'A' }, { service: 'a', envVars: [] }, { service: 'a', labels: { x: {} } }, { service: 'a', secrets: 'x' }, { service: 'a', envProcess: 'cat\0x' }]) {
       await deploy(body).expect(400).expect(({ text }) => expect(text).to.match(/^The parameter \w+ is wrong/));
     }
     for (const namespace of ['..', 'A', 'a/b', 5]) await deploy({ service: 'a', namespace }).expect(400);

@@ -141,12 +141,12 @@ export class CommandWorker implements Worker {
     const startedMs = clock.now();
     const input = await this.#inputOf(call);
     this.#say('info', call, 'Forking fprocess.');
-    const run = startCommand({
+    const run = this.#orFailed(call, () => startCommand({
       command: image.command, env: this.#environmentOf(call), input, maxBytes: house.maxOutputBytes, holds: (bytes) => house.holds(bytes), isMeasured,
       ...(!combineOutput && { onError: (line: string) => this.#say('warn', call, `stderr: ${line}`) }),
       // What is left of a group goes with the node, too.
       born: (pid) => house.reaper.born(-pid), died: (pid) => house.reaper.died(-pid),
-    });
+    }));
     started(run);
     const { failure, output, processorMs } = await run.ended.catch((error: unknown) => {
       throw this.#failureOf(error, call);
@@ -154,6 +154,14 @@ export class CommandWorker implements Worker {
     if (processorMs !== undefined) this.#meter.note(run, processorMs);
     const seconds = (clock.now() - startedMs) / 1000;
     return answerOf(this.#responseOf(call, failure, output, seconds));
+  }
+
+  #orFailed(call: WorkerCall, start: () => Started): Started {
+    try {
+      return start();
+    } catch (error) {
+      throw this.#failureOf(error, call);
+    }
   }
 
   #responseOf(call: WorkerCall, failure: string | undefined, output: Buffer, seconds: number): FunctionResponse {

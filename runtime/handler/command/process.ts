@@ -11,7 +11,7 @@ export interface Started {
   kill(): void;
   /** What it has taken of the processor until now; undefined when that cannot be known. */
   processorMs(): Promise<number | undefined>;
-  /** Resolves when it has ended and its output is complete; rejects when it could not be started, or printed too much. */
+  /** Resolves when it has ended and its output is complete; rejects when it did not start, or printed too much. */
   ended: Promise<Outcome>;
 }
 
@@ -43,9 +43,10 @@ export interface RunOptions {
 
 export class OutputTooLarge extends Error {}
 
+/** Throws where the system refuses it at once, such as for an environment that is too large; `input` is let go of whatever happens. */
 export function startCommand({ command, env, input, maxBytes, onError, holds, isMeasured, born, died }: RunOptions): Started {
   const [program = '', ...rest] = command;
-  const child = spawn(program, rest, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  const child = orLeave(input, () => spawn(program, rest, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true }));
   const { pid } = child;
   const chunks: Buffer[] = [];
   let printed = 0;
@@ -79,7 +80,10 @@ export function startCommand({ command, env, input, maxBytes, onError, holds, is
   const body = new Body(input);
   let processorMs: number | undefined;
   const ended = new Promise<Outcome>((resolve, reject) => {
-    child.on('error', reject);
+    child.on('error', (error) => {
+      leave(input);
+      reject(error);
+    });
     // Without a descriptor left there are no pipes; that it could not be started comes as an error.
     if (pid === undefined || !child.stdout) return;
     born?.(pid);
@@ -108,6 +112,15 @@ export function startCommand({ command, env, input, maxBytes, onError, holds, is
     });
   });
   return { kill, ended, processorMs: async () => pid === undefined ? undefined : processorMsOf(pid) };
+}
+
+function orLeave<T>(input: AsyncIterable<Buffer>, start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    leave(input);
+    throw error;
+  }
 }
 
 /** Notes what its source failed with. */
