@@ -8,8 +8,8 @@ import type { Log } from '../../base/log.js';
 import type { Deployment } from '../../model/config.js';
 import { Fault } from '../../model/faults.js';
 import {
-  CALLBACK_ATTEMPTS, CALLBACK_MAX_WAIT_MS, CALLBACK_MIN_WAIT_MS, CLOSE_GRACE_MS, MAX_ASYNC_BODY_BYTES, MAX_ASYNC_BYTES, MAX_ASYNC_CALLS,
-  MAX_ASYNC_CALLS_PER_FUNCTION, MAX_ASYNC_RUNNING, MAX_ASYNC_RUNNING_PER_FUNCTION, MAX_DEAD_BYTES, MAX_DEAD_CALLS,
+  CALL_FILES_WAIT_MS, CALLBACK_ATTEMPTS, CALLBACK_MAX_WAIT_MS, CALLBACK_MIN_WAIT_MS, CLOSE_GRACE_MS, MAX_ASYNC_BODY_BYTES, MAX_ASYNC_BYTES,
+  MAX_ASYNC_CALLS, MAX_ASYNC_CALLS_PER_FUNCTION, MAX_ASYNC_RUNNING, MAX_ASYNC_RUNNING_PER_FUNCTION, MAX_DEAD_BYTES, MAX_DEAD_CALLS,
 } from '../../model/limits.js';
 import { type Call, type CallState, type CallStatus, weightOf } from './call.js';
 import type { CallFiles } from './call-files.js';
@@ -104,8 +104,9 @@ export class CallQueue {
     delete call.failed;
     delete call.endedAtMs;
     this.#count(call, 1);
-    await this.parts.files.keep(call);
+    const kept = this.parts.files.keep(call);
     this.#schedule(call);
+    await kept;
   }
 
   /** It is not made any more; one that is running ends by itself, and its answer goes nowhere. Rejects with CALL_UNKNOWN. */
@@ -223,9 +224,21 @@ export class CallQueue {
       if (call.state === 'answering') await this.#callBack(call);
       else await this.#make(call);
     } catch (error) {
-      // Its files cannot be read or written: it stays as it is, for the next life.
       log.error({ call: call.callId, function: call.function, reason: String(error) }, 'an asynchronous call could not be attended to');
+      this.#putOff(call);
     }
+  }
+
+  /** Its files cannot be read or written, as when the disk is full: that may pass. */
+  #putOff(call: Call): void {
+    if (this.#closing || !this.#isHeld(call) || call.state === 'dead') return;
+    if (call.state === 'running') {
+      call.state = 'waiting';
+      delete call.reason;
+      delete call.failed;
+    }
+    call.dueAtMs = this.parts.clock.now() + CALL_FILES_WAIT_MS;
+    this.#schedule(call);
   }
 
   /** Neither dropped meanwhile, nor is the node stopping. */
@@ -276,10 +289,12 @@ export class CallQueue {
       call.failed ??= 'function';
       call.reason ??= `the answer is larger than the ${MAX_ASYNC_BODY_BYTES} bytes that a callback gets`;
     }
+    const answering = { state: 'answering', answerBytes: body?.length ?? 0 } as const;
+    await this.parts.files.keep({ ...call, ...answering }, { answer: body ?? Buffer.alloc(0) });
+    if (!this.#isHeld(call)) return;
     this.#count(call, -1);
-    Object.assign(call, { state: 'answering', answerBytes: body?.length ?? 0 });
+    Object.assign(call, answering);
     this.#count(call, 1);
-    await this.parts.files.keep(call, { answer: body ?? Buffer.alloc(0) });
     await this.#callBack(call);
   }
 

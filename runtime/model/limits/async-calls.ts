@@ -16,6 +16,8 @@ export const MAX_DEAD_BYTES = 256 * 1024 * 1024;
 export const MAX_ASYNC_RUNNING = 64;
 /** The same of one function that does not say max_inflight. */
 export const MAX_ASYNC_RUNNING_PER_FUNCTION = 16;
+/** An asynchronous call whose files cannot be read or written, on a full disk say, is attended to again after so long. */
+export const CALL_FILES_WAIT_MS = 10_000;
 /** Ended asynchronous calls that can still be asked for, also after a restart; each is a line of some 300 bytes in a file. */
 export const MAX_ENDED_CALLS = 10_000;
 /** Tries of one asynchronous call, whatever its annotation says: a week at the longest default pause. */
