@@ -2,7 +2,7 @@
 
 /** Marks of a redirect of ours, never shown to a function. */
 export const HOME_MARK = 'session-home';
-const HOPS_MARK = 'session-hops';
+export const HOPS_MARK = 'session-hops';
 const ORIGIN_MARK = 'session-origin';
 const ANY_MARK = /session-(?:home|hops|origin)=/;
 export const FUNCTION_PREFIX = '/function/';

@@ -6,7 +6,7 @@ import type { Commands } from '../base/reply.js';
 import { Fault } from '../model/faults.js';
 import type { Access } from './access.js';
 import { sendReply } from './answer.js';
-import { textOfHeader } from './header-text.js';
+import { textOfHeader } from '../base/header-text.js';
 import { readPayload } from './incoming-body.js';
 
 export interface CommandDoor {

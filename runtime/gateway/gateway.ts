@@ -19,7 +19,7 @@ import type { Cors } from './cors.js';
 import type { Deployments } from './deployments.js';
 import { createFunctionDoor, type FunctionDoorParts } from './function-door.js';
 import type { Health } from './health.js';
-import { rawFault } from './raw-answer.js';
+import { rawFault } from '../base/raw-answer.js';
 import type { TelemetryDoor } from './telemetry-door.js';
 import { createUpgradeDoor } from './upgrade-door.js';
 

@@ -7,7 +7,7 @@ import type { Worker } from '../session/call.js';
 import { CallView } from '../session/call-view.js';
 import type { Invocation } from '../session/invoke.js';
 import type { FunctionCall } from './function-call.js';
-import { textOfHeader } from './header-text.js';
+import { textOfHeader } from '../base/header-text.js';
 
 /** Another node had it first, and sent its client here or passed it on. */
 export function wasSentOn({ redirectedHome, hops }: Invocation): boolean {

@@ -1,23 +1,33 @@
 /**
  * Requests that ask for another protocol, such as WebSocket. A function whose worker speaks it gets the connection;
- * every other request is answered as if it had not asked, which HTTP allows: some clients offer HTTP/2 with every request.
+ * one of a function whose bundle takes messages is spoken by the gateway itself (handler/sockets). Every other request is
+ * answered as if it had not asked, which HTTP allows: some clients offer HTTP/2 with every request.
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { FUNCTION_PREFIX, parseFunctionPath } from '../base/function-path.js';
+import type { Clock } from '../base/clock.js';
+import { FUNCTION_PREFIX, type FunctionPath, parseFunctionPath } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
+import { createSocketDoor } from '../handler/sockets/socket-door.js';
 import { asFault, Fault } from '../model/faults.js';
 import { MAX_IN_HAND_PER_FUNCTION } from '../model/limits.js';
 import type { UpgradeCall } from '../session/call.js';
+import type { Sessions } from '../session/invoke.js';
 import { type Cors, originOf } from './cors.js';
 import type { Deployed } from './deployed.js';
 import type { Deployments } from './deployments.js';
-import { rawFault } from './raw-answer.js';
+import type { FunctionDoorParts } from './function-door.js';
+import { socketFunction } from './socket-function.js';
+import { rawFault } from '../base/raw-answer.js';
 
 export interface UpgradeDoorParts {
   node: string;
-  deployments: Pick<Deployments, 'find'>;
+  deployments: Pick<Deployments, 'find' | 'onChange'>;
+  sessions: Sessions;
+  clock: Clock;
+  onSaid?: FunctionDoorParts['onSaid'];
+  activity?: FunctionDoorParts['activity'];
   /** Missing: functions see to it themselves. */
   cors?: Cors;
   ids: Ids;
@@ -37,7 +47,10 @@ export interface UpgradeDoor {
 const EMPTY = Buffer.alloc(0);
 const SWITCHING_PROTOCOLS = 101;
 
-export function createUpgradeDoor(server: Server, { node, deployments, cors, ids, log, monotonic }: UpgradeDoorParts): UpgradeDoor {
+export function createUpgradeDoor(server: Server, parts: UpgradeDoorParts): UpgradeDoor {
+  const { node, deployments, cors, ids, log, monotonic } = parts;
+  const sockets = createSocketDoor(parts);
+  deployments.onChange(() => sockets.reconsider());
   const open = new Set<Duplex>();
   const control = new AbortController();
 
@@ -45,6 +58,7 @@ export function createUpgradeDoor(server: Server, { node, deployments, cors, ids
     socket.on('error', () => socket.destroy());
     const at = request.url!.startsWith(FUNCTION_PREFIX) ? parseFunctionPath(request.url!) : undefined;
     const deployed = at && deployments.find(at.name);
+    if (at && deployed?.worker.sockets && /^websocket$/i.test(request.headers.upgrade ?? '')) return converse(deployed, at, request, socket, head);
     if (!at || !deployed?.worker.upgrade || /^h2c?$/i.test(request.headers.upgrade ?? '')) return serveAsEver(request, socket, head);
     const { method, headers } = request;
     const call: UpgradeCall = {
@@ -61,6 +75,11 @@ export function createUpgradeDoor(server: Server, { node, deployments, cors, ids
       if (!(error instanceof Fault)) log.error({ function: deployed.name, reason: String(error) }, 'a connection could not be handed over');
       call.refuse(error);
     }
+  }
+
+  function converse(deployed: Deployed, at: FunctionPath, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (cors === undefined || cors.lets(request, at)) void sockets.serve(socketFunction(deployed, parts), at, request, socket, head);
+    else socket.end(rawFault(new Fault('ORIGIN_REFUSED', { origin: String(originOf(request)) })), () => socket.destroy());
   }
 
   function admit(deployed: Deployed): void {
@@ -107,8 +126,12 @@ export function createUpgradeDoor(server: Server, { node, deployments, cors, ids
 
   return {
     serve,
-    drain: () => control.abort(),
+    drain() {
+      control.abort();
+      sockets.drain();
+    },
     close() {
+      sockets.close();
       for (const socket of open) socket.destroy();
     },
   };

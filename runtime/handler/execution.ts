@@ -1,7 +1,7 @@
 /** One run of a handler: the context it is given, and the answer its run comes to. */
 import { Fault } from '../model/faults.js';
 import { MAX_TELEMETRY_PER_CALL } from '../model/limits.js';
-import type { FunctionKind, FunctionRequest, SessionAccess, SessionInfo, TelemetryEntry, WorkerAnswer } from '../session/call.js';
+import { type FunctionKind, type FunctionRequest, MESSAGE, type SessionAccess, type SessionInfo, type TelemetryEntry, type WorkerAnswer } from '../session/call.js';
 import { AnswerStream } from './answer-stream.js';
 import type { EffectRequest, HandlerContext, LogLevel, Logger } from './context.js';
 import { SessionEdgeDB } from './edgedb.js';
@@ -27,6 +27,8 @@ export interface Target {
   readonly kind: FunctionKind;
   /** It takes a StreamingRequest; missing or false: a HandlerRequest. */
   readonly streams?: boolean;
+  /** It also takes calls with the method MESSAGE. */
+  readonly sockets?: boolean;
   invoke(request: HandlerRequest & StreamingRequest, context: HandlerContext): unknown;
 }
 
@@ -119,9 +121,9 @@ export class ExecutionContext implements HandlerContext {
   }
 
   #stream(stream: AnswerStream): void {
-    if (this.#run.session) {
+    if (this.#run.session || this.#run.request.method === MESSAGE) {
       void stream.return().catch(() => undefined);
-      throw new TypeError('A function with a session answers a whole body: what it answers is committed with what it wrote');
+      throw new TypeError(this.#run.session ? 'A function with a session answers a whole body: what it answers is committed with what it wrote' : 'A message is answered whole');
     }
     stream.onFailure = (error) => this.#failure(error);
   }
@@ -151,7 +153,7 @@ function loggerOf(place: Place, callId: string): Logger {
 export function execute(target: Target, run: Run, place: Place): Promise<WorkerAnswer> | WorkerAnswer {
   const context = new ExecutionContext(run, place, target.kind === 'read-only');
   try {
-    const request = target.streams === true ? new StreamingRequest(run.request) : new HandlerRequest(run.request);
+    const request = target.streams === true && run.request.method !== MESSAGE ? new StreamingRequest(run.request) : new HandlerRequest(run.request);
     const returned = target.invoke(request as HandlerRequest & StreamingRequest, context);
     if (!isThenable(returned)) return context.answer(returned);
     return Promise.resolve(returned).then((value) => answerOf(context, value, place), (error: unknown) => fail(context, error, place));

@@ -41,10 +41,12 @@ async function loadTarget({ service, bundlePath, log }: InlineOptions): Promise<
 class InlineWorker implements Worker {
   readonly kind: FunctionKind;
   readonly streams: boolean;
+  readonly sockets: boolean;
 
   constructor(private readonly target: Target, private readonly place: Place, private readonly watch: Watch) {
     this.kind = target.kind;
     this.streams = target.streams === true;
+    this.sockets = target.sockets === true;
   }
 
   async run(call: WorkerCall): Promise<WorkerAnswer> {

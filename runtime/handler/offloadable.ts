@@ -17,12 +17,16 @@ export abstract class Offloadable {
   static readonly [KIND]: string = 'offloadable';
   /** Returns the answer: see `toResponse` in response.ts for what it may be. */
   abstract handleOffload(request: HandlerRequest, context: HandlerContext): unknown;
+  /** With it the function accepts WebSockets: called for each message as `handleOffload` is for a request; what it returns is sent back. */
+  handleMessage?(message: HandlerRequest, context: HandlerContext): unknown;
 }
 
 /** A function that only reads its session: it sees one consistent snapshot and never waits for a writer or a move. */
 export abstract class ReadOnlyOffloadable {
   static readonly [KIND]: string = 'read-only';
   abstract handleOffload(request: HandlerRequest, context: ReadOnlyContext): unknown;
+  /** As that of Offloadable. */
+  handleMessage?(message: HandlerRequest, context: ReadOnlyContext): unknown;
 }
 
 /**
@@ -33,4 +37,6 @@ export abstract class Streaming {
   static readonly [KIND]: string = 'streaming';
   /** Returns the answer: see `toResponse` in response.ts for what it may be. `async *handle` streams what it yields. */
   abstract handle(request: StreamingRequest, context: StatelessContext): unknown;
+  /** As that of Offloadable, without a session. */
+  handleMessage?(message: HandlerRequest, context: StatelessContext): unknown;
 }

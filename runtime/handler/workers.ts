@@ -113,7 +113,7 @@ export function createWorkers(options: WorkersOptions): Workers {
     const team = new Team({ clock, log, pool, most: perFunction, load: wanted, loaded });
     teams.add(team);
     return {
-      kind: team.kind, streams: team.streams,
+      kind: team.kind, streams: team.streams, sockets: team.sockets,
       get replicas() { return team.replicas; },
       scale: (replicas) => team.scale(replicas),
       run: (call) => team.run(call),

@@ -83,6 +83,7 @@ export const FAULTS = {
   STARTING: row(503, true, 'Node {node} is starting: {reason}.'),
   DRAINING: row(503, true, 'Node {node} is shutting down.'),
   OVERLOADED: row(503, true, 'Function {function} has {limit} requests in hand already. Try again in a moment.'),
+  TOO_MANY_SOCKETS: row(503, true, 'Node {node} has {limit} WebSockets open already. Try again later.'),
   QUEUE_FULL: row(503, true, 'The queue of asynchronous calls is full: {calls} calls with {bytes} bytes wait. Try again later.'),
   TOO_MANY_FOLLOWERS: row(503, true, 'The logs are followed by {limit} clients already.'),
   HISTORY_UNAVAILABLE: row(503, true, 'The history of node {node} does not answer: {reason}.'),

@@ -3,6 +3,7 @@ export * from './limits/sessions.js';
 export * from './limits/moves.js';
 export * from './limits/effects.js';
 export * from './limits/requests.js';
+export * from './limits/sockets.js';
 export * from './limits/workers.js';
 export * from './limits/deployments.js';
 export * from './limits/async-calls.js';

@@ -26,7 +26,7 @@ export function sampledWorkers(workers: Loading, parts: SampledParts): Loading {
 function sampled(worker: Worker, { record, clock, monotonic }: SampledParts): Worker {
   if (worker.kind === 'stateless') return worker;
   return {
-    kind: worker.kind, streams: worker.streams ?? false, close: () => worker.close(),
+    kind: worker.kind, streams: worker.streams ?? false, sockets: worker.sockets ?? false, close: () => worker.close(),
     get replicas() { return worker.replicas!; },
     ...(worker.scale && { scale: (replicas: number) => worker.scale!(replicas) }),
     async run(call: WorkerCall): Promise<WorkerAnswer> {

@@ -5,6 +5,9 @@ import type { Effect, SessionData, Write } from '../store/store.js';
 /** How a function treats its session: taken from the class its module exports. */
 export type FunctionKind = 'offloadable' | 'read-only' | 'stateless';
 
+/** Method of a call that is a message of a WebSocket. HTTP has none of that name, so no client can send it. */
+export const MESSAGE = 'MESSAGE';
+
 export interface FunctionRequest {
   method: string;
   /** Path behind the function's name: '' or '/a/b'. */
@@ -124,6 +127,8 @@ export interface Worker {
   upgrade?(call: UpgradeCall, client: Duplex, head: Buffer): void;
   /** It takes the body of a request as a stream. */
   readonly streams?: boolean;
+  /** It takes messages of WebSockets, each by a call with the method MESSAGE. */
+  readonly sockets?: boolean;
   run(call: WorkerCall): Promise<WorkerAnswer>;
   /** The same, without a promise where the handler needed none: for a small request that is a tenth of its cost. It may throw, too. */
   runNow?(call: WorkerCall): Promise<WorkerAnswer> | WorkerAnswer;

@@ -7,7 +7,10 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { testContext, testDomain, type TestHandler, testStreamingRequest } from 'xylem/testing';
 import { bundleFunction } from '../../runtime/base/bundle.js';
-import { MAX_EFFECT_BYTES, MAX_EFFECTS_PER_REQUEST, MAX_KEY_BYTES, MAX_SESSION_BYTES, MAX_UNDELIVERED_EFFECTS, MAX_VALUE_BYTES } from '../../runtime/model/limits.js';
+import {
+  MAX_EFFECT_BYTES, MAX_EFFECTS_PER_REQUEST, MAX_KEY_BYTES, MAX_SESSION_BYTES, MAX_SOCKET_MESSAGE_BYTES, MAX_SOCKET_WAITING, MAX_SOCKET_WAITING_BYTES,
+  MAX_UNDELIVERED_EFFECTS, MAX_VALUE_BYTES, SOCKET_PING_MS,
+} from '../../runtime/model/limits.js';
 
 const run = promisify(execFile);
 
@@ -43,6 +46,13 @@ describe('docs/functions.md', function suite() {
     domain.close();
   });
 
+  it('has a function that takes messages, as the page says', async () => {
+    const domain = testDomain({ diary: await handlerOf('Diary') });
+    expect((await domain.call('diary', { session: 'a', method: 'MESSAGE', body: 'one' })).json()).to.deep.equal({ lines: 1 });
+    expect((await domain.call('diary', { session: 'a' })).json()).to.deep.equal({ lines: ['one'] });
+    domain.close();
+  });
+
   it('has a function that streams, as the page says', async () => {
     const { default: Lines } = { default: await handlerOf('Lines') } as unknown as { default: new () => { handle(request: unknown, context: unknown): AsyncIterable<string> } };
     const request = testStreamingRequest({ body: ['one\ntw', 'o\nthree'] });
@@ -68,6 +78,7 @@ describe('docs/functions.md', function suite() {
   it('gives the limits as they are', () => {
     expect([MAX_KEY_BYTES, MAX_VALUE_BYTES, MAX_SESSION_BYTES]).to.deep.equal([1_024, 8 * 2 ** 20, 256 * 2 ** 20]);
     expect([MAX_EFFECTS_PER_REQUEST, MAX_EFFECT_BYTES, MAX_UNDELIVERED_EFFECTS]).to.deep.equal([100, 256 * 2 ** 10, 1_000]);
-    for (const said of ['1 to 1,024 bytes', 'up to 8 MB', 'up to 256 MB', 'Up to 100 effects', '256 KiB each', '1,000 undelivered']) expect(text).to.include(said);
+    expect([MAX_SOCKET_MESSAGE_BYTES, MAX_SOCKET_WAITING, MAX_SOCKET_WAITING_BYTES, SOCKET_PING_MS]).to.deep.equal([2 ** 20, 16, 64 * 2 ** 10, 30_000]);
+    for (const said of ['1 to 1,024 bytes', 'up to 8 MB', 'up to 256 MB', 'Up to 100 effects', '256 KiB each', '1,000 undelivered', 'more than 1 MiB', 'up to 16, or 64 KiB', 'for 30 s']) expect(text).to.include(said);
   });
 });

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import WebSocket, { WebSocketServer } from 'ws';
 import { systemClock } from '../../runtime/base/clock.js';
 import { silentLog } from '../../runtime/base/log.js';
-import { rawFault } from '../../runtime/gateway/raw-answer.js';
+import { rawFault } from '../../runtime/base/raw-answer.js';
 import { carried } from '../../runtime/handler/remote/upstream.js';
 import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
 import { Fault } from '../../runtime/model/faults.js';

@@ -146,7 +146,7 @@ export class Child {
         this.#target = target;
         this.#place = this.#placeWith(service, env);
       }
-      this.#channel.send(TO_NODE.loaded, id, (packer) => packer.json({ kind: target.kind, streams: target.streams === true } satisfies Loaded));
+      this.#channel.send(TO_NODE.loaded, id, (packer) => packer.json({ kind: target.kind, streams: target.streams === true, sockets: target.sockets === true } satisfies Loaded));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#channel.send(TO_NODE.refused, id, (packer) => packer.json({ reason, stack: describe(error) } satisfies Refused));

@@ -23,6 +23,7 @@ export interface Load {
 export interface Loaded {
   kind: FunctionKind;
   streams: boolean;
+  sockets: boolean;
 }
 
 export interface Refused {

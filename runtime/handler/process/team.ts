@@ -34,6 +34,7 @@ export interface TeamOptions {
 export class Team implements Worker {
   readonly kind: FunctionKind;
   readonly streams: boolean;
+  readonly sockets: boolean;
   readonly #members = new Set<Member>();
   readonly #jobs = new Map<number, Job>();
   readonly #waiting: Job[] = [];
@@ -51,6 +52,7 @@ export class Team implements Worker {
   constructor(private readonly options: TeamOptions) {
     this.kind = options.loaded.kind;
     this.streams = options.loaded.streams;
+    this.sockets = options.loaded.sockets;
     this.#watch = createWatch(options.clock);
     this.#pulse = new Pulse(options.clock, this.#members, {
       stalled: (member) => this.#stalled(member),

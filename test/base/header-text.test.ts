@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { textOfHeader } from '../../runtime/gateway/header-text.js';
+import { textOfHeader } from '../../runtime/base/header-text.js';
 
 const asSent = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
 
