@@ -71,6 +71,8 @@ interface Delivery {
   wake(): void;
   /** Receivers that still have to take a row, by its id. */
   left: Map<string, { count: number; jobs: Job[] }>;
+  /** Of each receiver and lane the last row that is struck out, where its receiver may not be told yet. */
+  through: Map<string, { receiver: string; lane: string; number: number }>;
   lanes: Map<string, Lane>;
   running: Set<Promise<void>>;
   /** The session is no longer held here: the next holder delivers. */
@@ -132,7 +134,7 @@ export class Effects {
   }
 
   #start(session: string, more = 0): void {
-    const delivery: Delivery = { again: true, unplaced: 0, unread: more, wake: () => undefined, left: new Map(), lanes: new Map(), running: new Set(), isGone: false };
+    const delivery: Delivery = { again: true, unplaced: 0, unread: more, wake: () => undefined, left: new Map(), through: new Map(), lanes: new Map(), running: new Set(), isGone: false };
     this.#under.set(session, delivery);
     void this.#deliverAll(session, delivery)
       .catch((error: unknown) => this.options.log.error({ err: error }, 'delivering the effects of a session failed'))
@@ -222,11 +224,13 @@ export class Effects {
   }
 
   async #deliver(session: string, delivery: Delivery, lane: Lane, job: Job): Promise<void> {
-    delivery.isGone ||= (await this.options.store.slot(session))?.state !== 'resident';
-    if (delivery.isGone) return;
     const { target, effect, row } = job;
     try {
-      await this.#turnsOf(target).add(() => this.#deliverTo(target, session, effect, row));
+      await this.#turnsOf(target).add(async () => {
+        // Looked at in its turn: while it waited for that, the session may have left, and its next holder be through with it.
+        delivery.isGone ||= (await this.options.store.slot(session))?.state !== 'resident';
+        if (!delivery.isGone) await this.#deliverTo(target, session, effect, row);
+      });
     } catch (error) {
       if (!isThrown(error) || (lane.thrown += 1) < MAX_THROWN_DELIVERIES) throw error;
       await this.#bury(job, session, `it failed ${lane.thrown} times: ${(error as Error).message}`, false);
@@ -237,13 +241,30 @@ export class Effects {
   async #strikeOut(session: string, delivery: Delivery, { effect }: Job): Promise<void> {
     const { left } = delivery;
     const { count, jobs } = left.get(effect)!;
-    const others = count - 1;
-    if (others === 0) {
-      await this.options.store.effectDone(session, effect);
-      left.delete(effect);
-      // Struck out for all: nobody will send it again.
-      for (const { row, target } of jobs) if (row.stamp) this.#settling.add(receiverOf(row, target), laneOf(row), row.stamp.number);
-    } else left.set(effect, { count: others, jobs });
+    if (count > 1) return void left.set(effect, { count: count - 1, jobs });
+    // Of a session that has left meanwhile it stays in the outbox that went along: the next holder sends it again.
+    const isStruck = await this.options.store.effectDone(session, effect);
+    left.delete(effect);
+    if (isStruck) this.#settle(delivery, jobs);
+  }
+
+  /**
+   * Struck out for all: its receivers may be told that nothing up to it will come again. Not while an earlier row of its
+   * sender is left for one of them: after a restart or a move that one is sent to all of them again.
+   */
+  #settle({ left, through }: Delivery, jobs: Job[]): void {
+    for (const { row, target } of jobs) {
+      if (!row.stamp) continue;
+      const [receiver, lane] = [receiverOf(row, target), laneOf(row)];
+      const name = `${receiver}\n${lane}`;
+      through.set(name, { receiver, lane, number: Math.max(row.stamp.number, through.get(name)?.number ?? 0) });
+    }
+    const waiting = [...left.values()].map((each) => each.jobs[0]!.row);
+    for (const [name, { receiver, lane, number }] of through) {
+      if (waiting.some((row) => row.stamp && row.stamp.number < number && laneOf(row) === lane)) continue;
+      this.#settling.add(receiver, lane, number);
+      through.delete(name);
+    }
   }
 
   #turnsOf(target: string): PQueue {

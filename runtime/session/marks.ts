@@ -84,8 +84,8 @@ export function makeRoom(rows: [lane: string, row: Buffer][], nowMs: number): { 
   const marks = rows.map(([lane, row]) => ({ lane, mark: decodeMark(row) }));
   const old = marks.filter(({ lane, mark }) => lane !== FLOOR_LANE && mark.appliedAtMs + MARK_KEEP_MS <= nowMs);
   if (old.length === 0) return undefined;
-  // A sender whose clock is ahead must not make all others uncertain.
-  const latest = old.reduce((most, { mark }) => Math.max(most, Math.min(mark.atMs, mark.appliedAtMs)), 0);
+  // What a sender's clock was ahead counts, or its last delivery would be taken for new; by so much at most that not all others become uncertain.
+  const latest = old.reduce((most, { mark }) => Math.max(most, Math.min(mark.atMs, mark.appliedAtMs + MARK_KEEP_MS)), 0);
   const before = marks.find(({ lane }) => lane === FLOOR_LANE)?.mark.atMs ?? 0;
   const floor = { number: 0, atMs: Math.max(latest, before), status: 0, appliedAtMs: nowMs };
   return {

@@ -138,9 +138,11 @@ export class MachineStore implements SessionStore {
     return this.#view(session, (_, view) => view?.effects(limit) ?? []);
   }
 
-  effectDone(session: string, id: string): Promise<void> {
+  effectDone(session: string, id: string): Promise<boolean> {
     return this.#transact(session, (holding) => {
-      if (holding.slot?.state === 'resident') holding.effectDone(id);
+      const isHere = holding.slot?.state === 'resident';
+      if (isHere) holding.effectDone(id);
+      return isHere;
     });
   }
 

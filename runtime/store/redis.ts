@@ -149,8 +149,8 @@ export class RedisStore implements SessionStore {
     return ids.map((id, index) => ({ id: id.toString(), body: Buffer.from(bodies[index]!) }));
   }
 
-  async effectDone(session: string, id: string): Promise<void> {
-    await this.connection.run('effect-done', [...this.#about(session), 'x', id]);
+  async effectDone(session: string, id: string): Promise<boolean> {
+    return await this.connection.run('effect-done', [...this.#about(session), 'x', id]) === 1;
   }
 
   async marks(session: string): Promise<[lane: string, row: Buffer][]> {

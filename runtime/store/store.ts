@@ -141,8 +141,11 @@ export interface SessionStore {
 
   /** Oldest undelivered effects of a session, in order. */
   effects(session: string, limit: number): Promise<Effect[]>;
-  /** Only of a resident session: what a leaving one answered to `depart` stays as it is, and the target delivers it again. */
-  effectDone(session: string, id: string): Promise<void>;
+  /**
+   * Only of a resident session: what a leaving one answered to `depart` stays as it is, and the target delivers it again.
+   * @returns whether it is resident, so that the effect is in nobody's outbox any more
+   */
+  effectDone(session: string, id: string): Promise<boolean>;
 
   /** Every lane that has a mark, with its row. */
   marks(session: string): Promise<[lane: string, row: Buffer][]>;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Outbox } from '../../runtime/handler/outbox.js';
-import { DELIVER_MOST_MS, MAX_MARKS, MAX_REQUEST_IDS, SETTLE_AFTER_MS } from '../../runtime/model/limits.js';
+import { DELIVER_MOST_MS, MAX_DELIVERING, MAX_MARKS, MAX_REQUEST_IDS, SETTLE_AFTER_MS } from '../../runtime/model/limits.js';
 import { decodeMark, encodeMark } from '../../runtime/session/marks.js';
 import { listWorker, World, defaultTree, type AskFor } from './world.js';
 
@@ -141,6 +141,87 @@ describe('an effect whose delivery is forgotten by its id', () => {
     await world.settle();
     expect(await itemsAt()).to.deep.equal(['first', 'a', 'b']);
     expect(await itemsAt('propagate:ledger@cloud')).to.deep.equal(['first', 'a']);
+  });
+
+  describe('is not forgotten while it may come again,', () => {
+    const startMs = 1_700_000_000_000;
+    const both: AskFor = (outbox, item) => outbox.propagate(item, 'city,cloud', 'ledger');
+    const isPropagated = (path: string) => path.includes('receive-propagate');
+    /** Its receiver hears that all which was struck out so far is through, if the sending node thinks so. */
+    const laterByAnother = async () => {
+      world.clock.nowMs += SETTLE_AFTER_MS;
+      await add('milan-001', 'b', 't');
+      const untilMs = world.clock.nowMs + 2 * DELIVER_MOST_MS;
+      await world.settle(() => world.clock.nowMs > untilMs);
+      expect(await itemsAt()).to.include('b');
+    };
+    beforeEach(() => {
+      world.deliveries = 'by place';
+    });
+
+    it('because its session left, with the effect in its outbox, while the receiver answered', async () => {
+      world.weather = ({ from, to, path }) => (from === 'cloud' && to === 'milan' && isPropagated(path) ? 'lost' : 'fine');
+      let leaving: Promise<unknown> | undefined;
+      world.stored = async (node, session) => {
+        if (node !== 'milan' || session !== LEDGER || leaving || (await itemsAt()).length === 0) return;
+        leaving = world.node('cloud').offload.migrate('s', 'cloud', false);
+        await leaving;
+      };
+      await add('milan-001', 'a');
+      await world.settle(() => world.clock.nowMs > startMs + 5 * DELIVER_MOST_MS);
+      expect((await world.slotAt('cloud', 's'))?.state).to.equal('resident');
+      await laterByAnother();
+      world.weather = () => 'fine';
+      await world.settle();
+      expect(await itemsAt()).to.deep.equal(['a', 'b']);
+      expect(await world.node('cloud').store.effects('s', 10)).to.deep.equal([]);
+    });
+
+    for (const next of ['its node restarts', 'its session moves'] as const) {
+      it(`because one of its receivers has yet to take it and ${next}, though a later one was struck out`, async () => {
+        world.weather = ({ to, path }) => (to === 'cloud' && isPropagated(path) ? 'lost' : 'fine');
+        await add('milan-001', 'a', 's', both);
+        await add('milan-001', 'z', 's', upwards);
+        await laterByAnother();
+        if (next === 'its node restarts') await world.restart('milan-001');
+        else await world.during(world.node('milan').offload.migrate('s', 'milan', false));
+        world.weather = () => 'fine';
+        await world.settle();
+        expect(await itemsAt()).to.deep.equal(['a', 'z', 'b']);
+        expect(await itemsAt('propagate:ledger@cloud')).to.deep.equal(['a']);
+      });
+    }
+
+    it('but is once every receiver has it, the last number of all', async () => {
+      world.weather = ({ to, path }) => (to === 'cloud' && isPropagated(path) ? 'lost' : 'fine');
+      await add('milan-001', 'a', 's', both);
+      await add('milan-001', 'z', 's', upwards);
+      await world.settle(() => world.clock.nowMs > startMs + 2 * DELIVER_MOST_MS);
+      world.weather = () => 'fine';
+      await world.settle();
+      expect(await marks('milan')).to.have.length(1);
+      await laterByAnother();
+      await world.settle();
+      expect(await marks('milan'), 'only that of the other').to.have.length(1);
+    });
+
+    it('nor sent by a node where it waited for its turn until its session had left', async () => {
+      const others = Array.from({ length: MAX_DELIVERING }, (_, nth) => `t${nth}`);
+      for (const session of [...others, 's']) await add('milan-001', '', session);
+      let sent = 0;
+      world.weather = ({ from, to, path }) => {
+        if (from === 'milan-001' && to === 'milan' && isPropagated(path)) sent += 1;
+        return 'fine';
+      };
+      world.latency = (site) => (site === 'milan-001>milan' ? 5_000 : 0);
+      for (const session of [...others, 's']) await add('milan-001', `of ${session}`, session);
+      await world.settle(() => sent === MAX_DELIVERING);
+      expect(await itemsAt(), 'all calls are on their way').to.deep.equal([]);
+      await world.during(world.node('cloud').offload.migrate('s', 'cloud', false));
+      await world.settle();
+      expect(sent).to.equal(MAX_DELIVERING);
+      expect(await itemsAt()).to.have.members([...others, 's'].map((session) => `of ${session}`));
+    });
   });
 
   it('waits while its receiver remembers too many senders, and is taken once those are old; a yet older one is a dead letter', async () => {

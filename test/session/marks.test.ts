@@ -63,7 +63,15 @@ describe('the mark of a sender', () => {
     expect(makeRoom(rows, 89 + MARK_KEEP_MS)).to.equal(undefined);
     const room = makeRoom(rows, 100 + MARK_KEEP_MS)!;
     expect(room.changes.map(({ op, lane }) => [op, lane])).to.deep.equal([['unmark', 'old'], ['unmark', 'ahead'], ['mark', FLOOR_LANE]]);
-    expect(room.floor.atMs).to.equal(90);
+    expect(room.floor.atMs, 'never later than now').to.equal(90 + MARK_KEEP_MS);
+  });
+
+  it('that is forgotten leaves its last delivery uncertain, also when its clock was ahead', () => {
+    const aheadMs = 3_600_000;
+    const { mark: last } = changesFor(place(7, 500 + aheadMs), undefined, 200, 500);
+    const { floor } = makeRoom([['a', encodeMark(last)]], 500 + MARK_KEEP_MS)!;
+    expect(judge(place(7, 500 + aheadMs), { floor, count: 1 })).to.equal('uncertain');
+    expect(judge(place(1, 500 + MARK_KEEP_MS, 'b'), { floor, count: 1 })).to.equal('new');
   });
 
   it('is remembered by a process for a number of senders', () => {

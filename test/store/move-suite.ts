@@ -137,7 +137,7 @@ export function moveSuite(bench: Bench): void {
       expect(first).to.include({ kind: 'departed', repeat: false, delta: true });
       expect(sorted(first.items)).to.deep.equal(sorted(delta));
       expect(await bench.store.drain(session, 'attempt-out')).to.equal(undefined);
-      await bench.store.effectDone(session, 'e2');
+      expect(await bench.store.effectDone(session, 'e2'), 'the target has it').to.equal(false);
       const again = await bench.store.depart(c.depart());
       expect(again).to.include({ kind: 'departed', repeat: true, delta: true });
       expect(shownItems(again.items)).to.deep.equal(shownItems(first.items));

@@ -120,8 +120,8 @@ export function requestSuite(bench: Bench): void {
       await born(bench.store, session, owing('e9', 'e1'));
       await born(bench.store, session, owing('e5'));
       expect(await bench.store.effects(session, 2)).to.deep.equal([effect('e9'), effect('e1')]);
-      await bench.store.effectDone(session, 'e9');
-      await bench.store.effectDone(session, 'unknown');
+      expect(await bench.store.effectDone(session, 'e9')).to.equal(true);
+      expect(await bench.store.effectDone(session, 'unknown'), 'it is in nobody\'s outbox either').to.equal(true);
       expect(await bench.store.effects(session, 10)).to.deep.equal([effect('e1'), effect('e5')]);
     });
 
@@ -148,7 +148,7 @@ export function requestSuite(bench: Bench): void {
     });
 
     it('bears the end of an effect of a session that is not here', async () => {
-      await bench.store.effectDone(bench.fresh('nobody'), 'e1');
+      expect(await bench.store.effectDone(bench.fresh('nobody'), 'e1')).to.equal(false);
       expect(await bench.store.effects(bench.fresh('nobody'), 10)).to.deep.equal([]);
     });
   });

@@ -1,4 +1,4 @@
--- An effect was delivered.
+-- An effect was delivered. Answers whether the session is resident, so that the effect is in nobody's outbox any more.
 local P, session = ARGV[1], ARGV[4]
 local now = tonumber(ARGV[3])
 local slotKey = P .. 's:' .. session
