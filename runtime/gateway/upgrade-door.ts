@@ -72,7 +72,6 @@ export function createUpgradeDoor(server: Server, parts: UpgradeDoorParts): Upgr
       admit(deployed);
       deployed.worker.upgrade(call, socket, head);
     } catch (error) {
-      if (!(error instanceof Fault)) log.error({ function: deployed.name, reason: String(error) }, 'a connection could not be handed over');
       call.refuse(error);
     }
   }
@@ -105,6 +104,7 @@ export function createUpgradeDoor(server: Server, parts: UpgradeDoorParts): Upgr
       refuse(error) {
         const fault = asFault(error);
         status = fault.status;
+        if (status >= 500 && status !== 503) log.error({ function: deployed.name, code: fault.code, reason: String(fault.cause ?? error) }, 'a connection could not be handed over');
         if (socket.writable) socket.end(rawFault(fault), () => socket.destroy());
         else socket.destroy();
       },

@@ -69,7 +69,7 @@ export const FAULTS = {
   HANDLER_FAILED: row(500, false, 'The function failed; nothing was changed. Its log has the reason under call {call}.'),
   INTERNAL: row(500, false, 'Something went wrong inside the node; its log has the reason under call {call}.'),
   WORKER_LOST: row(500, true, 'The worker of function {function} ended while it ran the request; nothing was changed.'),
-  UPSTREAM_UNREACHABLE: row(502, true, 'Function {function} does not answer at {url}: {reason}.'),
+  UPSTREAM_UNREACHABLE: row(502, true, 'Function {function} does not answer where it runs; the log of the node says why.'),
   ENGINE_FAILED: row(502, true, 'The container engine refuses: {reason}.'),
   PEER_UNREACHABLE: row(502, true, 'Node {node} did not answer at {url}: {reason}.'),
   BUSY: row(503, true, 'The session is busy: {waiting} requests wait for it already. Try again in a moment.'),

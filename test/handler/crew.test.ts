@@ -129,4 +129,26 @@ describe('The containers of a function', () => {
     expect(await faultOf(crew.run(call({ request: { ...request, path: '/breaks' } })))).to.include({ code: 'UPSTREAM_UNREACHABLE' });
     expect((await crew.run(call())).response.body.toString()).to.equal('served');
   });
+
+  it('are not taken for ready when they end while they say that they are well', async () => {
+    let die: (code: number) => void = () => undefined;
+    const death = new Promise<number>((resolve) => { die = resolve; });
+    let isSeen: () => void = () => undefined;
+    const seen = new Promise<void>((resolve) => { isSeen = resolve; });
+    class Dying extends FakeEngine {
+      override ended(): Promise<number> {
+        return death;
+      }
+
+      override async inspect(): Promise<undefined> {
+        isSeen();
+      }
+    }
+    const engine = new Dying((_, response) => {
+      die(7);
+      void seen.then(() => setImmediate(() => response.end()));
+    });
+    expect(await faultOf(make(engine).scale(1))).to.include({ code: 'DEPLOY_FAILED' }).and.to.have.nested.property('details.reason').that.matches(/ended with code 7/);
+    expect(crew.replicas.available).to.equal(0);
+  });
 });

@@ -110,6 +110,18 @@ describe('A remote worker', () => {
     await worker.close();
   });
 
+  it('is not led out of its part of the upstream, however the way up is spelled', async () => {
+    handle = ({ url: target }, response) => void response.end(target);
+    const worker = await load(`${url}/base`);
+    const at = (path: string) => worker.run(call({ request: request({ path }) }));
+    for (const path of ['/../x', '/a/../../x', '/%2e%2E/x', '/a/..%2f../x', '/..%5cx', '/.././x', '//../x']) expect(await faultOf(at(path)), path).to.include({ code: 'PARAMETER_INVALID', status: 400 });
+    for (const path of ['/a/../x', '/..a', '/%2e/x', '/a%2fb/c']) {
+      const { response } = await at(path);
+      expect(await textOf(response.stream, response.body)).to.equal(`/base${path}`);
+    }
+    await worker.close();
+  });
+
   it('passes on the id that the client gave its call', async () => {
     handle = (incoming, response) => response.end(String(incoming.headers['x-call-id']));
     const worker = await load();
@@ -160,8 +172,11 @@ describe('A remote worker', () => {
     const gone = await listen(other);
     await new Promise((resolve) => other.close(resolve));
     const worker = await load(gone);
-    expect(await faultOf(worker.run(call()))).to.deep.include({ code: 'UPSTREAM_UNREACHABLE', status: 502, details: { function: 'f', url: gone, reason: 'ECONNREFUSED' } });
-    for (const bad of ['', 'ftp://x', 'x', 'http://', 'file:///etc']) expect(await faultOf(load(bad)), bad).to.include({ code: 'DEPLOY_FAILED' });
+    const fault = await faultOf(worker.run(call()));
+    // The caller learns nothing of where that is, the log does.
+    expect(fault).to.deep.include({ code: 'UPSTREAM_UNREACHABLE', status: 502, details: { function: 'f' } });
+    expect(String(fault.cause)).to.equal(`Error: ${gone}: ECONNREFUSED`);
+    for (const bad of ['', 'ftp://x', 'x', 'http://', 'file:///etc', 'http://me:secret@localhost/', 'http://localhost/?a=1', 'http://localhost/#a']) expect(await faultOf(load(bad)), bad).to.include({ code: 'DEPLOY_FAILED' });
     await worker.close();
   });
 

@@ -57,6 +57,7 @@ export class Replica {
       this.upstream = new Upstream(service, `http://${await this.#address(config.HostConfig.NetworkMode)}:${port}`);
       await this.#healthy();
       this.#assertWanted();
+      if (this.#exit !== undefined) throw this.#failed(this.#exit);
       this.#ready = true;
       this.readyAtMs = this.options.clock.now();
     } catch (error) {

@@ -17,9 +17,8 @@ export class RemoteWorker implements Worker {
   /** Throws DEPLOY_FAILED when the URL is none. */
   constructor(options: { service: string; url: string; clock: Clock }) {
     const { service, url, clock } = options;
-    if (!/^https?:\/\/[^/?#]/.test(url) || !URL.canParse(url)) {
-      throw new Fault('DEPLOY_FAILED', { function: service, reason: `the annotation upstream is ${url || 'missing'}; it is the http:// or https:// URL where the function runs` });
-    }
+    const problem = problemOf(url);
+    if (problem !== undefined) throw new Fault('DEPLOY_FAILED', { function: service, reason: `the annotation upstream ${problem}` });
     this.#upstream = new Upstream(service, url);
     this.#watch = createWatch(clock);
   }
@@ -37,4 +36,11 @@ export class RemoteWorker implements Worker {
     this.#ended.abort();
     await this.#upstream.close();
   }
+}
+
+function problemOf(url: string): string | undefined {
+  if (!/^https?:\/\/[^/?#]/.test(url) || !URL.canParse(url)) return `is ${url || 'missing'}; it is the http:// or https:// URL where the function runs`;
+  const { username, password, search, hash } = new URL(url);
+  if (username !== '' || password !== '') return 'has a user or a password, which everybody sees who may list functions; callers send credentials themselves';
+  return search !== '' || hash !== '' ? 'ends in a query or a fragment; a function has neither, its calls bring their own' : undefined;
 }

@@ -45,7 +45,7 @@ export function tunnel(upstream: Upstream, call: UpgradeCall, client: Duplex, he
     outgoing.destroy();
   });
   outgoing.once('error', (error: NodeJS.ErrnoException) => {
-    if (!client.writableEnded) call.refuse(new Fault('UPSTREAM_UNREACHABLE', { function: upstream.service, url: upstream.url.origin, reason: error.code ?? error.message }, { cause: error }));
+    if (!client.writableEnded) call.refuse(upstream.unreachable(error));
   });
   outgoing.end();
 }

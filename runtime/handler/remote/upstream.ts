@@ -24,13 +24,14 @@ export class Upstream {
     this.#agent = new Agent({ connections: MAX_UPSTREAM_CONNECTIONS, keepAliveTimeout: PEER_IDLE_MS, headersTimeout: 0, bodyTimeout: 0 });
   }
 
-  /** Rejects with UPSTREAM_UNREACHABLE, or as the request's body does. */
+  /** Rejects with UPSTREAM_UNREACHABLE, or as the request's body does; with PARAMETER_INVALID for a path that leads out. */
   async run(call: WorkerCall, signal: AbortSignal): Promise<WorkerAnswer> {
     const { request, callId } = call;
+    const path = this.pathOf(request);
     const body = new Body(request);
     try {
       const answer = await this.#agent.request({
-        origin: this.#base.origin, path: this.pathOf(request), method: request.method as Dispatcher.HttpMethod, body: body.readable, signal,
+        origin: this.#base.origin, path, method: request.method as Dispatcher.HttpMethod, body: body.readable, signal,
         headers: { ...carried(request.headers), host: this.#base.host, ...forwarded(request, callId) },
       });
       const response = await responseOf(answer);
@@ -53,10 +54,18 @@ export class Upstream {
 
   #faultOf(error: unknown, { aborted }: AbortSignal): Fault {
     if (aborted) return new Fault('CLIENT_GONE', {}, { cause: error });
-    return new Fault('UPSTREAM_UNREACHABLE', { function: this.service, url: this.#base.origin, reason: reasonOf(error) }, { cause: error });
+    return this.unreachable(error);
   }
 
+  /** Where it runs, and what is wrong there, is for the log and not for whoever calls. */
+  unreachable(error: unknown): Fault {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return new Fault('UPSTREAM_UNREACHABLE', { function: this.service }, { cause: new Error(`${this.#base.origin}: ${code ?? message}`, { cause: error }) });
+  }
+
+  /** Throws PARAMETER_INVALID. */
   pathOf({ path, query }: FunctionRequest): string {
+    if (leadsOut(path)) throw new Fault('PARAMETER_INVALID', { name: 'path', reason: 'it leads out of the function' });
     const joined = this.#base.pathname.replace(/\/$/, '') + (path === '' ? '/' : path);
     return query === '' ? joined : `${joined}?${query}`;
   }
@@ -129,7 +138,13 @@ export function forwarded({ headers }: FunctionRequest, callId: string): Record<
   return { 'x-call-id': String(headers['x-call-id'] ?? callId), ...(typeof host === 'string' && { 'x-forwarded-host': host }) };
 }
 
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code ?? message;
+/** Whether a server that resolves `..`, however it is spelled, would end above where the path begins. */
+function leadsOut(path: string): boolean {
+  let depth = 0;
+  for (const segment of path.replace(/%(?:2e|2f|5c)/gi, decodeURIComponent).split(/[/\\]/)) {
+    if (segment === '..') depth -= 1;
+    else if (segment !== '' && segment !== '.') depth += 1;
+    if (depth < 0) return true;
+  }
+  return false;
 }
