@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import { type FunctionPath, redirectTo } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
+import { traceOf } from '../base/thrown.js';
 import { breakOff, leave, mayHaveBody, pour, RequestStream } from '../handler/http-body.js';
 import { asFault, Fault } from '../model/faults.js';
 import {
@@ -127,7 +128,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     const fault = asFault(error, call.callId);
     if (fault.status >= 500 && fault.status !== 503) {
       const { code, cause } = fault;
-      log.error({ code, call: call.callId, function: call.function, node, reason: reasonOf(cause ?? error) }, 'a request failed');
+      log.error({ code, call: call.callId, function: call.function, node, reason: traceOf(cause ?? error) }, 'a request failed');
     }
     count(call, fault.status);
     call.body?.stop(fault);
@@ -318,8 +319,4 @@ function isSmall(incoming: IncomingMessage): boolean {
 /** Names of nodes may have characters that no header can carry. */
 function headerText(name: string): string {
   return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.js';
 import { FUNCTION_PREFIX, type FunctionPath, parseFunctionPath } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
+import { textOf } from '../base/thrown.js';
 import { createSocketDoor } from '../handler/sockets/socket-door.js';
 import { asFault, Fault } from '../model/faults.js';
 import { MAX_IN_HAND_PER_FUNCTION } from '../model/limits.js';
@@ -104,7 +105,7 @@ export function createUpgradeDoor(server: Server, parts: UpgradeDoorParts): Upgr
       refuse(error) {
         const fault = asFault(error);
         status = fault.status;
-        if (status >= 500 && status !== 503) log.error({ function: deployed.name, code: fault.code, reason: String(fault.cause ?? error) }, 'a connection could not be handed over');
+        if (status >= 500 && status !== 503) log.error({ function: deployed.name, code: fault.code, reason: textOf(fault.cause ?? error) }, 'a connection could not be handed over');
         if (socket.writable) socket.end(rawFault(fault), () => socket.destroy());
         else socket.destroy();
       },

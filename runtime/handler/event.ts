@@ -1,4 +1,5 @@
 /** Handlers as OpenFaaS's Node.js templates have them: `(event, context, callback)`, run as a function of this runtime. */
+import { textOf, traceOf } from '../base/thrown.js';
 import type { StatelessContext } from './context.js';
 import { BodyRefused, eventBody } from './event-body.js';
 import { type Field, fieldsOf } from './fields.js';
@@ -71,10 +72,9 @@ export function eventFunction(module: unknown): (request: HandlerRequest, contex
         } catch (unspeakable) {
           error = unspeakable;
         }
-        const text = textOf(error);
-        logger.error(error instanceof Error ? error.stack ?? text : text);
+        logger.error(traceOf(error));
         if (context.status() === 200) context.status(500);
-        resolve({ status: context.status(), headers: { 'content-type': 'text/html; charset=utf-8' }, body: text });
+        resolve({ status: context.status(), headers: { 'content-type': 'text/html; charset=utf-8' }, body: textOf(error) });
       });
       // A second word on the same request changes nothing. Only who takes the callback may speak later.
       Promise.resolve().then(() => handler(event, context, (error, result) => error ? context.fail(error) : context.succeed(result)))
@@ -110,15 +110,6 @@ function answerOf(context: FunctionContext, result: unknown): HandlerResponse {
   const type = headers['content-type'] ?? (isText ? 'text/html' : 'application/json');
   const body = typeof result === 'string' ? result : JSON.stringify(result) as string | undefined;
   return { status, headers: { ...headers, 'content-type': withCharset(type) }, body };
-}
-
-/** Anything may be thrown, also what cannot be made a text of. */
-function textOf(error: unknown): string {
-  try {
-    return String(error);
-  } catch {
-    return Object.prototype.toString.call(error);
-  }
 }
 
 /** Text goes out as UTF-8, and says so. */

@@ -1,4 +1,5 @@
 /** One run of a handler: the context it is given, and the answer its run comes to. */
+import { textOf, traceOf } from '../base/thrown.js';
 import { Fault } from '../model/faults.js';
 import { MAX_TELEMETRY_PER_CALL } from '../model/limits.js';
 import { type FunctionKind, type FunctionRequest, MESSAGE, type SessionAccess, type SessionInfo, type TelemetryEntry, type WorkerAnswer } from '../session/call.js';
@@ -184,5 +185,5 @@ function fail(context: ExecutionContext, thrown: unknown, place: Place): never {
 
 /** Stack or text of whatever was thrown; for the log only. */
 export function describe(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.stack ?? `${thrown.name}: ${thrown.message}` : `thrown: ${String(thrown)}`;
+  return thrown instanceof Error ? traceOf(thrown) : `thrown: ${textOf(thrown)}`;
 }

@@ -5,6 +5,7 @@ import { FUNCTION_PREFIX, type FunctionPath, parseFunctionPath, redirectTo } fro
 import { isUuid, type Ids } from '../base/ids.js';
 import { listenOn } from '../base/listen.js';
 import type { Log } from '../base/log.js';
+import { textOf } from '../base/thrown.js';
 import { asFault, Fault } from '../model/faults.js';
 import { MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES } from '../model/limits.js';
 import type { FunctionRequest, FunctionResponse, Worker } from '../session/call.js';
@@ -150,8 +151,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
   }
 
   function refuse(response: ServerResponse, fault: Fault, callId: string, own: Record<string, string> = {}): void {
-    const { code, cause = '' } = fault;
-    if (fault.status >= 500) log.error({ code, call: callId, function: name, reason: String(cause) }, 'a request failed');
+    if (fault.status >= 500) log.error({ code: fault.code, call: callId, function: name, reason: textOf(fault.cause ?? '') }, 'a request failed');
     if (response.headersSent) breakOff(response);
     if (response.headersSent || response.destroyed) return;
     const headers: Record<string, string> = { 'content-type': 'application/json' };

@@ -1,5 +1,6 @@
 /** Runs a function in the node's own thread: for trusted code, at the cost of a call. */
 import type { Clock } from '../base/clock.js';
+import { messageOf } from '../base/thrown.js';
 import { Fault } from '../model/faults.js';
 import type { FunctionKind, FunctionRequest, SessionAccess, Worker, WorkerAnswer, WorkerCall } from '../session/call.js';
 import { describe, execute, isThenable, type Place, type Run, type Target } from './execution.js';
@@ -33,7 +34,7 @@ async function loadTarget({ service, bundlePath, log }: InlineOptions): Promise<
     return await importTarget(bundlePath, service);
   } catch (error) {
     log({ level: 'error', function: service, message: 'The function could not be loaded', details: { reason: describe(error) } });
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Fault('DEPLOY_FAILED', { function: service, reason }, { cause: error });
   }
 }

@@ -56,21 +56,31 @@ export interface Standalone {
 
 /** Rejects with DEPLOY_FAILED when the function cannot be built or loaded, STORE_UNAVAILABLE when the store cannot be opened. */
 export async function startFunction(options: StandaloneOptions): Promise<Standalone> {
+  checkTimeouts({ envVars: options.env ?? {} });
+  const folder = await mkdtemp(join(tmpdir(), 'function-'));
+  const undo: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  try {
+    return await startIn(folder, options, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) await step().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** @param undo extended by what a start that fails further on has to take back */
+async function startIn(folder: string, options: StandaloneOptions, undo: (() => Promise<unknown>)[]): Promise<Standalone> {
   const { log, node = hostname(), env = {} } = options;
-  checkTimeouts({ envVars: env });
   const { execMs, readMs, writeMs } = timeoutsOf({ envVars: env });
   const timeoutMs = options.timeoutMs ?? execMs;
-  const folder = await mkdtemp(join(tmpdir(), 'function-'));
   const name = options.name ?? basename(resolve(options.source), '.mjs');
   const bundlePath = options.source.endsWith('.mjs') ? resolve(options.source) : await bundleInto(folder, options.source, name);
   const opened = await openStore(configOf(options, node, folder), { clock: systemClock, log });
+  undo.push(() => opened.close());
   const workers = createWorkers({ clock: systemClock, log });
+  undo.push(() => workers.close());
   // The container is the wall around the function; another would only cost.
   const deployment = { service: name, image: 'bundle:local', envVars: env, annotations: { [ANNOTATIONS.worker]: 'inline' }, atMs: 0 };
-  const worker = await workers.load(deployment, bundlePath).catch(async (error: unknown) => {
-    await opened.close();
-    throw error;
-  });
+  const worker = await workers.load(deployment, bundlePath);
   const beside = options.manager && createBesideManager({
     node, ...options.manager, function: name, isStateful: worker.kind !== 'stateless', clock: systemClock, ids: systemIds, log,
   });

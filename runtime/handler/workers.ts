@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
+import { messageOf } from '../base/thrown.js';
 import { ANNOTATIONS, type Deployment } from '../model/config.js';
 import { Fault } from '../model/faults.js';
 import { WORKER_MEMORY_MB } from '../model/limits.js';
@@ -126,7 +127,7 @@ export function createWorkers(options: WorkersOptions): Workers {
   }
 
   function refusal(service: string, error: unknown): Fault {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const details = { reason: error instanceof LoadRefused ? error.refused.stack : reason };
     log({ level: 'error', function: service, message: 'The function could not be loaded', details });
     return new Fault('DEPLOY_FAILED', { function: service, reason }, { cause: error });

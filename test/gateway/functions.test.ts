@@ -59,9 +59,10 @@ describe('The gateway in front of functions', () => {
     it('answers a handler that fails, and one whose headers cannot be sent, with a fault and no detail of the cause', async () => {
       await start();
       await node.serve('throws', () => { throw new Error('secret'); });
+      await node.serve('silent', () => { throw Object.create(null); });
       await node.serve('odd', () => respond('x', { headers: { 'x-a': 'line\nbreak' } }));
       await node.serve('early', () => respond('x', { status: 100 }));
-      for (const [name, code] of [['throws', 'INTERNAL'], ['odd', 'HANDLER_FAILED'], ['early', 'HANDLER_FAILED']]) {
+      for (const [name, code] of [['throws', 'INTERNAL'], ['silent', 'INTERNAL'], ['odd', 'HANDLER_FAILED'], ['early', 'HANDLER_FAILED']]) {
         const answer = await send(`${node.url}/function/${name}`);
         const text = await answer.body.text();
         expect(answer.statusCode).to.equal(500);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Log, silentLog } from '../../runtime/base/log.js';
@@ -109,10 +110,28 @@ describe('A function by itself', () => {
     expect((await fetch(url, { headers: { 'x-call-id': 'no id at all' } })).headers.get('x-call-id')).to.match(/^[0-9a-f-]{36}$/);
   });
 
-  it('does not start without a function', async () => {
-    const options = { port: 0, store: 'memory', log: silentLog };
+  it('does not start without a function, or where others listen, and leaves nothing behind then', async () => {
     const folder = await functions.folder('none', { 'README.md': '' });
-    expect(await faultOf(startFunction({ source: folder, ...options }))).to.include({ code: 'DEPLOY_FAILED' });
+    const [temporary, before] = [await functions.folder('temporary', { 'README.md': '' }), process.env['TMPDIR']];
+    const url = await start('functions/empty-function');
+    process.env['TMPDIR'] = temporary;
+    try {
+      const options = { store: 'memory', log: silentLog };
+      expect(await faultOf(startFunction({ source: folder, port: 0, ...options }))).to.include({ code: 'DEPLOY_FAILED' });
+      const taken = startFunction({ source: 'functions/empty-function', host: '127.0.0.1', port: Number(new URL(url).port), ...options });
+      expect(await taken.then(() => 'started', (error: Error) => error.message)).to.match(/EADDRINUSE|in use|taken/i);
+      expect(await readdir(temporary)).to.deep.equal(['README.md']);
+    } finally {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+    }
+  });
+
+  it('goes on after a call that threw what has no text', async () => {
+    const folder = await functions.folder('silent', { 'handler.js': 'export default ({ path }) => { if (path === "/bad") throw Object.create(null); return "good"; };' });
+    const url = await start(folder);
+    expect((await fetch(`${url}/bad`)).status).to.equal(500);
+    expect(await (await fetch(url)).text()).to.equal('good');
   });
 
   it('answers the request in hand when it is told to stop, and ends', async () => {

@@ -138,6 +138,15 @@ for (const kind of ['inline', 'thread', 'process']) {
       }
     });
 
+    it('fails for what has no text of its own as for anything else that is thrown', async () => {
+      for (const body of ['throw Object.create(null)', 'await null; throw Object.create(null)']) {
+        const made = call();
+        expect(await faultOf((await plain(body)).run(made))).to.include({ code: 'HANDLER_FAILED' });
+        expect(JSON.stringify(lines.all.filter((line) => line.callId === made.callId))).to.contain('[object Object]');
+      }
+      expect(await faultOf(load('throw Object.create(null)'))).to.include({ code: 'DEPLOY_FAILED' });
+    });
+
     it('fails for an answer that cannot be sent', async () => {
       const split = "return { status: 200, headers: { 'x-a': 'a\\r\\nx-b: c' } }";
       for (const body of ['return { status: 99 }', split, 'return () => 1', 'return 1n']) {

@@ -1,4 +1,5 @@
 /** Frames over one wire: many go out in one write per turn of the event loop, whole ones come in. */
+import { messageOf } from '../../base/thrown.js';
 import { MAX_FRAME_BYTES } from '../../model/limits.js';
 import { FRAME_HEADER_BYTES, Packer, Unpacker } from './packing.js';
 import type { Wire } from './wire.js';
@@ -83,7 +84,7 @@ export class Channel {
     try {
       this.events.frame(chunk.readUInt8(at + 4), chunk.readUInt32LE(at + 5), new Unpacker(chunk.subarray(at + FRAME_HEADER_BYTES, end)));
     } catch (error) {
-      this.#end(`a frame that cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      this.#end(`a frame that cannot be read: ${messageOf(error)}`);
     }
   }
 

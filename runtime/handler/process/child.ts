@@ -3,6 +3,7 @@
  * one function. It has no store, no secrets and no way to the node but the wire it was born with, and it
  * ends when that wire does.
  */
+import { messageOf } from '../../base/thrown.js';
 import { Fault } from '../../model/faults.js';
 import { MAX_LOG_LINE_CHARS, STREAM_WINDOW_BYTES } from '../../model/limits.js';
 import type { FunctionRequest, SessionAccess, WorkerAnswer } from '../../session/call.js';
@@ -148,7 +149,7 @@ export class Child {
       }
       this.#channel.send(TO_NODE.loaded, id, (packer) => packer.json({ kind: target.kind, streams: target.streams === true, sockets: target.sockets === true } satisfies Loaded));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#channel.send(TO_NODE.refused, id, (packer) => packer.json({ reason, stack: describe(error) } satisfies Refused));
     }
     if (!keep) for (const name of Object.keys(env)) delete process.env[name];

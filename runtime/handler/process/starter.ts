@@ -1,5 +1,6 @@
 /** Starts the processes of one function, one at a time, and ever slower when they keep dying. */
 import type { Clock, Timer } from '../../base/clock.js';
+import { messageOf } from '../../base/thrown.js';
 import { Fault } from '../../model/faults.js';
 import { MAX_FAILED_STARTS, RESTART_FIRST_MS, RESTART_FORGIVEN_MS, RESTART_MOST_MS } from '../../model/limits.js';
 import type { FunctionLog } from '../log.js';
@@ -63,7 +64,7 @@ export class Starter {
     } catch (error) {
       this.#starting = false;
       this.#failedStarts += 1;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log({ level: 'error', function: load.service, message: 'A worker could not be started', details: { reason } });
       this.#afterFailure(member, error, reason);
     }

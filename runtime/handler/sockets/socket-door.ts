@@ -9,6 +9,7 @@ import type { Clock, Timer } from '../../base/clock.js';
 import { type FunctionPath, redirectTo } from '../../base/function-path.js';
 import type { Ids } from '../../base/ids.js';
 import type { Log } from '../../base/log.js';
+import { traceOf } from '../../base/thrown.js';
 import { rawFault } from '../../base/raw-answer.js';
 import { asFault, Fault } from '../../model/faults.js';
 import { MAX_REDIRECTS, MAX_SOCKET_MESSAGE_BYTES, MAX_SOCKETS, SOCKET_CLOSE_MS, SOCKET_LOOK_MS } from '../../model/limits.js';
@@ -102,7 +103,7 @@ export function createSocketDoor(parts: SocketDoorParts): SocketDoor {
       else redirect(socket, place, at);
       if (place !== undefined && at.redirectedHome === undefined) target.redirected?.(opening.session!);
     } catch (error) {
-      if (!(error instanceof Fault)) log.error({ function: target.name, reason: reasonOf(error) }, 'a WebSocket could not be opened');
+      if (!(error instanceof Fault)) log.error({ function: target.name, reason: traceOf(error) }, 'a WebSocket could not be opened');
       answer(socket, rawFault(asFault(error)));
     }
   }
@@ -172,7 +173,7 @@ export function createSocketDoor(parts: SocketDoorParts): SocketDoor {
       const fault = asFault(error, callId);
       status = fault.status;
       if (fault.status >= 500 && fault.status !== 503) {
-        log.error({ code: fault.code, call: callId, function: target.name, node, reason: reasonOf(fault.cause ?? error) }, 'a message failed');
+        log.error({ code: fault.code, call: callId, function: target.name, node, reason: traceOf(fault.cause ?? error) }, 'a message failed');
       }
       return failed(fault);
     } finally {
@@ -243,8 +244,4 @@ function answer(socket: Duplex, text: string): void {
 /** Names of nodes may have characters that no header can carry. */
 function headerText(name: string): string {
   return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
 }
