@@ -175,7 +175,7 @@ describe('A remote worker', () => {
     const fault = await faultOf(worker.run(call()));
     // The caller learns nothing of where that is, the log does.
     expect(fault).to.deep.include({ code: 'UPSTREAM_UNREACHABLE', status: 502, details: { function: 'f' } });
-    expect(String(fault.cause)).to.equal(`Error: ${gone}: ECONNREFUSED`);
+    expect(String((fault as Error).cause)).to.equal(`Error: ${gone}: ECONNREFUSED`);
     for (const bad of ['', 'ftp://x', 'x', 'http://', 'file:///etc', 'http://me:secret@localhost/', 'http://localhost/?a=1', 'http://localhost/#a']) expect(await faultOf(load(bad)), bad).to.include({ code: 'DEPLOY_FAILED' });
     await worker.close();
   });
