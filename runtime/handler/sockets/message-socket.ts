@@ -52,6 +52,11 @@ export class MessageSocket {
     });
   }
 
+  /** Messages that wait behind the one in hand. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Closes it once the message in hand is answered; those that wait behind it are not taken. */
   end(closing: Closing): void {
     this.#closing ??= closing;
