@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { serveAsEver } from '../base/as-ever.js';
 import type { Clock } from '../base/clock.js';
 import { FUNCTION_PREFIX, type FunctionPath, parseFunctionPath } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
@@ -60,7 +61,7 @@ export function createUpgradeDoor(server: Server, parts: UpgradeDoorParts): Upgr
     const at = request.url!.startsWith(FUNCTION_PREFIX) ? parseFunctionPath(request.url!) : undefined;
     const deployed = at && deployments.find(at.name);
     if (at && deployed?.worker.sockets && /^websocket$/i.test(request.headers.upgrade ?? '')) return converse(deployed, at, request, socket, head);
-    if (!at || !deployed?.worker.upgrade || /^h2c?$/i.test(request.headers.upgrade ?? '')) return serveAsEver(request, socket, head);
+    if (!at || !deployed?.worker.upgrade || /^h2c?$/i.test(request.headers.upgrade ?? '')) return serveAsEver(server, request, socket, head);
     const { method, headers } = request;
     const call: UpgradeCall = {
       callId: ids.uuid(), request: { method: method!, path: at.path, query: at.query, headers, body: EMPTY }, timeoutMs: deployed.timeoutMs,
@@ -112,19 +113,6 @@ export function createUpgradeDoor(server: Server, parts: UpgradeDoorParts): Upgr
     };
   }
 
-  /** The same bytes again, without the wish: read by the server like any other request. */
-  function serveAsEver(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`];
-    for (let index = 0; index < request.rawHeaders.length; index += 2) {
-      const [name, value] = [request.rawHeaders[index]!, request.rawHeaders[index + 1]!];
-      const kept = name.toLowerCase() === 'connection' ? withoutWish(value) : value;
-      if (kept !== '' && !['upgrade', 'http2-settings'].includes(name.toLowerCase())) lines.push(`${name}: ${kept}`);
-    }
-    socket.removeAllListeners('error');
-    socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
-    server.emit('connection', socket);
-  }
-
   return {
     serve,
     drain() {
@@ -136,8 +124,4 @@ export function createUpgradeDoor(server: Server, parts: UpgradeDoorParts): Upgr
       for (const socket of open) socket.destroy();
     },
   };
-}
-
-function withoutWish(connection: string): string {
-  return connection.split(',').map((token) => token.trim()).filter((token) => !['upgrade', 'http2-settings'].includes(token.toLowerCase())).join(', ');
 }

@@ -1,5 +1,6 @@
 /** HTTP in front of a single function: `/_/health`, `/_/ready`, and everything else is the function's. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { serveAsEver } from '../base/as-ever.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { FUNCTION_PREFIX, type FunctionPath, parseFunctionPath, redirectTo } from '../base/function-path.js';
 import { isUuid, type Ids } from '../base/ids.js';
@@ -8,11 +9,12 @@ import type { Log } from '../base/log.js';
 import { textOf } from '../base/thrown.js';
 import { asFault, Fault } from '../model/faults.js';
 import { MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES } from '../model/limits.js';
-import type { FunctionRequest, FunctionResponse, Worker } from '../session/call.js';
+import { type FunctionRequest, type FunctionResponse, MESSAGE, type Worker } from '../session/call.js';
 import type { Invocation, Served, Sessions } from '../session/invoke.js';
 import type { Place } from '../session/marks.js';
 import { openPlace, PLACE_HEADER } from '../session/sealed-place.js';
 import { breakOff, leave, mayHaveBody, pour, RequestStream } from './http-body.js';
+import { createSocketDoor, type SocketFunction } from './sockets/socket-door.js';
 
 export interface FunctionServerParts {
   name: string;
@@ -72,6 +74,8 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
   const { name, node, worker, sessions, timeoutMs, ids, log, clock, readMs = 0, writeMs = 0, maxInflight = 0 } = parts;
   let draining = false;
   const inHand = new Set<InHand>();
+  /** Messages of WebSockets in hand. */
+  let messages = 0;
   let sweeping: Timer;
 
   async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -84,7 +88,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
     }
     const call = begin(incoming, response, callId);
     try {
-      if (maxInflight > 0 && inHand.size > maxInflight) throw new Fault('TOO_MANY_CALLS', { function: name, limit: maxInflight });
+      checkInflight();
       const client = new AbortController();
       response.once('close', () => client.abort());
       const request = await requestOf(call, name, worker.streams === true);
@@ -99,6 +103,10 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
       inHand.delete(call);
       log.info({ call: callId, method: incoming.method, path: pathOf(incoming), status: response.statusCode, bytes: bytesOf(response), seconds: Number(secondsSince(call)) }, 'served');
     }
+  }
+
+  function checkInflight(): void {
+    if (maxInflight > 0 && inHand.size + messages > maxInflight) throw new Fault('TOO_MANY_CALLS', { function: name, limit: maxInflight });
   }
 
   function begin(incoming: IncomingMessage, response: ServerResponse, callId: string): InHand {
@@ -161,14 +169,42 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
   }
 
   const http = createServer({ requestTimeout: 0 }, (request, response) => void serve(request, response));
+  const sockets = worker.sockets ? createSocketDoor({ node, sessions, clock, ids, log, monotonic: () => performance.now() }) : undefined;
+  const target: SocketFunction = {
+    name, writeMs, find: () => ({ worker, timeoutMs, ttlMs: 0 }),
+    begin(call) {
+      messages += 1;
+      const end = (status: number, tookMs: number): void => {
+        messages -= 1;
+        log.info({ call, method: MESSAGE, status, seconds: tookMs / 1000 }, 'served');
+      };
+      try {
+        checkInflight();
+      } catch (error) {
+        end(asFault(error).status, 0);
+        throw error;
+      }
+      return end;
+    },
+  };
+  // Without a listener all are answered as ever.
+  if (sockets) http.on('upgrade', (request, socket, head) => {
+    if (!/^websocket$/i.test(request.headers.upgrade ?? '')) return serveAsEver(http, request, socket, head);
+    const at = placeOfFunction(name, request.url);
+    return void sockets.serve(target, at, request, socket, head);
+  });
   return {
     http,
     listen: (port, host) => listenOn(http, host, port),
     async drain(graceMs, lameMs = 0) {
       draining = true;
       if (lameMs > 0) await new Promise<void>((resolve) => clock.setTimeout(() => resolve(), lameMs));
+      sockets?.drain();
       await new Promise<void>((resolve) => {
-        const last = graceMs === 0 ? undefined : clock.setTimeout(() => http.closeAllConnections(), graceMs);
+        const last = graceMs === 0 ? undefined : clock.setTimeout(() => {
+          sockets?.close();
+          http.closeAllConnections();
+        }, graceMs);
         // A connection kept alive turns idle when its request ends, and nothing tells; hence the look every few moments.
         let look: Timer;
         const again = () => {
@@ -179,6 +215,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
           clock.clearTimeout(last);
           clock.clearTimeout(look);
           clock.clearTimeout(sweeping);
+          sockets?.close();
           resolve();
         });
         again();
@@ -208,11 +245,16 @@ async function sendStream(
 type MarkedRequest = FunctionRequest & Pick<FunctionPath, 'redirectedHome' | 'hops'>;
 
 /** The gateway in front has taken the function's name off the path. */
+function placeOfFunction(name: string, url = '/'): FunctionPath {
+  const at = parseFunctionPath(FUNCTION_PREFIX + encodeURIComponent(name) + url);
+  return at.path === '/' ? { ...at, path: '' } : at;
+}
+
 async function requestOf(call: InHand, name: string, streams: boolean): Promise<MarkedRequest> {
   const { incoming } = call;
-  const { path, query, redirectedHome, hops } = parseFunctionPath(FUNCTION_PREFIX + encodeURIComponent(name) + (incoming.url ?? '/'));
+  const { path, query, redirectedHome, hops } = placeOfFunction(name, incoming.url);
   return {
-    method: incoming.method ?? 'GET', path: path === '/' ? '' : path, query, headers: incoming.headers,
+    method: incoming.method ?? 'GET', path, query, headers: incoming.headers,
     ...(redirectedHome !== undefined && { redirectedHome }), ...(hops !== undefined && { hops }),
     ...(streams ? { body: Buffer.alloc(0), stream: call.body } : { body: await bodyOf(call) }),
   };

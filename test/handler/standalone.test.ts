@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Log, silentLog } from '../../runtime/base/log.js';
 import { startFunction, type Standalone } from '../../runtime/handler/standalone.js';
 import { sendRaw } from '../gateway/support.js';
+import { refused, Talk } from '../sockets/support.js';
 import { faultOf, Functions, Lines } from './support.js';
 
 describe('A function by itself', () => {
@@ -41,6 +42,27 @@ describe('A function by itself', () => {
     const again = await fetch(`${url}/?product=apple`, { method: 'POST', headers });
     expect(again.headers.get('x-session-replayed')).to.equal('true');
     expect(await again.json()).to.deep.equal({ products: ['apple'] });
+  });
+
+  it('takes messages of WebSockets, and closes them once the message in hand is answered', async () => {
+    const source = await functions.folder('diary', { 'handler.ts': `import { Offloadable, type HandlerContext, type HandlerRequest } from 'xylem';
+      export default class extends Offloadable {
+        handleOffload(request: HandlerRequest) { return 'by HTTP' + request.path; }
+        async handleMessage(message: HandlerRequest, { edgeDB }: HandlerContext) {
+          await edgeDB.addToList('lines', message.text());
+          return (await edgeDB.getList('lines')).length + message.path;
+        }
+      }` });
+    const url = await start(source);
+    const talk = await Talk.open(`${url}/page?session=anna`);
+    expect([await talk.ask('one'), await talk.ask('two')]).to.deep.equal(['1/page', '2/page']);
+    expect((await refused(url)).status).to.equal(400);
+    // What offers another protocol with an ordinary request gets an ordinary answer.
+    const offer = 'GET /a HTTP/1.1\r\nHost: x\r\nX-Session: b\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n';
+    expect(await sendRaw(url, offer, (answer) => answer.includes('by HTTP/a'))).to.match(/^HTTP\/1\.1 200 /);
+    const closing = started.pop()!.close();
+    expect((await talk.closed).code).to.equal(1001);
+    await closing;
   });
 
   it('streams bodies both ways, and breaks off an answer that fails in the middle', async () => {

@@ -28,7 +28,7 @@ export interface SocketFunction {
   /** Undefined: it is not here any more, or takes no messages. It may be another one for every message, after a deployment. */
   find(): RunsMessages | undefined;
   /** Of a call that has begun, after which its end is awaited. Throws what refuses it for now. */
-  begin?(): (status: number, tookMs: number) => void;
+  begin?(callId: string): (status: number, tookMs: number) => void;
   said?(entries: readonly TelemetryEntry[], residency?: { session: string; epoch: number }): void;
   served?(session: string, tookMs: number): void;
   redirected?(session: string): void;
@@ -162,7 +162,7 @@ export function createSocketDoor(parts: SocketDoorParts): SocketDoor {
     let status = 500;
     let end: ReturnType<NonNullable<SocketFunction['begin']>> | undefined;
     try {
-      end = target.begin?.();
+      end = target.begin?.(callId);
       const served = await call(conversation, found, conversation.requestOf(message, callId), { callId, signal, arrivedMs: startedMs });
       status = served.kind === 'moved' ? 307 : served.response.status;
       if (served.kind === 'moved') return moved(served);
