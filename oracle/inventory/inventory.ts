@@ -16,7 +16,7 @@ import type { Change, Row, Value } from './state/row.js';
 import { offencesOf, putObject, removeObject, tidied } from './state/rules.js';
 import { unsoundIn } from './state/sound.js';
 import { type Author, Transaction } from './state/transaction.js';
-import { etagOf } from './state/view.js';
+import { etagOf, viewOf } from './state/view.js';
 import { WorkingSet } from './state/working-set.js';
 
 /** Where changes go before they are acknowledged. */
@@ -35,8 +35,15 @@ export interface InventoryParts {
   ids: Ids;
 }
 
+/** An object as its writer gets it: as it was when it was written, whoever changes it while that goes to the disk. */
+export interface Written {
+  id: string;
+  view: Value;
+  etag: string;
+}
+
 /** What became of one object of a batch that takes what is right and leaves the rest. */
-export type Outcome = { row: Row; isNew: boolean } | { trouble: Trouble };
+export type Outcome = Written | { trouble: Trouble };
 
 export interface WriteOptions {
   author: Author;
@@ -125,17 +132,14 @@ export class Inventory {
     if (given.length > MAX_INVENTORY_BATCH) throw new Fault('PARAMETER_INVALID', { name: 'body', reason: `it has ${given.length} objects; at most ${MAX_INVENTORY_BATCH} go at once` });
     const checked = given.map((each) => this.#check(object, each, 'create'));
     return this.#write(author, (transaction) => {
-      const outcomes = checked.map((offences, index): Outcome => {
-        if (offences.length > 0) return { trouble: { offences, conflicts: [] } };
-        return this.#createOne(transaction, object, given[index] as Value);
-      });
-      if (!partial) refuseAny(object, outcomes, isArray);
-      return outcomes;
+      const made = checked.map((offences, index) => (offences.length > 0 ? { offences, conflicts: [] } : this.#createOne(transaction, object, given[index] as Value)));
+      if (!partial) refuseAny(object, made, isArray);
+      return made.map((each): Outcome => ('offences' in each ? { trouble: each } : this.#written(object, this.#set.get(object, each.id)!)));
     });
   }
 
   /** Throws OBJECT_UNKNOWN, OBJECT_CHANGED, OBJECT_INVALID or OBJECT_CONFLICT. */
-  async replace(object: ObjectName, key: string, given: unknown, condition: Condition, author: Author): Promise<Row> {
+  async replace(object: ObjectName, key: string, given: unknown, condition: Condition, author: Author): Promise<Written> {
     const offences = this.#check(object, given, 'replace');
     return this.#write(author, (transaction) => {
       const row = this.get(object, key);
@@ -147,14 +151,8 @@ export class Inventory {
       if (offences.length > 0) throw refusalOf(object, { offences, conflicts: [] });
       const trouble = putObject(this.#making(transaction), object, row.id, tidied(value));
       if (isTrouble(trouble)) throw refusalOf(object, trouble);
-      return this.#set.get(object, row.id)!;
+      return this.#written(object, this.#set.get(object, row.id)!);
     });
-  }
-
-  /** Changes some fields; `change` gets the present value and returns the whole new one. */
-  async amend(object: ObjectName, key: string, change: (value: Value) => Value, author: Author): Promise<Row> {
-    const value = change(this.get(object, key).value);
-    return this.replace(object, key, value, undefined, author);
   }
 
   /** Throws OBJECT_UNKNOWN or OBJECT_CHANGED. */
@@ -196,7 +194,7 @@ export class Inventory {
     return [...offences, ...further.filter(({ pointer }) => !pointers.has(pointer))];
   }
 
-  #createOne(transaction: Transaction, object: ObjectName, given: Value): Outcome {
+  #createOne(transaction: Transaction, object: ObjectName, given: Value): { id: string } | Trouble {
     const start = transaction.changes.length;
     const value = tidied(given);
     const told = (object === 'Component' ? value['UID'] : value['id']) as string | undefined;
@@ -206,9 +204,13 @@ export class Inventory {
     const trouble = taken
       ? { offences: [], conflicts: [{ object, id, field: 'id', value: id, pointer: object === 'Component' ? '/UID' : '/id' }, ...this.#set.clashes(object, id, value).map((clash) => pointed(clash))] }
       : putObject(this.#making(transaction), object, id, value);
-    if (!isTrouble(trouble)) return { row: this.#set.get(object, id)!, isNew: true };
+    if (!isTrouble(trouble)) return { id };
     transaction.rollBack(start);
-    return { trouble };
+    return trouble;
+  }
+
+  #written(object: ObjectName, row: Row): Written {
+    return { id: row.id, view: viewOf(this.#set, object, row), etag: etagOf(this.#set, object, row) };
   }
 
   /** A BMC that so far only followed from the xname of a node becomes the one that is created. */
@@ -274,11 +276,11 @@ function findByName(set: WorkingSet, object: ObjectName, key: string): Row | und
   return set.find(object, 'name', key);
 }
 
-function refuseAny(object: ObjectName, outcomes: Outcome[], isArray: boolean): void {
+function refuseAny(object: ObjectName, made: ({ id: string } | Trouble)[], isArray: boolean): void {
   const trouble: Trouble = { offences: [], conflicts: [] };
-  outcomes.forEach((outcome, index) => {
-    if (!('trouble' in outcome)) return;
-    const { offences, conflicts } = atIndex(outcome.trouble, isArray ? index : undefined);
+  made.forEach((each, index) => {
+    if (!('offences' in each)) return;
+    const { offences, conflicts } = atIndex(each, isArray ? index : undefined);
     trouble.offences.push(...offences);
     trouble.conflicts.push(...conflicts);
   });

@@ -228,6 +228,17 @@ describe('the inventory', () => {
       expect((await inventory.call('GET', path, undefined, { 'if-none-match': etags[2]! })).status).to.equal(304);
     });
 
+    it('with the ETag of what it wrote, when another writes before that is on the disk', async () => {
+      const { id } = await create('ComputeNode', nodeAt(0));
+      const route = inventory.running.routes.find(({ operation }) => operation === 'replaceComputeNode')!;
+      const put = (more: object) => route.run({ params: { id }, query: new URLSearchParams(), body: { ...nodeAt(0), ...more }, headers: {}, caller: { subject: 'admin', isAdmin: true }, base: '' });
+      const [first, second] = await Promise.all([put({ description: 'first' }), put({ network_interfaces: [{ interface_name: 'eth0', mac_address: '02:00:00:00:01:00' }] })]);
+      expect(first.json).to.include({ description: 'first' }).and.not.have.property('network_interfaces');
+      expect(first.headers!['etag']).to.not.equal(second.headers!['etag']);
+      const late = await inventory.call('PUT', `/inventory/ComputeNode/${id}`, nodeAt(0), { ...AUTH, 'if-match': first.headers!['etag']! });
+      expect(late.status).to.equal(412);
+    });
+
     it('nothing that is not there', async () => {
       for (const method of ['GET', 'DELETE']) expect((await inventory.call(method, '/inventory/ComputeNode/nowhere')).status).to.equal(404);
       expect((await inventory.call('PUT', '/inventory/ComputeNode/nowhere', nodeAt(0))).status).to.equal(404);

@@ -103,6 +103,12 @@ describe('the OpenAPI document of the inventory', () => {
     }
   });
 
+  it('says of every call of one object which ETag it takes', () => {
+    const taken = Object.entries<any>(document.paths).filter(([path]) => path.endsWith('/{id}')).flatMap(([, operations]) => Object.entries<any>(operations).map(([method, { parameters }]) => [method, parameters.find((each: any) => each.in === 'header')?.name]));
+    expect(new Set(taken.map((each) => each.join()))).to.deep.equal(new Set(['get,If-None-Match', 'put,If-Match', 'post,If-Match', 'delete,If-Match']));
+    expect(document.paths['/inventory/BMC'].post.requestBody.content).to.have.all.keys('application/json', 'application/x-ndjson');
+  });
+
   it('names every route that is served, and no other', () => {
     const served = inventory.running.routes.map(({ method, path }) => `${method} /inventory${path === '/' ? '' : path.replace(/:(\w+)/g, '{$1}')}`);
     const named = Object.entries<object>(document.paths).flatMap(([path, item]) => Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`));
@@ -230,10 +236,39 @@ describe('components as the hardware state manager has them', () => {
     expect((await inventory.call('PATCH', `${AT}/x0c0s0b0n0/Enabled`, { Enabled: false })).status).to.equal(204);
     expect((await inventory.call('GET', `${AT}/x0c0s0b0n0`)).body.Enabled).to.equal(false);
     expect((await inventory.call('PATCH', `${AT}/BulkNID`, { Components: [{ ID: 'x0c0s0b0n0', NID: 2 }, { ID: 'x0c0s1b0n0', NID: 9 }] })).status).to.equal(409);
-    expect((await inventory.call('PATCH', `${AT}/BulkRole`, { ComponentIDs: ['x0c0s0b0n0'], Role: 'King' })).body.errors[0].pointer).to.equal('/Components/0/Role');
+    expect((await inventory.call('PATCH', `${AT}/BulkRole`, { ComponentIDs: ['x0c0s0b0n0'], Role: 'King' })).body.errors[0].pointer).to.equal('/Role');
     expect((await inventory.call('PUT', `${AT}/x0c0s0b0n0`, { Component: { State: 'Halt' } })).status).to.equal(204);
     expect((await inventory.call('DELETE', `${AT}/x0c0s0b0n0`)).body).to.deep.equal({ code: 0, message: 'deleted 1 entries' });
     expect((await inventory.call('DELETE', AT)).body.message).to.equal('deleted 2 entries');
+  });
+
+  it('keep the UID that they came with, which no other gets, and are refused with everything that is wrong with any of them', async () => {
+    const UID = 'AAAAAAAA-0000-4000-8000-000000000001';
+    expect((await inventory.call('POST', AT, { Components: [{ ID: 'x0c1', UID }] })).status).to.equal(204);
+    expect((await inventory.call('GET', `/inventory/Component/${UID}`)).body.ID).to.equal('x0c1');
+    const taken = await inventory.call('POST', AT, { Components: [{ ID: 'x0c2', UID }, { ID: 'x0c3', NID: 1 }] });
+    expect([taken.status, taken.body.conflicts.map(({ pointer }: any) => pointer)]).to.deep.equal([409, ['/Components/0/UID', '/Components/1/NID']]);
+    expect((await inventory.call('GET', `${AT}/x0c1`)).status).to.equal(200);
+    const changed = await inventory.call('PUT', `${AT}/x0c1`, { UID: UID.replace('1', '2'), State: 'On' });
+    expect([changed.status, changed.body.errors[0].pointer]).to.deep.equal([400, '/UID']);
+    const wrong = await inventory.call('PATCH', `${AT}/BulkRole`, { ComponentIDs: ['x0c0s0b0n0', 'x0c1'], Role: 'King' });
+    expect(wrong.body.errors.map(({ pointer }: any) => pointer)).to.deep.equal(['/Role']);
+  });
+
+  it('are changed in bulk as they are when it is written, and not as they were when it was asked for', async () => {
+    const { inventory: kept } = inventory.running;
+    const route = inventory.running.routes.find(({ operation }) => operation === 'smdBulkStateData')!;
+    const body = { ComponentIDs: ['x0c0s0b0n0'], State: 'On' };
+    let asked: unknown;
+    await kept.alone(async () => {
+      asked = route.run({ params: {}, query: new URLSearchParams(), body, headers: {}, caller: { subject: 'admin', isAdmin: true }, base: '' });
+      // Writers wait meanwhile.
+      const { set } = kept;
+      const before = set.find('Component', 'ID', 'x0c0s0b0n0')!;
+      set.apply({ object: 'Component', id: before.id, before, after: { ...before, value: { ...before.value, Role: 'Storage' } } });
+    });
+    await asked;
+    expect((await inventory.call('GET', `${AT}/x0c0s0b0n0`)).body).to.include({ State: 'On', Role: 'Storage' });
   });
 
   it('have xnames of known forms where that is asked for', async () => {

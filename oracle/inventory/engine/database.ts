@@ -1,13 +1,14 @@
 /** The DuckDB side of the inventory: tables that follow the journal, Parquet files, queries. Runs in the engine's thread. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBBlobVector, type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type DuckDBResult, JsonDuckDBValueConverter } from '@duckdb/node-api';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
 import { canonicalMac, canonicalXname } from '../../../runtime/model/inventory/xname.js';
 import { MAX_QUERY_BYTES } from '../../../runtime/model/limits.js';
 import { EARLY_FIELDS } from '../state/indexes.js';
+import { syncFile } from '../sync.js';
 import { type Column, hasSecret, keyOf, ROW_COLUMNS, SECRET_COLUMN, tableColumns, VALUE_COLUMNS } from './columns.js';
 import { diffSql } from './diff.js';
 import { literal, quoted } from './quote.js';
@@ -97,9 +98,7 @@ export class Database {
       const file = join(folder, `${object}.parquet`);
       await this.connection.run(`COPY ${quoted(object)} TO ${literal(file)} (FORMAT parquet)`);
       const rows = await this.#value(`SELECT count(*)::DOUBLE FROM ${quoted(object)}`) as number;
-      const handle = await open(file, 'r+');
-      await handle.sync();
-      await handle.close();
+      await syncFile(file);
       facts[object] = { rows, ...await factsOf(file) };
     }
     return facts as Record<ObjectName, TableFacts>;

@@ -1,9 +1,9 @@
 /** Create, list, get, replace and delete, the same for every kind of object. */
 import { Fault } from '../../../runtime/model/faults.js';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
-import type { Inventory, Outcome } from '../inventory.js';
+import type { Inventory, Outcome, Written } from '../inventory.js';
 import type { Row } from '../state/row.js';
-import { FILTERS, PAGING, readListQuery, runListQuery } from '../state/query.js';
+import { FILTERS, flag, PAGING, readListQuery, runListQuery } from '../state/query.js';
 import { canonicalXname } from '../../../runtime/model/inventory/xname.js';
 import { atIndex, refusalOf } from '../state/problems.js';
 import { etagOf, viewOf } from '../state/view.js';
@@ -32,7 +32,7 @@ function routesOf(parts: ObjectRouteParts, object: ObjectName): InventoryRoute[]
   const aliases = ALIASES[object] ?? [];
   const one = { path: `${path}/:id`, aliases: aliases.map((alias) => `${alias}/:id`), atRoot: true };
   const replace = async ({ params, body, headers, caller }: InventoryRequest): Promise<InventoryReply> =>
-    rowReply(inventory, object, await inventory.replace(object, params['id']!, body, headers['if-match'] as string | undefined, caller), 200);
+    writtenReply(await inventory.replace(object, params['id']!, body, headers['if-match'] as string | undefined, caller), 200);
   return [
     {
       method: 'POST', path, aliases, atRoot: true, need: 'write', operation: `create${object}`, summary: `Create one ${object}, or an array of them.`,
@@ -97,10 +97,10 @@ function listParameters(object: ObjectName): QueryParameter[] {
 async function create(inventory: Inventory, object: ObjectName, { body, query, caller, base }: InventoryRequest): Promise<InventoryReply> {
   const isArray = Array.isArray(body);
   const given = isArray ? body : [body];
-  const partial = ['true', '1', ''].includes(query.get('partial') ?? 'false');
+  const partial = flag('partial', query.get('partial') ?? 'false');
   const outcomes = await inventory.create(object, given, { author: caller, partial }, isArray);
-  if (!isArray && !partial) return rowReply(inventory, object, (outcomes[0] as { row: Row }).row, 201, base);
-  const created = outcomes.flatMap((outcome) => ('row' in outcome ? [viewOf(inventory.set, object, outcome.row)] : []));
+  if (!isArray && !partial) return writtenReply(outcomes[0] as Written, 201, `${base}/${object}`);
+  const created = outcomes.flatMap((outcome) => ('view' in outcome ? [outcome.view] : []));
   if (!partial) return { status: 201, json: created };
   const refused = outcomes.flatMap((outcome, index) => ('trouble' in outcome ? [{ index, problem: troubleProblem(object, outcome, index) }] : []));
   return { status: refused.length > 0 ? 207 : 201, json: { created, refused } };
@@ -135,10 +135,9 @@ async function get({ inventory, past }: ObjectRouteParts, object: ObjectName, { 
   return { status: 200, headers: { etag }, json: viewOf(set, object, row) };
 }
 
-function rowReply({ set }: Inventory, object: ObjectName, row: Row, status: number, base?: string): InventoryReply {
-  const headers: Record<string, string> = { etag: etagOf(set, object, row) };
-  if (base !== undefined) headers['location'] = `${base}/${object}/${row.id}`;
-  return { status, headers, json: viewOf(set, object, row) };
+/** @param place where objects of its kind are; given when it is new there */
+function writtenReply({ id, view, etag }: Written, status: number, place?: string): InventoryReply {
+  return { status, headers: { etag, ...(place !== undefined && { location: `${place}/${id}` }) }, json: view };
 }
 
 function membershipRoute({ inventory }: ObjectRouteParts): InventoryRoute {

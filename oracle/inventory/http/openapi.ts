@@ -39,17 +39,28 @@ function pathsOf(routes: InventoryRoute[]): Record<string, Record<string, unknow
 function operationOf({ operation, summary, path, query = [], body, answers, need, method }: InventoryRoute): Record<string, unknown> {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
   const inQuery = query.map(({ name, description, type = 'string', required = false }) => ({ name, in: 'query', description, required, schema: { type } }));
-  const isConditional = (method === 'PUT' || method === 'DELETE') && path.endsWith('/:id');
-  const condition = isConditional ? [{ name: 'If-Match', in: 'header', description: 'Only when its ETag is this one.', required: false, schema: { type: 'string' } }] : [];
+  const inHeader = path.endsWith('/:id') ? [conditionOf(method)] : [];
   return {
-    operationId: operation, summary, parameters: [...inPath, ...inQuery, ...condition],
+    operationId: operation, summary, parameters: [...inPath, ...inQuery, ...inHeader],
     ...(need === 'read' && { security: [{}, { bearer: [] }, { admin: [] }] }),
-    ...(body && { requestBody: { required: true, content: { [JSON_TYPE]: { schema: bodySchema(body) } } } }),
+    ...(body && { requestBody: { required: true, content: contentOf(body) } }),
     responses: {
       ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer, status)])),
       default: { $ref: '#/components/responses/Problem' },
     },
   };
+}
+
+/** Paths of one object take the ETag of one. */
+function conditionOf(method: InventoryRoute['method']): object {
+  const [name, description] = method === 'GET' ? ['If-None-Match', 'Only when its ETag is none of these.'] : ['If-Match', 'Only when its ETag is one of these.'];
+  return { name, in: 'header', description, required: false, schema: { type: 'string' } };
+}
+
+/** Whatever is created may come as lines. */
+function contentOf(body: BodyKind): object {
+  const isCreated = 'object' in body && body.how === 'create';
+  return { [JSON_TYPE]: { schema: bodySchema(body) }, ...(isCreated && { 'application/x-ndjson': { schema: { type: 'string', description: 'One object a line.' } } }) };
 }
 
 function bodySchema(body: BodyKind): object {
@@ -67,7 +78,7 @@ function answerOf(answer: AnswerKind, status: string): object {
   const schema = answer.list ? list : status === '201' ? { oneOf: [one, list] } : one;
   const headers = answer.list
     ? { Link: { description: 'The next page, as rel="next".', schema: { type: 'string' } }, 'X-Total-Count': { description: 'Objects that fit.', schema: { type: 'integer' } } }
-    : { ETag: { description: 'Changes whenever the object does.', schema: { type: 'string' } } };
+    : { ETag: { description: 'Changes whenever the object does.', schema: { type: 'string' } }, ...(status === '201' && { Location: { description: 'Where it is, when it is one.', schema: { type: 'string' } } }) };
   return { description: 'Done.', headers, content: { [JSON_TYPE]: { schema } } };
 }
 

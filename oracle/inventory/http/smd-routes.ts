@@ -1,9 +1,10 @@
 /** The part of the hardware state manager's API that its clients use most: components and their state. */
 import { Fault } from '../../../runtime/model/faults.js';
 import { canonicalXname } from '../../../runtime/model/inventory/xname.js';
-import type { Inventory } from '../inventory.js';
+import type { Offence } from '../../../runtime/base/validation.js';
+import type { Inventory, TogetherWrite } from '../inventory.js';
 import { FILTERS } from '../state/query.js';
-import { Refusal } from '../state/problems.js';
+import { isTrouble, Refusal, refusalOf, type Trouble } from '../state/problems.js';
 import type { Row, Value } from '../state/row.js';
 import type { Caller } from './access.js';
 import type { InventoryReply, InventoryRequest, InventoryRoute } from './route.js';
@@ -36,7 +37,8 @@ export function smdRoutes(inventory: Inventory): InventoryRoute[] {
       ...shared, method: 'POST', path: ROOT, need: 'write', operation: 'smdPutComponents', summary: 'Create components, and replace those that exist.',
       body: { schema: {} }, answers: { 204: 'nothing' },
       async run({ body, caller }) {
-        await putAll(inventory, componentsOf(body), caller);
+        const given = componentsOf(body);
+        await putAll(inventory, caller, () => given, placeIn(body));
         return { status: 204 };
       },
     },
@@ -79,7 +81,7 @@ export function smdRoutes(inventory: Inventory): InventoryRoute[] {
       body: { schema: {} }, answers: { 204: 'nothing' },
       async run({ params, body, caller }) {
         const { Component: wrapped } = (body ?? {}) as { Component?: Value };
-        await putAll(inventory, [{ ...(wrapped ?? body) as Value, ID: params['xname'] }], caller);
+        await putAll(inventory, caller, () => [{ ...(wrapped ?? body) as Value, ID: params['xname'] }], () => (wrapped ? '/Component' : ''));
         return { status: 204 };
       },
     },
@@ -143,13 +145,39 @@ function missing(pointer: string, detail: string): Refusal {
   return new Refusal('OBJECT_INVALID', { object: 'body', reason: `${pointer}: ${detail}` }, [{ pointer, detail }]);
 }
 
-/** Known ones are replaced, the others created; all or nothing. */
-async function putAll(inventory: Inventory, given: Value[], caller: Caller): Promise<void> {
-  const offences = given.flatMap((each, index) => inventory.check('Component', each, 'create').map((offence) => ({ ...offence, pointer: `/Components/${index}${offence.pointer}` })));
-  if (offences.length > 0) throw new Refusal('OBJECT_INVALID', { object: 'Component', reason: `${offences[0]!.pointer}: ${offences[0]!.detail}` }, offences);
-  await inventory.together(caller, ({ set, put, newId }) => {
-    for (const each of given) put('Component', set.find('Component', 'ID', canonicalXname(each['ID'] as string))?.id ?? (each['UID'] as string | undefined) ?? newId(), each);
+/** Known ones are replaced, the others created; all or nothing. `given` are made of what the inventory has, `pointerOf` says where each came from. */
+async function putAll(inventory: Inventory, caller: Caller, given: () => Value[], pointerOf: (index: number) => string): Promise<void> {
+  await inventory.together(caller, (write) => {
+    const trouble: Trouble = { offences: [], conflicts: [] };
+    const note = ({ offences, conflicts }: Trouble, index: number) => {
+      const moved = <T extends { pointer: string }>(each: T): T => ({ ...each, pointer: pointerOf(index) + each.pointer });
+      trouble.offences.push(...offences.map(moved));
+      trouble.conflicts.push(...conflicts.map(moved));
+    };
+    for (const [index, each] of given().entries()) note(putOne(inventory, write, each), index);
+    if (isTrouble(trouble)) throw refusalOf('Component', { offences: once(trouble.offences), conflicts: trouble.conflicts });
   });
+}
+
+function putOne(inventory: Inventory, { set, put, newId }: TogetherWrite, given: Value): Trouble {
+  const offences = inventory.check('Component', given, 'create');
+  if (offences.length > 0) return { offences, conflicts: [] };
+  const known = set.find('Component', 'ID', canonicalXname(given['ID'] as string));
+  const told = (given['UID'] as string | undefined)?.toLowerCase();
+  if (known && told !== undefined && told !== known.id) return { offences: [{ pointer: '/UID', detail: `it is ${known.id} and cannot be changed` }], conflicts: [] };
+  if (!known && told !== undefined && set.get('Component', told)) return { offences: [], conflicts: [{ object: 'Component', id: told, field: 'UID', value: told, pointer: '/UID' }] };
+  try {
+    put('Component', known?.id ?? told ?? newId(), given);
+    return { offences: [], conflicts: [] };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { offences: error.offences, conflicts: error.conflicts };
+  }
+}
+
+/** One value for many offends once. */
+function once(offences: Offence[]): Offence[] {
+  return [...new Map(offences.map((each) => [`${each.pointer} ${each.detail}`, each])).values()];
 }
 
 async function removeRows(inventory: Inventory, rows: Row[], caller: Caller): Promise<InventoryReply> {
@@ -157,17 +185,23 @@ async function removeRows(inventory: Inventory, rows: Row[], caller: Caller): Pr
   return { status: 200, json: { code: 0, message: `deleted ${rows.length} entries` } };
 }
 
-/** One value for many, or with BulkNID one for each. */
+/** One value for many, or with BulkNID one for each. What they have besides is looked up with the write itself. */
 async function bulk(inventory: Inventory, change: string, { body, caller }: InventoryRequest): Promise<InventoryReply> {
   const fields = CHANGES[change]!;
-  const each: Value[] = change === 'NID' && Array.isArray((body as Value | undefined)?.['Components'])
-    ? componentsOf(body)
-    : idsOf(body).map((ID) => ({ ...body as Value, ID }));
-  const changed = each.map((given) => {
-    const set = Object.fromEntries(fields.flatMap((field) => (given[field] === undefined ? [] : [[field, given[field]]])));
-    if (Object.keys(set).length === 0) throw missing(`/${fields[0]}`, 'it is required');
-    return { ...inventory.get('Component', String(given['ID'])).value, ...set };
+  const isOneEach = change === 'NID' && (Array.isArray(body) || Array.isArray((body as Value | undefined)?.['Components']));
+  const each: Value[] = isOneEach ? componentsOf(body) : idsOf(body).map((ID) => ({ ...body as Value, ID }));
+  const pointerOf = isOneEach ? placeIn(body) : () => '';
+  const changes = each.map((given, index) => {
+    const set = Object.fromEntries(fields.flatMap((field) => (given?.[field] === undefined ? [] : [[field, given[field]]])));
+    if (Object.keys(set).length === 0) throw missing(`${pointerOf(index)}/${fields[0]}`, 'it is required');
+    return { id: String(given['ID']), set };
   });
-  await putAll(inventory, changed, caller);
+  await putAll(inventory, caller, () => changes.map(({ id, set }) => ({ ...inventory.get('Component', id).value, ...set })), pointerOf);
   return { status: 204 };
+}
+
+/** Where a component of an array is in the body. */
+function placeIn(body: unknown): (index: number) => string {
+  const base = Array.isArray(body) ? '' : '/Components';
+  return (index) => `${base}/${index}`;
 }

@@ -1,6 +1,9 @@
 /** Passwords of BMCs on their way to the disk: AES-256-GCM with a key that lies in a file of its own. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { chmod, open, readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { writeAtomically } from '../../../runtime/base/atomic-file.js';
+import { syncFolder } from '../sync.js';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -47,12 +50,8 @@ export async function readKey(file: string): Promise<Buffer> {
 
 async function makeKey(file: string): Promise<Buffer> {
   const key = randomBytes(KEY_BYTES);
-  const handle = await open(file, 'wx', 0o600);
-  try {
-    await handle.writeFile(`${key.toString('hex')}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await writeAtomically(file, `${key.toString('hex')}\n`);
+  // What it opens may be on the disk in a moment.
+  await syncFolder(dirname(file));
   return key;
 }

@@ -49,9 +49,11 @@ export class Follower {
     }));
   }
 
-  /** What the tables have is not what the inventory has any more. */
-  forget(): void {
-    this.#upTo = undefined;
+  /** Runs `work` while nobody looks at the tables; afterwards they are filled anew. */
+  replacing<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(() => work().finally(() => {
+      this.#upTo = undefined;
+    }));
   }
 
   async close(): Promise<void> {
@@ -65,8 +67,12 @@ export class Follower {
   }
 
   async #open(): Promise<Engine> {
-    const known = await this.#engine?.catch(() => undefined);
-    if (known && !known.hasEnded) return known;
+    for (let asked = this.#engine; ; asked = this.#engine) {
+      const known = await asked?.catch(() => undefined);
+      if (known && !known.hasEnded) return known;
+      // Who waited with us may have started another.
+      if (this.#engine === asked) break;
+    }
     this.#upTo = undefined;
     this.#shown = [];
     this.#placed = '';

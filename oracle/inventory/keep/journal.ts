@@ -3,11 +3,12 @@
  * count and checksum. Batches that wait together are written and synced together. A change is acknowledged
  * when its batch is on the disk.
  */
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { JOURNAL_SEGMENT_BYTES } from '../../../runtime/model/limits.js';
 import type { Change } from '../state/row.js';
+import { syncFolder } from '../sync.js';
 
 export interface Segment {
   /** Absolute path. */
@@ -80,6 +81,11 @@ export class Journal {
     return [...this.#closed];
   }
 
+  /** The next batch follows upon this change, which a snapshot has: with the one before it nobody may go on from there. Nothing may be waiting. */
+  continueAfter(last: number): void {
+    this.#last = this.#written = last;
+  }
+
   /** Forgets segments whose last change is not above this number; returns their files, which the caller deletes. */
   forget(upTo: number): string[] {
     const gone = this.#closed.filter(({ last }) => last <= upTo);
@@ -145,6 +151,8 @@ export class Journal {
     this.#open = undefined;
     if (open.segment.bytes > 0) this.#closed.push(open.segment);
     await open.file.close();
+    // A disk that is full would be asked for another file with every change.
+    if (open.segment.bytes === 0) await unlink(open.segment.file).catch(() => undefined);
   }
 }
 
@@ -167,7 +175,10 @@ function lineOf({ object, id, seq, after }: Change): string {
 
 export async function openJournalFile(file: string): Promise<JournalFile> {
   const handle = await open(file, 'a', 0o600);
-  await syncFolder(join(file, '..'));
+  await syncFolder(join(file, '..')).catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
   return {
     write: (bytes) => writeWhole(handle, bytes),
     sync: () => handle.datasync(),
@@ -182,16 +193,5 @@ export async function openJournalFile(file: string): Promise<JournalFile> {
 async function writeWhole(handle: FileHandle, bytes: Buffer): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     written += (await handle.write(bytes, written)).bytesWritten;
-  }
-}
-
-/** A new name in a folder is on the disk only when the folder is. */
-export async function syncFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -167,10 +167,15 @@ export class Keeping implements Keeper {
 
   // ── Snapshots ────────────────────────────────────────────────────────────────────────────────
 
-  /** One at a time: whoever asks while one is being made gets the next. */
+  /** Whoever asks while one is being made gets the next. */
   async snapshot(reason: SnapshotReason): Promise<Snapshot> {
+    return this.#alone(() => this.#make(reason));
+  }
+
+  /** One at a time, so that the newest is always the one that was made last. */
+  async #alone(make: () => Promise<Snapshot>): Promise<Snapshot> {
     while (this.#making) await this.#making.catch(() => undefined);
-    this.#making = this.#make(reason);
+    this.#making = make();
     try {
       return await this.#making;
     } finally {
@@ -233,29 +238,37 @@ export class Keeping implements Keeper {
 
   /** Everything as a snapshot has it, from now on. What is now is kept as a snapshot first. Throws SNAPSHOT_UNKNOWN or SNAPSHOT_DAMAGED. */
   async restore(name: string): Promise<Snapshot> {
-    const { inventory } = this.parts;
-    const wanted = this.find(name);
-    return inventory.alone(async () => {
+    return this.#alone(() => this.parts.inventory.alone(async () => {
+      const wanted = this.find(name);
       const set = await this.#readOr(wanted);
       // Retention would remove the one that is wanted, if it is the oldest.
       this.#spared = wanted;
-      await this.snapshot('restore');
-      const seq = inventory.seq + 1;
-      const copy = await this.#folder.make({ name: this.#freeName(), createdAt: new Date(this.parts.clock.now()).toISOString(), seq, reason: 'restore', restored: name }, async (folder) => {
-        for (const object of OBJECT_NAMES) await copySynced(join(wanted.folder, `${object}.parquet`), join(folder, `${object}.parquet`));
-        return wanted.tables;
-      });
-      await this.#journal.rotate();
-      this.#snapshots = [...this.#snapshots, copy];
-      this.#follower.forget();
-      inventory.replaceSet(set, seq);
-      this.parts.onRestored?.();
-      this.#spared = undefined;
-      await this.#tidy();
-      return copy;
-    }).finally(() => {
-      this.#spared = undefined;
+      try {
+        await this.#make('restore');
+        return await this.#follower.replacing(() => this.#goBack(wanted, set));
+      } finally {
+        this.#spared = undefined;
+      }
+    }));
+  }
+
+  /** Nobody writes meanwhile, makes a snapshot, or looks at the engine's tables. */
+  async #goBack(wanted: Snapshot, set: WorkingSet): Promise<Snapshot> {
+    const { inventory } = this.parts;
+    const seq = inventory.seq + 1;
+    const name = this.#freeName();
+    const copy = await this.#folder.make({ name, createdAt: new Date(timeOf(name)!).toISOString(), seq, reason: 'restore', restored: wanted.name }, async (folder) => {
+      for (const object of OBJECT_NAMES) await copySynced(join(wanted.folder, `${object}.parquet`), join(folder, `${object}.parquet`));
+      return wanted.tables;
     });
+    await this.#journal.rotate();
+    this.#journal.continueAfter(seq);
+    this.#snapshots = [...this.#snapshots, copy];
+    inventory.replaceSet(set, seq);
+    this.parts.onRestored?.();
+    this.#spared = undefined;
+    await this.#tidy();
+    return copy;
   }
 
   async #readOr(snapshot: Snapshot): Promise<WorkingSet> {

@@ -35,6 +35,8 @@ export async function fill(set: WorkingSet, engine: Engine, snapshot: SnapshotPl
   let coming = engine.call('next');
   for (let block = await coming; block; block = await coming) {
     coming = engine.call('next');
+    // Awaited in the next round; until then its rejection is nobody's, and would end the process.
+    coming.catch(() => undefined);
     addRows(set, block);
     await turn();
   }

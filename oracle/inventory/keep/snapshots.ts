@@ -2,8 +2,8 @@
 import { copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
-import { syncFolder } from './journal.js';
 import type { TableFacts } from '../engine/messages.js';
+import { syncFile, syncFolder } from '../sync.js';
 
 export type SnapshotReason = 'timer' | 'request' | 'shutdown' | 'restore';
 
@@ -109,7 +109,5 @@ export class SnapshotFolder {
 export async function copySynced(from: string, to: string): Promise<void> {
   await mkdir(join(to, '..'), { recursive: true });
   await copyFile(from, to);
-  const handle = await open(to, 'r+');
-  await handle.sync();
-  await handle.close();
+  await syncFile(to);
 }

@@ -84,7 +84,7 @@ function addFilter(set: WorkingSet, object: ObjectName, query: ListQuery, name: 
   if (name === 'label') return addLabel(query, value);
   if (name === 'arch') return void same('architecture');
   if (name === 'Enabled') return void same(name, flag(name, value));
-  if (name === 'NID') return void same(name, Number(value));
+  if (name === 'NID') return void same(name, wholeNumber(name, value, 0, Number.MAX_SAFE_INTEGER));
   same(name);
 }
 
@@ -195,13 +195,17 @@ function readCursor(text: string): Cursor {
 
 function whole(params: URLSearchParams, name: string, otherwise: number, least: number, most: number): number {
   const text = params.get(name);
-  if (text === null) return otherwise;
+  return text === null ? otherwise : wholeNumber(name, text, least, most);
+}
+
+function wholeNumber(name: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (!/^\d{1,15}$/.test(text) || value < least || value > most) throw invalid(name, `it is a whole number from ${least} to ${most}`);
   return value;
 }
 
-function flag(name: string, text: string): boolean {
+/** Throws PARAMETER_INVALID. */
+export function flag(name: string, text: string): boolean {
   if (['true', '1', ''].includes(text.toLowerCase())) return true;
   if (['false', '0'].includes(text.toLowerCase())) return false;
   throw invalid(name, 'it is true or false');
