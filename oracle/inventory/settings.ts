@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
 import { parseDocument } from 'yaml';
 import { createCompiler } from '../../runtime/base/validation.js';
-import { KEEP_SNAPSHOTS, MIN_SNAPSHOT_EVERY_MS, SNAPSHOT_EVERY_MS } from '../../runtime/model/limits.js';
+import { KEEP_SNAPSHOTS, MAX_SNAPSHOT_EVERY_MS, MIN_SNAPSHOT_EVERY_MS, SNAPSHOT_EVERY_MS } from '../../runtime/model/limits.js';
 
 const closed = { additionalProperties: false };
 
@@ -19,7 +19,7 @@ const SETTINGS = Type.Object({
     adminScope: Type.Optional(Type.String({ minLength: 1 })),
   }, closed)),
   snapshots: Type.Optional(Type.Object({
-    everySeconds: Type.Optional(Type.Number({ minimum: MIN_SNAPSHOT_EVERY_MS / 1000 })),
+    everySeconds: Type.Optional(Type.Number({ minimum: MIN_SNAPSHOT_EVERY_MS / 1000, maximum: MAX_SNAPSHOT_EVERY_MS / 1000 })),
     keep: Type.Optional(Type.Integer({ minimum: 2 })),
   }, closed)),
   remote: Type.Optional(Type.Array(Type.Object({
@@ -57,7 +57,19 @@ export async function readSettings(file: string | undefined): Promise<InventoryS
   if (offences.length > 0) throw new Error(`${file} is wrong: ${offences.map(({ pointer, detail }) => `${pointer || 'the whole'}: ${detail}`).join('; ')}`);
   const { tokens } = settings;
   if (tokens && (tokens.secretFile === undefined) === (tokens.jwks === undefined)) throw new Error(`${file} is wrong: /tokens: either secretFile or jwks is needed`);
+  for (const [index, source] of (settings.remote ?? []).entries()) {
+    const reason = nameOffence(settings.remote!, index, source);
+    if (reason !== undefined) throw new Error(`${file} is wrong: /remote/${index}/name: ${reason}`);
+  }
   return withPaths(settings, dirname(resolve(file)));
+}
+
+/** Of the database itself, or of the inventory: a query could not tell which is meant. */
+const TAKEN = ['main', 'memory', 'temp', 'system', 'remote', 'history', 'public', 'information_schema', 'pg_catalog'];
+
+function nameOffence(sources: RemoteSource[], index: number, { name, kind }: RemoteSource): string | undefined {
+  if (sources.findIndex((other) => other.name === name) < index) return `another source is called ${name}`;
+  return kind !== 'parquet' && TAKEN.includes(name) ? `${name} means something else in queries` : undefined;
 }
 
 /** Paths in the file are meant from where it lies. */

@@ -117,7 +117,8 @@ describe('who may write to the inventory', () => {
     await writeFile(join(folder, 'secret'), 'short');
     const settings = await readSettings(join(folder, 'inventory.yml'));
     expect(await startInventory({ settings }).then(() => '', (error: Error) => error.message)).to.match(/32/);
-    for (const [text, pointer] of [['tokens: {issuer: a, audience: b}', '/tokens'], ['snapshots: {keep: 1, often: 3}', '/snapshots/keep'], ['colour: red', '/colour']]) {
+    for (const [text, pointer] of [['tokens: {issuer: a, audience: b}', '/tokens'], ['snapshots: {keep: 1, often: 3}', '/snapshots/keep'], ['colour: red', '/colour'], ['snapshots: {everySeconds: 2200000}', '/snapshots/everySeconds'],
+      ['remote: [{name: a, kind: duckdb, at: b}, {name: a, kind: sqlite, at: c}]', '/remote/1/name'], ['remote: [{name: history, kind: sqlite, at: c}]', '/remote/0/name']]) {
       await writeFile(join(folder, 'bad.yml'), text!);
       expect(await readSettings(join(folder, 'bad.yml')).then(() => '', (error: Error) => error.message)).to.include(pointer);
     }

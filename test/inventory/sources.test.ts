@@ -114,6 +114,19 @@ describe('queries over sources besides the inventory', () => {
     expect(await rows('SELECT n FROM remote.lake')).to.deep.equal([{ n: 2 }]);
   });
 
+  it('ask only for what is new with the name that the present file has', async () => {
+    let etag: string | undefined = '"1"';
+    const bytes = await readFile(await parquet('lake.parquet', 'SELECT 1 AS n'));
+    const at = await serve((_request, response) => response.writeHead(200, etag === undefined ? {} : { etag }).end(bytes));
+    await start([{ name: 'lake', kind: 'parquet', at: `http://${at}/` }], { sourceLimits: { bytes: 1 << 20, ms: 30_000, freshMs: 0 } });
+    for (const next of [undefined, '"2"', '"2"']) {
+      await rows('SELECT n FROM remote.lake');
+      etag = next;
+    }
+    await rows('SELECT n FROM remote.lake');
+    expect(asked.map(({ headers }) => headers['if-none-match'])).to.deep.equal([undefined, '"1"', undefined, '"2"']);
+  });
+
   it('say why a file cannot be had, and never where it is; who does not name it does not wait for it', async () => {
     const logged: string[] = [];
     const at = await serve((request, response) => {
@@ -183,6 +196,33 @@ describe('queries over sources besides the inventory', () => {
     expect(withoutPassword('postgresql://ann:p%40ss@db.example:5433/cmdb?sslmode=require')).to.deep.equal({ address: 'postgresql://ann@db.example:5433/cmdb?sslmode=require', password: 'p@ss' });
     expect(withoutPassword('host=db port=5433 password=\'a b\\\'c\' dbname=cmdb')).to.deep.equal({ address: 'host=db port=5433 dbname=cmdb', password: 'a b\'c' });
     expect(withoutPassword('host=db dbname=cmdb')).to.deep.equal({ address: 'host=db dbname=cmdb' });
+    // Whatever psql takes and no URL is.
+    expect(withoutPassword('postgres://ann:p%40ss@one:5432,two:5433/cmdb')).to.deep.equal({ address: 'postgres://ann@one:5432,two:5433/cmdb', password: 'p@ss' });
+    expect(withoutPassword('postgresql://ann:secret@/cmdb?host=/run/postgresql')).to.deep.equal({ address: 'postgresql://ann@/cmdb?host=/run/postgresql', password: 'secret' });
+    expect(withoutPassword('postgresql:///cmdb?user=ann&password=se%20cret&host=db')).to.deep.equal({ address: 'postgresql:///cmdb?user=ann&host=db', password: 'se cret' });
+    expect(withoutPassword('postgresql://db/cmdb?password=secret')).to.deep.equal({ address: 'postgresql://db/cmdb', password: 'secret' });
+    expect(withoutPassword('postgresql://ann@db/cmdb')).to.deep.equal({ address: 'postgresql://ann@db/cmdb' });
+  });
+
+  it('find a table of a Postgres that was copied with its schema, and without one where Postgres does', async () => {
+    // Stands for psql: tells what there is, then writes a file for each table.
+    await writeFile(join(folder, 'psql'), `#!/bin/sh
+      orders=$(cat)
+      case "$orders" in
+        *pg_relation_size*) printf '10\\n["public","racks",[["id","integer"],["name","text"]]]\\n["sales","orders",[["n","integer"]]]\\n' ;;
+        *) printf '%s\\n' "$orders" | sed -n "s/^.o '\\(.*\\)'$/\\1/p" | while read -r file; do case "$file" in *0.csv) printf '"1","a"\\n' > "$file" ;; *) printf '"5"\\n' > "$file" ;; esac; done ;;
+      esac\n`, { mode: 0o755 });
+    const path = process.env['PATH'];
+    process.env['PATH'] = `${folder}:${path}`;
+    try {
+      await start([{ name: 'pg', kind: 'postgres', at: 'host=127.0.0.1 port=9' }], { sourceLimits: { bytes: 1 << 20, ms: 30_000, freshMs: 0 } });
+      for (const table of ['pg.racks', 'pg.public.racks']) expect(await rows(`SELECT id::INT AS id, name FROM ${table}`), table).to.deep.equal([{ id: 1, name: 'a' }]);
+      expect(await rows('SELECT n::INT AS n FROM pg.sales.orders')).to.deep.equal([{ n: 5 }]);
+      const views = (await inventory!.call('GET', '/inventory/sql/views')).body;
+      expect(views.filter(({ schema }: any) => schema.startsWith('pg')).map(({ schema, table }: any) => `${schema}.${table}`)).to.deep.equal(['pg.public.racks', 'pg.sales.orders']);
+    } finally {
+      process.env['PATH'] = path;
+    }
   });
 
   it('are none where a tool of theirs is missing: the answer says which', async () => {

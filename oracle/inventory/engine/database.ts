@@ -217,9 +217,10 @@ export class Database {
     for (const [catalog, schema, table, name, type] of reader.getRows() as string[][]) {
       const isRemote = catalogs.includes(catalog!.toLowerCase());
       const isOwn = catalog === 'memory' && (schema === 'main' ? tables.includes(table!.toLowerCase()) : schemas.includes(schema!.toLowerCase()));
-      if (!isRemote && !isOwn) continue;
+      if ((!isRemote && !isOwn) || this.#remote.isShortName(catalog!, schema!, table!)) continue;
       const key = `${catalog}.${schema}.${table}`;
-      if (!found.has(key)) found.set(key, { schema: isRemote ? catalog! : schema!, table: table!, columns: [] });
+      const place = isRemote && schema !== 'main' ? `${catalog}.${schema}` : isRemote ? catalog! : schema!;
+      if (!found.has(key)) found.set(key, { schema: place, table: table!, columns: [] });
       found.get(key)!.columns.push({ name: name!, type: type! });
     }
     return [...found.values()];

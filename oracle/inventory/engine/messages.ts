@@ -66,6 +66,7 @@ export interface Difference {
 }
 
 export interface TableDescription {
+  /** What stands before its name in a query: a schema, a database, or both. */
   schema: string;
   table: string;
   columns: { name: string; type: string }[];

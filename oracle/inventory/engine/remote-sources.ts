@@ -16,7 +16,7 @@ export class RemoteSources {
   readonly catalogs: string[] = [];
   /** Why others cannot: databases by name, Parquet files by `remote.` and name. */
   readonly missing = new Map<string, string>();
-  /** Tables of databases that were copied, as they are to be dropped. */
+  /** Views of databases that were copied, as they are to be dropped. */
   readonly #copied = new Map<string, { schema: string; table: string }[]>();
   readonly #told = new Map<string, string>();
 
@@ -78,12 +78,19 @@ export class RemoteSources {
   }
 
   async #showCopy(name: string, kind: Kind, tables: CopiedTable[]): Promise<void> {
-    this.#copied.set(name, tables.map(({ schema, table }) => ({ schema, table })));
+    const short = kind === 'postgres' ? shortNamesOf(tables) : [];
+    this.#copied.set(name, [...tables, ...short].map(({ schema, table }) => ({ schema, table })));
     for (const each of tables) {
       await this.connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoted(name)}.${quoted(each.schema)}`);
       await this.connection.run(`CREATE VIEW ${quoted(name)}.${quoted(each.schema)}.${quoted(each.table)} AS SELECT ${each.columns.map(shownColumn).join(', ')} FROM ${readerOf(each)}`);
     }
+    for (const { schema, table } of short) await this.connection.run(`CREATE VIEW ${quoted(name)}.${quoted(schema)}.${quoted(table)} AS FROM ${quoted(name)}.public.${quoted(table)}`);
     this.#have(name, kind);
+  }
+
+  /** Whether it is there only so that a table of Postgres is found without its schema, as Postgres itself finds it. */
+  isShortName(catalog: string, schema: string, table: string): boolean {
+    return schema === 'main' && (this.#copied.get(catalog) ?? []).some((each) => each.schema === 'public' && each.table === table);
   }
 
   async #drop({ name, kind }: SourcePlace): Promise<void> {
@@ -120,6 +127,12 @@ function isFetched(at: string): boolean {
 
 function isWeb(at: string): boolean {
   return /^\w+:\/\//.test(at);
+}
+
+/** Tables of `public` again in `main`, where DuckDB looks for those without a schema. */
+function shortNamesOf(tables: CopiedTable[]): { schema: string; table: string }[] {
+  const isTaken = (name: string) => tables.some(({ schema, table }) => schema === 'main' && table.toLowerCase() === name.toLowerCase());
+  return tables.filter(({ schema, table }) => schema === 'public' && !isTaken(table)).map(({ table }) => ({ schema: 'main', table }));
 }
 
 function keyOf(name: string, kind: Kind): string {

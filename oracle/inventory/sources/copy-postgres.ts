@@ -37,14 +37,23 @@ export async function copyPostgres(at: string, folder: string, limits: FetchLimi
   return tables;
 }
 
-/** A word of a command line is seen by every user of the machine; the environment is not. */
+/** A word of a command line is seen by every user of the machine; the environment is not. An address may name several hosts, or none, which no URL may. */
 export function withoutPassword(at: string): { address: string; password?: string } {
-  if (/^postgres(ql)?:\/\//.test(at) && URL.canParse(at)) {
-    const url = new URL(at);
-    const password = url.password === '' ? undefined : decodeURIComponent(url.password);
-    url.password = '';
-    return { address: String(url), ...(password !== undefined && { password }) };
-  }
+  return /^postgres(ql)?:\/\//.test(at) ? uriWithoutPassword(at) : wordsWithoutPassword(at);
+}
+
+function uriWithoutPassword(at: string): { address: string; password?: string } {
+  const [, scheme, user, first] = /^(\w+:\/\/)([^:@/]*):([^@/]*)@/.exec(at) ?? [];
+  const bare = scheme === undefined ? at : `${scheme}${user}${at.slice(`${scheme}${user}:${first}`.length)}`;
+  const [head, ...rest] = bare.split('?');
+  const parameters = rest.join('?').split('&').filter((each) => each !== '');
+  const last = parameters.findLast((each) => each.startsWith('password='))?.slice('password='.length);
+  const others = parameters.filter((each) => !each.startsWith('password='));
+  const password = last ?? first;
+  return { address: others.length > 0 ? `${head}?${others.join('&')}` : head!, ...(password !== undefined && { password: decodeURIComponent(password) }) };
+}
+
+function wordsWithoutPassword(at: string): { address: string; password?: string } {
   const found = /(?:^|\s)password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)/.exec(at);
   if (!found) return { address: at };
   const password = found[1]!.replace(/^'(.*)'$/s, '$1').replace(/\\(.)/g, '$1');

@@ -97,8 +97,10 @@ export class Sources {
         await rm(path, { force: true });
         throw error;
       });
+      if (!isNew) return;
+      delete held.etag;
       if (etag !== undefined) held.etag = etag;
-      if (isNew) this.#put(held, { name, kind, file: path });
+      this.#put(held, { name, kind, file: path });
       return;
     }
     const stamp = kind === 'sqlite' ? await stampOf(at) : undefined;

@@ -17,6 +17,8 @@ export const SNAPSHOT_EVERY_MS = 5 * 60_000;
 export const KEEP_SNAPSHOTS = 24;
 /** A shorter pause between snapshots would do nothing else. */
 export const MIN_SNAPSHOT_EVERY_MS = 1_000;
+/** Timers of the platform take no more than 24 days; what is longer would run at once. */
+export const MAX_SNAPSHOT_EVERY_MS = 7 * 24 * 3_600_000;
 /** A query of an administrator is stopped after this, and answers so many rows at most. */
 export const QUERY_MS = 10_000;
 export const MAX_QUERY_ROWS = 10_000;
