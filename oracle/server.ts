@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Ids } from '../runtime/base/ids.js';
 import { type Listener, listenerOf } from '../runtime/base/listen.js';
 import type { Log } from '../runtime/base/log.js';
+import { parseJson } from '../runtime/base/parse-json.js';
 import { assertBody, PEER_SIGNATURE_HEADER, type PeerVerifier, sha256Hex } from '../runtime/base/peer-signature.js';
 import { asFault, Fault } from '../runtime/model/faults.js';
 import { MAX_HEADER_BYTES, MAX_REGISTRATION_BYTES } from '../runtime/model/limits.js';
@@ -80,7 +81,7 @@ async function register({ registry, verifier, inventory }: OracleServerParts, re
   const verified = verifier.verify(signature, request.method!, request.url!);
   const body = await readBody(request);
   assertBody(verified, sha256Hex(body));
-  const registration = registrationOf(parsed(body));
+  const registration = registrationOf(parseJson(body));
   if (verified.peer !== registration.name) throw new Fault('FORBIDDEN', { reason: `${verified.peer} cannot register as ${registration.name}` });
   // It has the ids of nodes, and the collections that they are in.
   await inventory?.whole();
@@ -93,12 +94,12 @@ async function admit({ verifier, admin }: OracleServerParts, request: IncomingMe
   const signature = request.headers[PEER_SIGNATURE_HEADER];
   if (typeof signature !== 'string') {
     if (!admin || !acceptsBasic(admin, request.headers.authorization)) throw new Fault('UNAUTHORIZED');
-    return { caller: 'admin' as const, body: parsed(await readBody(request, limitBytes)) };
+    return { caller: 'admin' as const, body: parseJson(await readBody(request, limitBytes)) };
   }
   const verified = verifier.verify(signature, request.method!, request.url!);
   const body = await readBody(request, limitBytes);
   assertBody(verified, sha256Hex(body));
-  return { caller: { peer: verified.peer }, body: parsed(body) };
+  return { caller: { peer: verified.peer }, body: parseJson(body) };
 }
 
 async function readBody(request: IncomingMessage, limit = MAX_REGISTRATION_BYTES): Promise<Buffer> {
@@ -110,15 +111,6 @@ async function readBody(request: IncomingMessage, limit = MAX_REGISTRATION_BYTES
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-function parsed(body: Buffer): unknown {
-  if (body.length === 0) return undefined;
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (error) {
-    throw new Fault('JSON_INVALID', { reason: (error as Error).message });
-  }
 }
 
 function refuse({ ids, log }: OracleServerParts, request: IncomingMessage, response: ServerResponse, error: unknown): void {

@@ -1,7 +1,8 @@
 /** The administrative half of the gateway: routes on Express, each with its access, its body and its form of errors. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { NextFunction, Request, Response } from 'express';
+import type { Request, Response } from 'express';
 import type { Clock } from '../base/clock.js';
+import { mountRoutes } from '../base/express-routes.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { Reply, Route, RouteRequest } from '../base/reply.js';
@@ -33,31 +34,10 @@ export interface AdminParts {
 export async function createAdmin(parts: AdminParts): Promise<(request: IncomingMessage, response: ServerResponse) => void> {
   const { default: express } = await import('express');
   const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  // The query is read by URLSearchParams below.
-  app.set('query parser', false);
-  for (const route of parts.routes) {
-    app[METHODS[route.method]](route.path, (request: Request, response: Response) => serve(parts, route, request, response));
-  }
-  for (const [path, methods] of methodsByPath(parts.routes)) {
-    app.all(path, () => {
-      throw new Fault('METHOD_NOT_ALLOWED', { allowed: methods.join(' or ') });
-    });
-  }
-  app.use((request: Request) => {
-    throw new Fault('NOT_FOUND', { path: request.path });
-  });
-  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => refuse(parts, error, request, response));
+  mountRoutes(app, parts.routes.map((route) => ({
+    method: route.method, path: route.path, serve: (request, response) => serve(parts, route, request, response),
+  })), (error, request, response) => refuse(parts, error, request, response));
   return app;
-}
-
-const METHODS = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const;
-
-function methodsByPath(routes: AdminParts['routes']): Map<string, string[]> {
-  const methods = new Map<string, string[]>();
-  for (const { path, method } of routes) methods.set(path, [...methods.get(path) ?? [], method]);
-  return methods;
 }
 
 async function serve({ access, clock, onAnswered, monotonic = () => performance.now() }: AdminParts, route: Route | StreamRoute, request: Request, response: Response): Promise<void> {
@@ -91,19 +71,13 @@ function queryOf(url: string): URLSearchParams {
 
 function refuse({ ids, log, clock }: AdminParts, error: unknown, request: Request, response: Response): void {
   const call = ids.uuid();
-  const fault = error instanceof Fault ? error : routerFault(error) ?? asFault(error, call);
+  const fault = asFault(error, call);
   if (fault.code === 'INTERNAL') {
     log.error({ call, path: request.path, reason: String((error as Error)?.stack ?? error) }, 'a request failed');
   }
   if (response.destroyed) return;
   sendFault(response, fault, { form: formOf(request), layer: 'provider' });
   linger(request, clock);
-}
-
-/** Express itself refuses paths that are not well percent-encoded. */
-function routerFault(error: unknown): Fault | undefined {
-  const { status } = (error ?? {}) as { status?: number };
-  return status === 400 ? new Fault('PARAMETER_INVALID', { name: 'path', reason: 'it is not well percent-encoded' }) : undefined;
 }
 
 /** OpenFaaS's clients print the body of an error as it is; everyone else, and whoever asks for it, gets JSON. */

@@ -1,6 +1,6 @@
 /** The body of a command or an administrative call: bytes as bytes, everything else JSON. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Fault } from '../model/faults.js';
+import { parseJson } from '../base/parse-json.js';
 import { MAX_COMMAND_BODY_BYTES } from '../model/limits.js';
 import type { Admitted } from './access.js';
 import { type Patience, readBody } from './body.js';
@@ -12,10 +12,5 @@ export async function readPayload(
   const body = await readBody(request, response, MAX_COMMAND_BODY_BYTES, expects, patience);
   admitted?.assertBody(body);
   if (request.headers['content-type']?.startsWith('application/octet-stream')) return body;
-  if (body.length === 0) return undefined;
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new Fault('JSON_INVALID', { reason: cause instanceof Error ? cause.message : 'unreadable' }, { cause });
-  }
+  return parseJson(body);
 }

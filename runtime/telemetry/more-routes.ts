@@ -1,4 +1,5 @@
 /** Doors for the tools of others: Prometheus in both directions, OTLP, CSV and Parquet, and what Grafana's JSON data source asks. */
+import { parseJson } from '../base/parse-json.js';
 import { failed, json, SCHEMA_WRONG, type TelemetryReply, WENT_WRONG } from './answers.js';
 import type { Asking } from './ask.js';
 import { exported } from './export.js';
@@ -6,7 +7,7 @@ import { otlpItems, remoteWriteItems, unsnappy } from './formats.js';
 import { graphs, metricsOf } from './grafana.js';
 import type { History } from './history.js';
 import { otlpOf } from './otlp.js';
-import { invalid, parseJson, readPoints } from './read-put.js';
+import { invalid, readPoints } from './read-put.js';
 import type { TelemetryCall, TelemetryRoute } from './routes.js';
 import type { Series } from './series.js';
 import type { Storage } from './storage.js';

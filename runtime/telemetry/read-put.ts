@@ -39,15 +39,6 @@ export interface ReadBatch<T> {
   refused: number;
 }
 
-export function parseJson(body: Buffer): unknown {
-  if (body.length === 0) return undefined;
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (cause) {
-    throw new Fault('JSON_INVALID', { reason: (cause as Error).message }, { cause });
-  }
-}
-
 export function invalid(pointer: string, reason: string): Fault {
   return new Fault('TELEMETRY_INVALID', { pointer: pointer === '' ? '(the whole body)' : pointer, reason });
 }

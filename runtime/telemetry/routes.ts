@@ -1,4 +1,5 @@
 /** The seed's routes: each reads its body, does its work, and answers in RAINBOW's shapes; faults become `{result, message}`. */
+import { parseJson } from '../base/parse-json.js';
 import { asFault, Fault } from '../model/faults.js';
 import {
   type Asking, partialsToWire, PEER_ANALYTICS, PEER_APP, PEER_GET, PEER_LIST, PEER_QUERY,
@@ -7,7 +8,7 @@ import { AGG_WRONG, DONE, done, failed, json, KEYS_EMPTY, SCHEMA_WRONG, type Tel
 import type { Cluster, FanOut } from './cluster.js';
 import type { Knowledge } from './knowledge.js';
 import { metaNews, type MetaQuestion, PEER_META } from './meta-copies.js';
-import { invalid, itemsOf, parseJson, type Point, type ReadBatch, readKeyed, readPoints } from './read-put.js';
+import { invalid, itemsOf, type Point, type ReadBatch, readKeyed, readPoints } from './read-put.js';
 import { bodyOf, FILTERS, readAggregate, readKeyQuestion, readQuestion } from './read-query.js';
 import { PEER_REPLICATE, takeReplica, unpackMessage } from './replica-message.js';
 import type { Storage } from './storage.js';

@@ -101,9 +101,12 @@ describe('who may write to the inventory', () => {
     expect(await status(near, fresh.bearer, 3)).to.equal(401);
     await writeFile(join(folder, 'secret'), `${SECRET} and another`);
     expect([(await write(await token(), 7)).status, (await write(await token(CLAIMS, `${SECRET} and another`), 7)).status]).to.deep.equal([401, 201]);
-    await Promise.all([far.close(), near.close()]);
+    expect((await far.call('POST', '/inventory/ComputeNode', nodeAt(4), { authorization: 'Bearer a.b.c' })).body.detail).to.include('not signed');
     issuer.close();
     issuer.closeAllConnections();
+    const unknown = await new SignJWT({ ...CLAIMS }).setProtectedHeader({ alg: 'ES256', kid: 'other' }).setExpirationTime('5m').sign((await generateKeyPair('ES256')).privateKey);
+    expect((await far.call('POST', '/inventory/ComputeNode', nodeAt(4), { authorization: `Bearer ${unknown}` })).body.detail).to.include('cannot be fetched now');
+    await Promise.all([far.close(), near.close()]);
   });
 
   it('may be asked of readers too', async () => {

@@ -113,7 +113,8 @@ async function judged(verifying: Promise<{ payload: JWTPayload }>): Promise<JWTP
 function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'it has expired';
   if (error instanceof errors.JWTClaimValidationFailed) return `its claim ${error.claim} is ${error.reason === 'missing' ? 'missing' : 'not the one that is wanted'}`;
-  if (error instanceof errors.JWKSTimeout) return 'the keys of its issuer cannot be fetched now';
+  // The issuer was asked for its keys and did not answer, or not with keys.
+  if (!(error instanceof errors.JOSEError) || error instanceof errors.JWKSTimeout || error.code === errors.JOSEError.code) return 'the keys of its issuer cannot be fetched now';
   return 'it is not signed with a key of the issuer';
 }
 

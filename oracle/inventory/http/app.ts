@@ -1,9 +1,11 @@
 /** The inventory's door: its routes on Express, below /inventory and, for the seed's paths, at the root. */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import express, { type NextFunction, type Request, type Response } from 'express';
+import express from 'express';
+import { mountRoutes } from '../../../runtime/base/express-routes.js';
 import type { Ids } from '../../../runtime/base/ids.js';
 import type { Log } from '../../../runtime/base/log.js';
+import { parseJson } from '../../../runtime/base/parse-json.js';
 import { asFault, Fault } from '../../../runtime/model/faults.js';
 import { MAX_INVENTORY_BODY_BYTES } from '../../../runtime/model/limits.js';
 import type { Access } from './access.js';
@@ -28,29 +30,12 @@ export interface InventoryDoor {
 const BASE = '/inventory';
 
 export function createDoor(parts: AppParts): InventoryDoor {
+  const places = parts.routes.flatMap((route) => [route.path, ...route.aliases ?? []].flatMap((path) => (route.atRoot ? [BASE, ''] : [BASE]).map((base) => ({ route, base, path }))));
+  const rootNames = new Set(places.filter(({ base }) => base === '').map(({ path }) => path.split('/')[1]!));
   const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.set('query parser', false);
-  const rootNames = new Set<string>();
-  for (const route of parts.routes) {
-    for (const path of [route.path, ...route.aliases ?? []]) {
-      const places = route.atRoot ? [BASE, ''] : [BASE];
-      for (const base of places) {
-        app[METHODS[route.method]](base + path, (request: Request, response: Response) => serve(parts, { route, base, params: request.params as Params }, request, response));
-      }
-      if (route.atRoot) rootNames.add(path.split('/')[1]!);
-    }
-  }
-  for (const [path, methods] of methodsByPath(parts.routes)) {
-    app.all(path, () => {
-      throw new Fault('METHOD_NOT_ALLOWED', { allowed: methods.join(' or ') });
-    });
-  }
-  app.use((request: Request) => {
-    throw new Fault('NOT_FOUND', { path: request.path });
-  });
-  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => refuse(parts, error, request, response));
+  mountRoutes(app, places.map(({ route, base, path }) => ({
+    method: route.method, path: base + path, serve: (request, response) => serve(parts, { route, base, params: request.params as Params }, request, response),
+  })), (error, request, response) => refuse(parts, error, request, response));
   const direct = directRoutes(parts.routes);
   return {
     owns: (path) => path === BASE || path.startsWith(`${BASE}/`) || rootNames.has(path.split('/')[1]!),
@@ -82,18 +67,6 @@ function directRoutes(routes: InventoryRoute[]): (url: string) => Found | undefi
   };
 }
 
-const METHODS = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DELETE: 'delete' } as const;
-
-function methodsByPath(routes: InventoryRoute[]): Map<string, string[]> {
-  const methods = new Map<string, string[]>();
-  for (const { path, aliases = [], method, atRoot } of routes) {
-    for (const each of [path, ...aliases].flatMap((spelling) => (atRoot ? [BASE + spelling, spelling] : [BASE + spelling]))) {
-      methods.set(each, [...methods.get(each) ?? [], method]);
-    }
-  }
-  return methods;
-}
-
 async function serve({ access, whole }: AppParts, { route, base, params }: Found, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const caller = await access.admit(request, route.need);
   const mark = request.url!.indexOf('?');
@@ -117,20 +90,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   if (!isUtf8(bytes)) throw new Fault('JSON_INVALID', { reason: 'it is not in UTF-8' });
   const text = bytes.toString('utf8');
   if (text.trim() === '') return undefined;
-  return isLines ? text.split('\n').flatMap((line, index) => (line.trim() === '' ? [] : [parsed(line, `line ${index + 1}: `)])) : parsed(text, '');
-}
-
-function parsed(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    // V8 quotes the text around the fault, which may hold a password.
-    throw new Fault('JSON_INVALID', { reason: where + placeIn((cause as Error).message) }, { cause });
-  }
-}
-
-function placeIn(message: string): string {
-  return /position \d+( \(line \d+ column \d+\))?/.exec(message)?.[0].replace(/^/, 'it breaks at ') ?? 'it ends too early or is no JSON at all';
+  return isLines ? text.split('\n').flatMap((line, index) => (line.trim() === '' ? [] : [parseJson(line, `line ${index + 1}: `)])) : parseJson(text);
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
@@ -160,7 +120,7 @@ function send(response: ServerResponse, { status, headers = {}, json, text }: In
 
 function refuse({ ids, log }: AppParts, error: unknown, request: IncomingMessage, response: ServerResponse): void {
   const call = ids.uuid();
-  const fault = error instanceof Fault ? error : routerFault(error) ?? asFault(error, call);
+  const fault = asFault(error, call);
   if (fault.code === 'INTERNAL') log.error({ call, path: request.url!.split('?')[0], reason: String((error as Error)?.stack ?? error) }, 'a call of the inventory failed');
   if (response.headersSent || response.destroyed) {
     response.destroy();
@@ -173,10 +133,4 @@ function refuse({ ids, log }: AppParts, error: unknown, request: IncomingMessage
   if (fault.status === 405) headers['allow'] = String(fault.details['allowed']).replaceAll(' or ', ', ');
   if (fault.status === 503) headers['retry-after'] = '1';
   send(response, { status: fault.status, headers, json: problemOf(fault) });
-}
-
-/** Express itself refuses paths that are not well percent-encoded. */
-function routerFault(error: unknown): Fault | undefined {
-  const { status } = (error ?? {}) as { status?: number };
-  return status === 400 ? new Fault('PARAMETER_INVALID', { name: 'path', reason: 'it is not well percent-encoded' }) : undefined;
 }
