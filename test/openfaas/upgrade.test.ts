@@ -4,7 +4,8 @@ import { request as httpRequest } from 'node:http';
 import request from 'supertest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Worker } from '../../runtime/session/call.js';
-import { FakeWorker, respond, sendRaw, startNode, type TestNode } from '../gateway/support.js';
+import { FakeWorker, respond, sendRaw, signal, startNode, type TestNode } from '../gateway/support.js';
+import { refused, Talk } from '../sockets/support.js';
 
 /** A worker that speaks WebSocket: it says back what it is told, with where it was told. */
 class SocketWorker extends FakeWorker {
@@ -110,6 +111,31 @@ describe('OpenFaaS: connections that ask for another protocol', () => {
     for (const origin of ['', 'https://shop.example', 'http://edge.example']) expect(await ask(origin), origin).to.match(/^HTTP\/1\.1 101 /);
     for (const origin of ['https://evil.example', 'null', 'https://edge.example.evil']) expect(await ask(origin), origin).to.match(/^HTTP\/1\.1 403 /);
     expect(await ask('https://evil.example')).to.match(/^HTTP\/1\.1 403 /);
+  });
+
+  it('are refused to pages that are not let in, and bounded message by message, also where the messages are calls', async () => {
+    await node.close();
+    node = await startNode({ cors: { origins: ['https://shop.example'] } });
+    const [begun, released] = [signal<void>(), signal<void>()];
+    const talking = new FakeWorker('stateless', async ({ request: { method, body, headers } }) => {
+      begun.give();
+      await released.come;
+      return respond(`${method} ${body.toString()} ${String(headers['x-a'])}`, { headers: { 'content-type': 'text/plain' } });
+    });
+    node.provide('talk', Object.assign(talking, { sockets: true }));
+    await node.serve('talk', () => respond(), 'stateless', { envVars: { max_inflight: '1' } });
+    const url = `${node.url}/function/talk`;
+    expect((await refused(url, { origin: 'https://evil.example' })).status).to.equal(403);
+    const [first, second] = [await Talk.open(url, { origin: 'https://shop.example', headers: { 'X-A': 'b' } }), await Talk.open(url)];
+    first.say('one');
+    await begun.come;
+    second.say('two');
+    expect((await second.closed).code).to.equal(4429);
+    released.give();
+    expect(await first.hears(1)).to.deep.equal(['MESSAGE one b']);
+    expect(node.deployments.find('talk')!.inHand).to.equal(0);
+    first.end();
+    await request(node.url).get('/metrics').expect(/gateway_function_invocation_total\{function_name="talk",code="200"\} 1\n.*code="429"\} 1\n/s);
   });
 
   it('are told when their function is removed or replaced', async () => {

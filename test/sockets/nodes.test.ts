@@ -15,6 +15,7 @@ const ECHO = `export default () => 'by HTTP';
       case 'nothing': return undefined;
       case 'json': return { said: text, path: message.path, query: String(message.query), type: message.headers['content-type'] };
       case 'fails': throw new Error('secret');
+      case 'stream': return (async function* () { yield 'piece'; })();
       case 'for ever': return new Promise(() => undefined);
       default: return message.headers['content-type'].startsWith('text/') ? text : message.body;
     }
@@ -39,14 +40,14 @@ describe('WebSockets of functions, on real nodes', function suite() {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'sockets-'));
-    for (const [name, code] of [['echo', ECHO], ['echo-inline', ECHO], ['counter', COUNTER], ['counter-inline', COUNTER], ['plain', PLAIN]] as const) {
+    for (const [name, code] of [['echo', ECHO], ['echo-inline', ECHO], ['counter', COUNTER], ['counter-inline', COUNTER], ['late', ECHO], ['plain', PLAIN]] as const) {
       await mkdir(join(folder, name));
       await writeFile(join(folder, name, 'handler.js'), code);
     }
     tree = new Tree({
       plans: [{ name: 'cloud', level: 'cloud' }, { name: 'milan', level: 'city', parent: 'cloud' }], store: 'embedded',
-      functions: ['echo', 'echo-inline', 'counter', 'counter-inline', 'plain'].map((name) => ({
-        name, folder: join(folder, name), ...(name.endsWith('-inline') && { annotations: { worker: 'inline' } }),
+      functions: ['echo', 'echo-inline', 'counter', 'counter-inline', 'late', 'plain'].map((name) => ({
+        name, folder: join(folder, name), annotations: { worker: name.endsWith('-inline') ? 'inline' : 'process', ...(name === 'late' && { 'timeout-ms': '200' }) },
       })),
     });
     await tree.start();
@@ -116,6 +117,16 @@ describe('WebSockets of functions, on real nodes', function suite() {
     expect(reason).to.match(/^HANDLER_FAILED: .*call [\w-]+\.$/).and.not.include('secret');
     expect(talk.heard).to.deep.equal(['1 one']);
     expect(await told('counter', 'failing')).to.deep.equal(['one']);
+  });
+
+  it('a function that takes too long, or answers a message with a stream, ends the socket', async () => {
+    const late = await open(at('milan', 'late'));
+    late.say('for ever');
+    expect(await late.closed).to.include({ code: 4504 });
+    const streaming = await open(at('milan', 'echo'));
+    streaming.say('stream');
+    expect(await streaming.closed).to.include({ code: 4500 });
+    expect(streaming.heard).to.deep.equal([]);
   });
 
   it('a message that comes again under its connection and number takes effect once, and is answered as the first time', async () => {
@@ -193,6 +204,25 @@ describe('WebSockets of functions, on real nodes', function suite() {
     expect(await talk.ask('hello')).to.equal('new');
     await tree.admin(tree.node('milan'), 'DELETE', '/system/functions', { functionName: 'fresh' });
     expect((await talk.closed).code).to.equal(1012);
+  });
+
+  it('a client whose node is killed in the middle goes on at the next life, and nothing is lost or doubled', async () => {
+    const connection = randomUUID();
+    const node = tree.node('milan');
+    const first = await open(at('milan', `counter-inline?session=killed&connection=${connection}`));
+    const all = Array.from({ length: 400 }, (_, index) => `m${index}`);
+    first.say(...all);
+    await first.hears(10);
+    await node.kill();
+    expect((await first.closed).code).to.equal(1006);
+    await node.start();
+    await tree.healthy();
+    const answers = first.heard as string[];
+    const second = await open(at('milan', `counter-inline?session=killed&connection=${connection}&next=${answers.length}`));
+    second.say(...all.slice(answers.length));
+    answers.push(...await second.hears(all.length - answers.length) as string[]);
+    expect(answers).to.deep.equal(all.map((message, index) => `${index + 1} ${message}`));
+    expect(await told('counter-inline', 'killed')).to.deep.equal(all);
   });
 
   it('the node tells those that are open when it stops', async () => {

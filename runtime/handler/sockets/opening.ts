@@ -49,9 +49,9 @@ export function openingOf(headers: IncomingHttpHeaders, at: FunctionPath): Socke
   return opening;
 }
 
-/** The same for a message that comes again over another connection, so that it takes effect once. */
-export function messageId(connection: string, number: number): string {
-  return v5(`message/${number}`, connection);
+/** Of the message to come: the same when it comes again over another socket, so that it takes effect once. */
+export function messageId({ connection, next }: SocketOpening): string | undefined {
+  return connection === undefined ? undefined : v5(`message/${next}`, connection);
 }
 
 function connectionOf(text: string): string {

@@ -158,7 +158,6 @@ export function createSocketDoor(parts: SocketDoorParts): SocketDoor {
     if (found === undefined) return withdrawn(target.name);
     const startedMs = monotonic();
     const callId = nextCallId();
-    const number = opening.next;
     let status = 500;
     let end: ReturnType<NonNullable<SocketFunction['begin']>> | undefined;
     try {
@@ -166,7 +165,7 @@ export function createSocketDoor(parts: SocketDoorParts): SocketDoor {
       const served = await call(conversation, found, conversation.requestOf(message, callId), { callId, signal, arrivedMs: startedMs });
       status = served.kind === 'moved' ? 307 : served.response.status;
       if (served.kind === 'moved') return moved(served);
-      opening.next = number + 1;
+      opening.next += 1;
       if (opening.session !== undefined) target.served?.(opening.session, monotonic() - startedMs);
       return served.response;
     } catch (error) {
@@ -190,11 +189,14 @@ export function createSocketDoor(parts: SocketDoorParts): SocketDoor {
       if (telemetry.length > 0) target.said?.(telemetry);
       return { kind: 'answer', response, node, epoch: 0, version: 0, replayed: false };
     }
-    const { session, connection, next } = opening;
+    const { session } = opening;
     if (session === undefined) throw new Fault('SESSION_MISSING');
+    const requestId = messageId(opening);
+    // Effects are named after it, as those of a request are.
+    if (requestId !== undefined) request.headers['x-session-request-id'] = requestId;
     const served = await sessions.invoke({
       ...found, ...placeOf(at, opening), ...one, function: target.name, session, request,
-      ...(connection !== undefined && { requestId: messageId(connection, next) }),
+      ...(requestId !== undefined && { requestId }),
     });
     if (served.kind === 'moved') return served;
     // What comes after reads nothing older than what came before.
