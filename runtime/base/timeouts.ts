@@ -18,8 +18,13 @@ export interface Timeouts {
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
-/** Timers count in 31 bits. */
+/** Timers count in 31 bits: beyond, they would run out at once. */
 const MAX_MS = 24 * 86_400_000;
+
+/** `1500` → 1500, at most what a timer can count. Undefined for what is no whole number of milliseconds. */
+export function millisecondsOf(text = ''): number | undefined {
+  return /^\d{1,12}$/.test(text) ? Math.min(Number(text), MAX_MS) : undefined;
+}
 
 /** Undefined for what is no duration. */
 export function durationMs(text: string): number | undefined {

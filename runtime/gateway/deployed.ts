@@ -5,7 +5,7 @@ import type { Replicas, Worker } from '../session/call.js';
 import { keyOf } from './faas/names.js';
 import { type ScaleRules, scaleRulesOf } from './faas/scale-rules.js';
 import type { FunctionMetrics } from './function-metrics.js';
-import { timeoutsOf } from '../base/timeouts.js';
+import { millisecondsOf, timeoutsOf } from '../base/timeouts.js';
 
 export class Deployed {
   readonly name: string;
@@ -37,7 +37,7 @@ export class Deployed {
     this.isStateful = worker.kind !== 'stateless';
     this.streams = worker.streams === true;
     const { execMs, readMs, writeMs } = timeoutsOf(deployment);
-    const askedMs = numberOf(deployment, ANNOTATIONS.timeoutMs) ?? execMs;
+    const askedMs = millisecondsOf(deployment.annotations?.[ANNOTATIONS.timeoutMs]) ?? execMs;
     // A session cannot be held for ever.
     this.timeoutMs = askedMs === 0 && this.isStateful ? HANDLER_TIMEOUT_MS : askedMs;
     this.readMs = readMs;

@@ -12,7 +12,7 @@ import { readSecret } from '../base/credentials.js';
 import { systemIds } from '../base/ids.js';
 import { createLog, type Log } from '../base/log.js';
 import { managerUrl } from '../base/manager-url.js';
-import { checkTimeouts, durationMs, timeoutsOf } from '../base/timeouts.js';
+import { checkTimeouts, durationMs, millisecondsOf, timeoutsOf } from '../base/timeouts.js';
 import { ANNOTATIONS, type NodeConfig } from '../model/config.js';
 import { Fault } from '../model/faults.js';
 import { CLOSE_GRACE_MS, HANDLER_TIMEOUT_MS, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, TOMBSTONE_KEEP_MS } from '../model/limits.js';
@@ -90,7 +90,7 @@ async function startIn(folder: string, options: StandaloneOptions, undo: (() => 
     line: new WaitingLine({ clock: systemClock, maxWaiting: MAX_WAITING_PER_SESSION, maxWaitMs: MAX_WAIT_MS }),
     neighbourhood: beside?.neighbourhood ?? aloneWith(opened.store),
   });
-  const server = createFunctionServer({ name, node, worker, sessions, timeoutMs: execMs === 0 && worker.kind !== 'stateless' ? HANDLER_TIMEOUT_MS : timeoutMs, readMs, writeMs,
+  const server = createFunctionServer({ name, node, worker, sessions, timeoutMs: timeoutMs === 0 && worker.kind !== 'stateless' ? HANDLER_TIMEOUT_MS : timeoutMs, readMs, writeMs,
     maxInflight: wholeOf(env['max_inflight']), clock: systemClock, ids: systemIds, log, ready: () => opened.store.ping(),
     ...(options.manager && { key: options.manager.key }) });
   await server.listen(options.port, options.host ?? '0.0.0.0');
@@ -168,7 +168,7 @@ export async function runFunction(source: string, environment: NodeJS.ProcessEnv
     source, port: Number(PORT), store: STORE_URL, node: NODE_NAME, stateDir: STATE_DIR, log, env: environmentOf(environment),
     name: FUNCTION_NAME, storePasswordFile: join(SECRETS_DIR, 'store-password'),
     ...(managerAt && { manager: { url: managerAt, key: await readSecret(join(SECRETS_DIR, 'peer-key')), receives: RECEIVES === 'true' } }),
-    timeoutMs: TIMEOUT_MS === undefined ? undefined : Number(TIMEOUT_MS),
+    timeoutMs: millisecondsOf(TIMEOUT_MS),
   });
   log.info({ url: `http://127.0.0.1:${standalone.port}/`, store: STORE_URL.split('@').pop() }, 'the function is ready');
 }

@@ -3,10 +3,11 @@ import { expect } from 'chai';
 import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { request as send } from 'undici';
+import { Deployed } from '../../runtime/gateway/deployed.js';
 import { entryOf } from '../../runtime/gateway/deployment-rules.js';
 import type { Fault } from '../../runtime/model/faults.js';
 import type { FunctionResponse, WorkerCall } from '../../runtime/session/call.js';
-import { respond, sendRaw, signal, startNode, type TestNode } from './support.js';
+import { FakeWorker, respond, sendRaw, signal, startNode, type TestNode } from './support.js';
 
 const streaming = (stream: AsyncIterable<Buffer>, options: Partial<FunctionResponse> = {}) => respond('', { stream, ...options });
 
@@ -287,6 +288,13 @@ describe('Streams through the gateway', () => {
       for (const text of ['10', '10s', '1m30s', '500ms', '1.5h', '0']) deploy(text)();
       for (const text of ['soon', '-1', '10x', '1s5', '']) expect(deploy(text), text).to.throw('duration');
     });
+  });
+
+  it('have no more time than a timer can count, however much is asked for', () => {
+    for (const asked of [{ annotations: { 'timeout-ms': '999999999999' } }, { envVars: { exec_timeout: '9999h' } }]) {
+      const { timeoutMs } = new Deployed({ service: 'f', image: 'x', atMs: 1, ...asked }, new FakeWorker('stateless', () => respond()), undefined as never);
+      expect(timeoutMs).to.be.within(86_400_000, 2 ** 31 - 1);
+    }
   });
 
   it('of requests that are no HTTP end with an answer that says so', async () => {
