@@ -8,3 +8,8 @@ export function textOfHeader(value: string): string {
   const bytes = Buffer.from(value, 'latin1');
   return isUtf8(bytes) ? bytes.toString('utf8') : value;
 }
+
+/** For a header of ours: a name may have characters that no header can carry. */
+export function headerText(name: string): string {
+  return IS_ASCII.test(name) ? name : encodeURIComponent(name);
+}

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../base/clock.js';
 import { type FunctionPath, redirectTo } from '../base/function-path.js';
+import { headerText } from '../base/header-text.js';
 import type { Ids } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { traceOf } from '../base/thrown.js';
@@ -314,9 +315,4 @@ function announced({ headers }: IncomingMessage): number {
 function isSmall(incoming: IncomingMessage): boolean {
   const bytes = announced(incoming);
   return bytes > 0 && bytes <= SMALL_BODY_BYTES;
-}
-
-/** Names of nodes may have characters that no header can carry. */
-function headerText(name: string): string {
-  return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name);
 }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { serveAsEver } from '../base/as-ever.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { FUNCTION_PREFIX, type FunctionPath, parseFunctionPath, redirectTo } from '../base/function-path.js';
+import { headerText, textOfHeader } from '../base/header-text.js';
 import { isUuid, type Ids } from '../base/ids.js';
 import { listenOn } from '../base/listen.js';
 import type { Log } from '../base/log.js';
@@ -152,7 +153,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
     const served = await sessions.invoke(invocation);
     if (served.kind === 'moved') return redirectOf(name, request, served);
     const headers: Record<string, string> = {
-      'x-session-location': served.node, 'x-session-epoch': String(served.epoch), 'x-session-version': String(served.version),
+      'x-session-location': headerText(served.node), 'x-session-epoch': String(served.epoch), 'x-session-version': String(served.version),
     };
     if (served.replayed) headers['x-session-replayed'] = 'true';
     return { response: served.response, headers };
@@ -267,7 +268,7 @@ function marksOf({ redirectedHome, hops }: MarkedRequest): Pick<Invocation, 'red
 /** The same request at the gateway of the node that has the session. */
 function redirectOf(name: string, { path, query }: MarkedRequest, { to, url, home, hops, epoch }: Served & { kind: 'moved' }): Answered {
   const location = redirectTo(url, { name, path, query }, home, hops);
-  return { response: { status: 307, headers: {}, body: Buffer.alloc(0) }, headers: { location, 'x-session-location': to, 'x-session-epoch': String(epoch) } };
+  return { response: { status: 307, headers: {}, body: Buffer.alloc(0) }, headers: { location, 'x-session-location': headerText(to), 'x-session-epoch': String(epoch) } };
 }
 
 function callIdOf(given: string | string[] | undefined): string | undefined {
@@ -310,7 +311,7 @@ function sessionOf({ headers }: FunctionRequest): string {
   const id = headers['x-session'];
   if (typeof id !== 'string') throw new Fault('SESSION_MISSING');
   if (id.length < 1 || id.length > MAX_SESSION_ID_BYTES) throw new Fault('SESSION_ID_INVALID', { bytes: id.length });
-  return id;
+  return textOfHeader(id);
 }
 
 function requestIdOf({ headers }: FunctionRequest): { requestId?: string } {

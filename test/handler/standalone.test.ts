@@ -35,6 +35,20 @@ describe('A function by itself', () => {
     expect(await (await fetch(url, { headers: { 'x-session': 'bea' } })).json()).to.deep.equal({ products: [] });
   });
 
+  it('knows a session by the same name as the gateway of a node does, and says its own name as that does', async () => {
+    const standalone = await startFunction({
+      source: await functions.folder('whose', { 'handler.ts': `import { Offloadable } from 'xylem';
+        export default class extends Offloadable { handleOffload(_: unknown, { session }: { session: { id: string } }) { return session.id } }` }),
+      port: 0, host: '127.0.0.1', store: 'memory', node: 'münchen', log: silentLog,
+    });
+    started.push(standalone);
+    const url = `http://127.0.0.1:${standalone.port}`;
+    for (const encoding of ['utf8', 'latin1'] as const) {
+      const answer = await fetch(url, { headers: { 'x-session': Buffer.from('grüße', encoding).toString('latin1') } });
+      expect([await answer.text(), answer.headers.get('x-session-location')]).to.deep.equal(['grüße', 'm%C3%BCnchen']);
+    }
+  });
+
   it('lets a request id take effect once', async () => {
     const url = await start('functions/shopping-cart');
     const headers = { 'x-session': 'anna', 'x-session-request-id': '6a1e7a0e-52ad-4c5f-9d6d-3a7f0c4c1d11' };

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Clock, Timer } from '../../base/clock.js';
 import { type FunctionPath, redirectTo } from '../../base/function-path.js';
+import { headerText } from '../../base/header-text.js';
 import type { Ids } from '../../base/ids.js';
 import type { Log } from '../../base/log.js';
 import { traceOf } from '../../base/thrown.js';
@@ -241,9 +242,4 @@ function placeOf({ redirectedHome }: FunctionPath, { minVersion }: SocketOpening
 function answer(socket: Duplex, text: string): void {
   if (socket.writable) socket.end(text, () => socket.destroy());
   else socket.destroy();
-}
-
-/** Names of nodes may have characters that no header can carry. */
-function headerText(name: string): string {
-  return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name);
 }
