@@ -11,7 +11,8 @@ import type { FunctionResponse } from '../session/call.js';
 export type RawHeaders = (string | string[])[];
 
 const RETRY_AFTER_SECONDS = '1';
-const ONE_WRITE_BYTES = 16 * 1024;
+/** Bodies up to this size leave with their head. */
+export const ONE_WRITE_BYTES = 16 * 1024;
 /** The server's own business, or set by the gateway itself; a function cannot. */
 const OWN_HEADERS = new Set([
   'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'content-length', 'x-call-id',

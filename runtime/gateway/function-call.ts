@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FunctionPath } from '../base/function-path.js';
 import type { RequestStream } from '../handler/http-body.js';
 import { Fault } from '../model/faults.js';
-import type { FunctionRequest, WorkerCall } from '../session/call.js';
+import type { FunctionRequest, FunctionResponse, WorkerCall } from '../session/call.js';
+import type { RawHeaders } from './answer.js';
 import type { Deployed } from './deployed.js';
 
 const CALL_ID = 'x-call-id';
@@ -16,6 +17,9 @@ export class FunctionCall implements WorkerCall {
   isReading = false;
   /** Its body, when it goes to the function as it comes. */
   body: RequestStream | undefined;
+  /** What it is answered, with the headers of the gateway, once that is known. */
+  answer: FunctionResponse | undefined;
+  raw: RawHeaders | undefined;
   /** Since when the client does not take the answer. */
   stalledSinceMs: number | undefined;
   /** Since when the handler has it; of the monotonic clock, as all times here. */

@@ -18,11 +18,12 @@ import {
 import type { Activity } from '../report/activity.js';
 import type { FunctionRequest, FunctionResponse, TelemetryEntry, WorkerAnswer } from '../session/call.js';
 import type { Invocation, Served, Sessions } from '../session/invoke.js';
-import { type RawHeaders, sendFault, sendFunctionResponse, writeFunctionHead } from './answer.js';
+import { ONE_WRITE_BYTES, type RawHeaders, sendFault, sendFunctionResponse, writeFunctionHead } from './answer.js';
 import { hasBody, linger, readBody } from './body.js';
 import type { Cors } from './cors.js';
 import { CallsInHand } from './calls-in-hand.js';
 import type { Deployed } from './deployed.js';
+import { DueAnswers } from './due-answers.js';
 import { FunctionCall, LazyRequest } from './function-call.js';
 import { KeptBody } from './kept-body.js';
 import { invocationOf, wasSentOn } from './stateful-call.js';
@@ -61,15 +62,20 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
   const inHand = parts.limits?.inHand ?? MAX_IN_HAND_PER_FUNCTION;
   const life = parts.ids.uuid().slice(0, 8);
   const running = new CallsInHand(onDisconnect);
+  const due = new DueAnswers<FunctionCall>(sendDue, monotonic);
   let calls = 0;
   let sweeping: Timer;
 
   function serve(deployed: Deployed, at: FunctionPath, incoming: IncomingMessage, response: ServerResponse, expects: boolean): void {
     calls += 1;
-    const call = new FunctionCall(incoming, response, deployed, monotonic(), life, calls);
+    const nowMs = monotonic();
+    due.flushLate(nowMs);
+    const call = new FunctionCall(incoming, response, deployed, nowMs, life, calls);
     begin(call);
     if (cors !== undefined) cors.admit(incoming, response, at);
     if (deployed.isAsleep) deployed.wake();
+    // What waits to leave holds no place.
+    if (deployed.inHand > inHand || deployed.inHand > deployed.mostInHand) due.flush();
     if (deployed.inHand > inHand) refuse(call, new Fault('OVERLOADED', { function: deployed.name, limit: inHand }));
     else if (deployed.inHand > deployed.mostInHand) refuse(call, new Fault('TOO_MANY_CALLS', { function: deployed.name, limit: deployed.mostInHand }));
     else if (deployed.isStateful) void stateful(call, at, expects);
@@ -111,6 +117,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
 
   /** One look over all calls now and then, because a timer for each would cost a tenth of a small request. */
   function sweep(): void {
+    due.flush();
     const now = monotonic();
     for (const call of running.list()) {
       const { isStateful } = call.deployed;
@@ -169,13 +176,25 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
 
   // ── Answers ──────────────────────────────────────────────────────────────────────────────────
 
-  /** Throws HANDLER_FAILED, with nothing sent, when it cannot be sent. */
   function reply(call: FunctionCall, answer: FunctionResponse, raw: RawHeaders): void {
     if (answer.stream !== undefined || answer.body.length > STREAM_WINDOW_BYTES || call.body !== undefined) {
       void replyInPieces(call, answer, raw);
       return;
     }
-    sendFunctionResponse(call.response, answer, raw, call, cors !== undefined);
+    call.answer = answer;
+    call.raw = raw;
+    if (answer.body.length <= ONE_WRITE_BYTES) due.add(call);
+    else sendDue(call);
+  }
+
+  function sendDue(call: FunctionCall): void {
+    if (call.settled) return;
+    const answer = call.answer!;
+    try {
+      sendFunctionResponse(call.response, answer, call.raw!, call, cors !== undefined);
+    } catch (error) {
+      return refuse(call, error);
+    }
     settle(call);
     count(call, answer.status);
   }

@@ -24,6 +24,10 @@ export const MAX_COMMAND_BODY_BYTES = 16 * 1024 * 1024;
 export const LINGER_MS = 2_000;
 /** Requests of one function in hand at a node; each holds memory. */
 export const MAX_IN_HAND_PER_FUNCTION = 8_192;
+/** Answers that may wait for the end of a turn to leave together; more than that gains nothing. */
+export const MAX_ANSWERS_DUE = 64;
+/** An answer that is ready waits no longer than this when another handler is about to run. */
+export const ANSWERS_DUE_MS = 1;
 /** How long a browser may remember what it was told about other origins. */
 export const CORS_MAX_AGE_S = 600;
 /** A page's request that was redirected has to reach the other node by then, its preflight first. */
