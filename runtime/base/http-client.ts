@@ -1,8 +1,9 @@
 /** How a node calls another: pooled connections, a deadline, a signature, and faults that come back as faults. */
 import { Agent, type Dispatcher, request } from 'undici';
 import { Fault, type FaultCode, type FaultDetails, FAULTS } from '../model/faults.js';
-import { MAX_PEER_CONNECTIONS, MAX_PEER_REPLY_BYTES, PEER_DEADLINE_MS, PEER_IDLE_MS } from '../model/limits.js';
+import { MAX_PEER_CONNECTIONS, MAX_PEER_REPLY_BYTES, MAX_SESSION_BYTES, PEER_DEADLINE_MS, PEER_IDLE_MS } from '../model/limits.js';
 import { PEER_SIGNATURE_HEADER, type PeerSigner } from './peer-signature.js';
+import { wholeAnswer, type WholeAnswer } from './whole-answer.js';
 
 const JSON_TYPE = 'application/json';
 
@@ -11,13 +12,17 @@ export interface PeerReply {
   headers: Record<string, string | string[] | undefined>;
   /** Parsed JSON; undefined for an empty body or a stream. */
   body?: unknown;
+  /** Present instead of `stream` when the whole of it was asked for. */
+  bytes?: Buffer;
   /** Present when another type than JSON was asked for and came. The caller reads it to its end or destroys it. */
   stream?: AsyncIterable<Buffer> & { destroy(error?: Error): unknown };
 }
 
 export interface PeerCallOptions {
-  /** Until the answer's head (of a stream) or the whole answer (of JSON) is here. */
+  /** Until the answer's head (of a stream) or the whole answer is here. */
   timeoutMs?: number;
+  /** What is no JSON is answered once all of it is here. */
+  whole?: boolean;
   signal?: AbortSignal;
   headers?: Record<string, string>;
 }
@@ -42,16 +47,22 @@ export function createPeerClient(parts: { signer: PeerSigner; timeoutMs?: number
       const deadline = deadlineOf(options.timeoutMs ?? parts.timeoutMs ?? PEER_DEADLINE_MS, options.signal);
       try {
         const bytes = bytesOf(body);
-        const reply = await request(url.replace(/\/+$/, '') + path, {
-          method: method as Dispatcher.HttpMethod, body: bytes ?? null, dispatcher: agent, signal: deadline.signal,
+        const sent = {
+          method: method as Dispatcher.HttpMethod, body: bytes ?? null,
           // What was sent may have been done: whoever asked decides whether it is asked again.
           idempotent: false,
           headers: {
             ...options.headers, accept, ...(bytes && { 'content-type': Buffer.isBuffer(body) ? 'application/octet-stream' : JSON_TYPE }),
             [PEER_SIGNATURE_HEADER]: parts.signer.sign({ method, path, body: bytes }),
           },
-        });
-        return await replyOf(reply, accept, url);
+        };
+        const base = url.replace(/\/+$/, '');
+        if (accept === JSON_TYPE || options.whole) {
+          // What a session has beside its values (answers under request ids, framing) fits into as much again.
+          const mostBytes = accept === JSON_TYPE ? MAX_PEER_REPLY_BYTES : 2 * MAX_SESSION_BYTES;
+          return replyOf(await wholeAnswer(agent, base + path, sent, { signal: deadline.signal, mostBytes }), accept, url);
+        }
+        return await streamedReplyOf(await request(base + path, { ...sent, dispatcher: agent, signal: deadline.signal }), accept, url);
       } catch (error) {
         throw faultOf(error, url, deadline.signal);
       } finally {
@@ -75,16 +86,23 @@ function deadlineOf(timeoutMs: number, outer: AbortSignal | undefined): { signal
   return { signal, end: () => clearTimeout(timer) };
 }
 
-async function replyOf(reply: Dispatcher.ResponseData, accept: string, url: string): Promise<PeerReply> {
-  const { statusCode: status, headers } = reply;
-  const type = String(headers['content-type'] ?? '');
-  if (status < 400 && accept !== JSON_TYPE && !type.startsWith(JSON_TYPE)) return { status, headers, stream: reply.body };
-  const body = parsed(await textOf(reply.body));
-  if (status >= 400) throw peersFault(body, status, url);
-  return { status, headers, body };
+function replyOf({ status, headers, body }: WholeAnswer, accept: string, url: string): PeerReply {
+  if (isStream(status, headers, accept)) return { status, headers, bytes: body };
+  const json = parsed(body.toString('utf8'));
+  if (status >= 400) throw peersFault(json, status, url);
+  return { status, headers, body: json };
 }
 
-async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
+async function streamedReplyOf({ statusCode: status, headers, body }: Dispatcher.ResponseData, accept: string, url: string): Promise<PeerReply> {
+  if (isStream(status, headers, accept)) return { status, headers, stream: body };
+  return replyOf({ status, headers, body: await bytesIn(body) }, accept, url);
+}
+
+function isStream(status: number, headers: PeerReply['headers'], accept: string): boolean {
+  return status < 400 && accept !== JSON_TYPE && !String(headers['content-type'] ?? '').startsWith(JSON_TYPE);
+}
+
+async function bytesIn(body: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body) {
@@ -92,7 +110,7 @@ async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
     if (bytes > MAX_PEER_REPLY_BYTES) throw new Error(`its answer is larger than ${MAX_PEER_REPLY_BYTES} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** Text that is not JSON stays text: a proxy between nodes may answer anything. */

@@ -123,10 +123,14 @@ export async function sendReply(response: ServerResponse, reply: Reply): Promise
     return;
   }
   const [type, body] = bodyOf(reply);
-  const described = body.length > 0 ? { 'content-type': type, ...headers } : headers;
+  const raw: RawHeaders = [];
+  if (body.length > 0 && headers['content-type'] === undefined) raw.push('content-type', type);
+  for (const name in headers) raw.push(name, headers[name]!);
   const hasNoBody = reply.status === 204 || reply.status === 304;
-  response.writeHead(reply.status, hasNoBody ? described : { ...described, 'content-length': body.length });
-  response.end(body);
+  if (!hasNoBody) raw.push('content-length', String(body.length));
+  response.writeHead(reply.status, raw as never);
+  if (body.length > 0 && body.length <= ONE_WRITE_BYTES && !hasNoBody) endInOneWrite(response, body.toString('latin1'));
+  else response.end(body);
 }
 
 function bodyOf({ bytes, json, text }: Reply): [type: string, body: Buffer] {

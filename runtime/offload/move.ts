@@ -12,7 +12,7 @@ import type { Owed, Passport, Slot } from '../model/record.js';
 import type { Reserve } from '../model/verbs.js';
 import type { Changes } from '../session/changes.js';
 import type { Item, SessionStore } from '../store/store.js';
-import { collect, isUnanswered, type Peers } from './peers.js';
+import { isUnanswered, type Peers } from './peers.js';
 import { refusalOf } from './source.js';
 import { tokenOf, type SessionToken } from './token.js';
 
@@ -119,13 +119,12 @@ export class Mover {
     await this.#reached('departing', session);
     for (let tries = 1; ; tries += 1) {
       try {
-        const answer = await peers.step(source, session, { step: 'depart', attempt, epoch: epoch + 1, incarnation, to: node });
-        if (answer.head.kind !== 'departed') throw refusalOf(answer.head, session, incarnation);
+        const { head, items } = await peers.depart(source, session, { step: 'depart', attempt, epoch: epoch + 1, incarnation, to: node });
+        if (head.kind !== 'departed') throw refusalOf(head, session, incarnation);
         // Another attempt's late copy took the notes over: what is staged may hold keys that are deleted by now.
-        if (!answer.head.delta) throw new Fault('MOVE_REFUSED', { reason: 'its copy was begun again by another move' });
-        const items = await collect(answer.batches);
+        if (!head.delta) throw new Fault('MOVE_REFUSED', { reason: 'its copy was begun again by another move' });
         await this.#reached('departed', session);
-        return { passport: answer.head.passport, items };
+        return { passport: head.passport, items };
       } catch (error) {
         if (!isUnanswered(error) || tries >= DEPART_TRIES) throw error;
       }

@@ -7,13 +7,15 @@ import type { Item } from '../store/store.js';
 import type { Measure } from './collect.js';
 import type { PathAnswer } from './path.js';
 import type { CallOrder, PropagateOrder, Received } from './receive.js';
-import { decodeStream, type DecodedStream } from './stream.js';
+import { decodeStream, decodeWhole, type DecodedStream } from './stream.js';
 import type { SessionToken } from './token.js';
 
 /** How calls travel; every method rejects with a fault (PEER_UNREACHABLE when nobody answers). */
 export interface Transport {
   json(node: string, path: string, body: unknown, timeoutMs: number): Promise<unknown>;
   stream(node: string, path: string, body: unknown, timeoutMs: number): Promise<AsyncIterable<Uint8Array>>;
+  /** The answer of a stream's kind, once all of it is here. */
+  whole(node: string, path: string, body: unknown, timeoutMs: number): Promise<Buffer>;
 }
 
 export const STREAM_TYPE = 'application/x-session-stream';
@@ -119,9 +121,18 @@ export class Peers {
     return this.transport.json(node, '/function/update-session', token, SHORT_MS) as Promise<LearnReply>;
   }
 
-  async step<S extends MoveStep>(node: string, session: string, step: S): Promise<DecodedStream<StepHead[S['step']]>> {
-    const path = `/function/migrate-session?session=${encodeURIComponent(session)}`;
-    const source = await this.transport.stream(node, path, step, step.step === 'depart' ? COPY_MS / 2 : COPY_MS);
+  /** The session departs, and its last items come with the answer. Writers wait for it, so it is taken in one piece: a stream costs turns. */
+  async depart(node: string, session: string, step: MoveStep & { step: 'depart' }): Promise<{ head: StepHead['depart']; items: Item[] }> {
+    const bytes = await this.transport.whole(node, movePath(session), step, COPY_MS / 2);
+    try {
+      return decodeWhole<StepHead['depart']>(bytes);
+    } catch (error) {
+      throw broken(node, error);
+    }
+  }
+
+  async step<S extends MoveStep & { step: 'copy' | 'drain' }>(node: string, session: string, step: S): Promise<DecodedStream<StepHead[S['step']]>> {
+    const source = await this.transport.stream(node, movePath(session), step, COPY_MS);
     try {
       const { head, batches } = await decodeStream<StepHead[S['step']]>(source);
       // A refusal carries nothing; read to its end, it gives its connection back.
@@ -131,6 +142,10 @@ export class Peers {
       throw broken(node, error);
     }
   }
+}
+
+function movePath(session: string): string {
+  return `/function/migrate-session?session=${encodeURIComponent(session)}`;
 }
 
 /** A stream that breaks off is a peer that did not answer, whatever broke it. */

@@ -10,7 +10,7 @@ import { ASK_AFTER_MS, COPY_BATCH_BYTES, MAX_WAIT_MS } from '../model/limits.js'
 import type { Leaving } from '../model/record.js';
 import type { AskReply, DepartReply } from '../model/verbs.js';
 import type { Changes } from '../session/changes.js';
-import type { WaitingLine } from '../session/line.js';
+import type { Leave, WaitingLine } from '../session/line.js';
 import type { Item, ItemName, SessionStore } from '../store/store.js';
 import type { MoverOptions } from './move.js';
 import type { MoveStep, Peers } from './peers.js';
@@ -60,6 +60,7 @@ export class Source {
     const isAgain = (await store.slot(session))?.state === 'leaving';
     const leave = isAgain ? () => undefined : await line.enter(session, undefined, 'first');
     pass('stopped', session);
+    let isGone = false;
     try {
       let reply = await depart();
       if (reply.kind === 'leased' && (await this.#endLease(session))) reply = await depart();
@@ -70,7 +71,7 @@ export class Source {
       }
       if (reply.kind === 'departed') {
         pass('left', session);
-        this.watch(session);
+        isGone = true;
         await this.options.reached?.('left', session);
       }
       return reply;
@@ -79,9 +80,16 @@ export class Source {
       this.watch(session);
       throw error;
     } finally {
-      leave();
       changes.announce(session);
+      // Whoever is next can only be held too, and the target is waited for: its answer goes first.
+      if (isGone) setImmediate(() => this.#stayBehind(session, leave));
+      else leave();
     }
+  }
+
+  #stayBehind(session: string, leave: Leave): void {
+    leave();
+    this.watch(session);
   }
 
   /** In the session's turn nobody in this process holds it: a lease of this node is left over from a former life or a lost answer. */

@@ -158,9 +158,24 @@ export interface DecodedStream<Head> {
 export async function decodeStream<Head>(source: AsyncIterable<Uint8Array>): Promise<DecodedStream<Head>> {
   const reader = framesOf(source);
   const first = await reader.next();
-  if (first.done || first.value[0]?.type !== TYPES.head) throw new StreamBroken('the stream has no head');
-  const [headFrame, ...rest] = first.value;
-  return { head: JSON.parse(headFrame!.payload.toString()) as Head, batches: itemsOf(rest, reader) };
+  const [headFrame, ...rest] = first.done ? [] : first.value;
+  return { head: headIn<Head>(headFrame), batches: itemsOf(rest, reader) };
+}
+
+/** The same of a stream that is all there. @throws StreamBroken */
+export function decodeWhole<Head>(bytes: Buffer): { head: Head; items: Item[] } {
+  const [headFrame, ...rest] = framesIn(bytes).frames;
+  const head = headIn<Head>(headFrame);
+  const { items, isOver } = new Checked().take(rest);
+  if (!isOver) throw new StreamBroken(NO_END);
+  return { head, items };
+}
+
+const NO_END = 'the stream ended before its end mark';
+
+function headIn<Head>(frame: Frame | undefined): Head {
+  if (frame?.type !== TYPES.head) throw new StreamBroken('the stream has no head');
+  return JSON.parse(frame.payload.toString()) as Head;
 }
 
 interface Frame {
@@ -179,24 +194,34 @@ async function* itemsOf(rest: Frame[], reader: AsyncGenerator<Frame[]>): AsyncGe
 }
 
 async function* checkedItems(rest: Frame[], reader: AsyncGenerator<Frame[]>): AsyncGenerator<Item[]> {
-  const hash = new StreamHash();
+  const checked = new Checked();
   for (let frames: Frame[] | undefined = rest; frames; ) {
+    const { items, isOver } = checked.take(frames);
+    if (items.length > 0) yield items;
+    if (isOver) return;
+    const next = await reader.next();
+    frames = next.done ? undefined : next.value;
+  }
+  throw new StreamBroken(NO_END);
+}
+
+/** Frames as items, held against the end mark when it comes. */
+class Checked {
+  readonly #hash = new StreamHash();
+
+  take(frames: Frame[]): { items: Item[]; isOver: boolean } {
     const items: Item[] = [];
     for (const each of frames) {
       if (each.type === TYPES.end) {
         const end = JSON.parse(each.payload.toString()) as { count: number; hash: string };
-        if (end.count !== hash.count || end.hash !== hash.digest()) throw new StreamBroken('the stream does not match its end mark');
-        if (items.length > 0) yield items;
-        return;
+        if (end.count !== this.#hash.count || end.hash !== this.#hash.digest()) throw new StreamBroken('the stream does not match its end mark');
+        return { items, isOver: true };
       }
-      hash.add([each.whole]);
+      this.#hash.add([each.whole]);
       items.push(itemOf(each));
     }
-    if (items.length > 0) yield items;
-    const next = await reader.next();
-    frames = next.done ? undefined : next.value;
+    return { items, isOver: false };
   }
-  throw new StreamBroken('the stream ended before its end mark');
 }
 
 function itemOf({ type, payload }: Frame): Item {
@@ -244,20 +269,25 @@ async function* framesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Fram
     pending.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     size += chunk.byteLength;
     if (size < wanted) continue;
-    const bytes = pending.length === 1 ? pending[0]! : Buffer.concat(pending);
-    const frames: Frame[] = [];
-    let at = 0;
-    while (bytes.length - at >= 4) {
-      const length = bytes.readUInt32BE(at);
-      if (length === 0 || length > MAX_FRAME_BYTES) throw new StreamBroken(`the stream has a frame of ${length} bytes`);
-      if (bytes.length - at < 4 + length) break;
-      const whole = bytes.subarray(at, at + 4 + length);
-      frames.push({ type: whole.readUInt8(4), payload: whole.subarray(5), whole });
-      at += whole.length;
-    }
-    pending = at < bytes.length ? [bytes.subarray(at)] : [];
-    size = bytes.length - at;
+    const { frames, rest } = framesIn(pending.length === 1 ? pending[0]! : Buffer.concat(pending));
+    pending = rest.length > 0 ? [rest] : [];
+    size = rest.length;
     wanted = size >= 4 ? 4 + pending[0]!.readUInt32BE(0) : 4;
     if (frames.length > 0) yield frames;
   }
+}
+
+/** @returns the frames that are complete, and what is left behind them */
+function framesIn(bytes: Buffer): { frames: Frame[]; rest: Buffer } {
+  const frames: Frame[] = [];
+  let at = 0;
+  while (bytes.length - at >= 4) {
+    const length = bytes.readUInt32BE(at);
+    if (length === 0 || length > MAX_FRAME_BYTES) throw new StreamBroken(`the stream has a frame of ${length} bytes`);
+    if (bytes.length - at < 4 + length) break;
+    const whole = bytes.subarray(at, at + 4 + length);
+    frames.push({ type: whole.readUInt8(4), payload: whole.subarray(5), whole });
+    at += whole.length;
+  }
+  return { frames, rest: bytes.subarray(at) };
 }

@@ -20,5 +20,11 @@ export function createTransport(client: PeerClient, directory: Directory): Trans
       if (!stream) throw new Fault('PEER_UNREACHABLE', { node, url, reason: 'it answered no stream' });
       return stream;
     },
+    async whole(node, path, body, timeoutMs) {
+      const url = await addressOf(node);
+      const { bytes } = await client.call(url, 'POST', path, body, STREAM_TYPE, { timeoutMs, whole: true });
+      if (!bytes) throw new Fault('PEER_UNREACHABLE', { node, url, reason: 'it answered no stream' });
+      return bytes;
+    },
   };
 }

@@ -55,6 +55,7 @@ export function transportOf(world: NetworkSurroundings, from: string): Transport
   return {
     json: (to, path, body) => carry(to, path, async () => JSON.parse(JSON.stringify((await call(to, path, body)).json)) as unknown),
     stream: (to, path, body) => carry(to, path, async () => brokenWith(world.processes.lifeOf(to)!, streamOf(await call(to, path, body)))),
+    whole: (to, path, body) => carry(to, path, async () => all(streamOf(await call(to, path, body)))),
   };
 }
 
@@ -66,6 +67,12 @@ async function* inHalves(bytes: Buffer): AsyncGenerator<Buffer> {
 
 function streamOf({ stream, bytes }: Reply): AsyncIterable<Buffer> {
   return stream ?? inHalves(bytes!);
+}
+
+async function all(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of stream) parts.push(part);
+  return Buffer.concat(parts);
 }
 
 /** A stream whose sender may end in the middle of it. */

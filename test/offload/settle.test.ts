@@ -18,7 +18,8 @@ describe('a departure that is asked about', () => {
     await store.acquire(c.create());
     await store.release(c.release(), { writes: [] });
     await store.depart(c.depart());
-    const peers = new Peers({ json: async () => answers.shift(), stream: () => Promise.reject(new Error('nothing is streamed')) });
+    const nothing = () => Promise.reject(new Error('nothing is streamed'));
+    const peers = new Peers({ json: async () => answers.shift(), stream: nothing, whole: nothing });
     const line = new WaitingLine({ clock: systemClock, maxWaiting: 1, maxWaitMs: 1 });
     return { store, source: new Source({ node: NODE, store, peers, line, changes: new Changes(systemClock), clock: systemClock, log: silentLog }) };
   }

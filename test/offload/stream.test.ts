@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Item } from '../../runtime/store/store.js';
-import { decodeStream, encodeStream, encodeWhole, StreamBroken } from '../../runtime/offload/stream.js';
+import { decodeStream, decodeWhole, encodeStream, encodeWhole, StreamBroken } from '../../runtime/offload/stream.js';
 
 const ITEMS: Item[] = [
   { kind: 'value', key: 'naïve "key"\0', value: Buffer.from([0, 255, 1]) },
@@ -41,7 +41,9 @@ describe('the stream between peers', () => {
   }
 
   it('is the same in one piece', async () => {
-    expect(encodeWhole({ kind: 'head' }, ITEMS).equals(await bytesOf(ITEMS))).to.equal(true);
+    const whole = encodeWhole({ kind: 'head' }, ITEMS);
+    expect(whole.equals(await bytesOf(ITEMS))).to.equal(true);
+    expect(decodeWhole(whole)).to.deep.equal({ head: { kind: 'head' }, items: ITEMS });
   });
 
   it('splits a long list and goes on where it left off', async () => {
@@ -57,6 +59,7 @@ describe('the stream between peers', () => {
     for (let length = 0; length < whole.length; length += 1) {
       const outcome = await itemsOf(inChunks(whole.subarray(0, length), 1 << 20)).then(() => 'complete', (error: unknown) => error);
       expect(outcome, `cut after ${length} bytes`).to.be.instanceOf(StreamBroken);
+      expect(() => decodeWhole(whole.subarray(0, length)), `cut after ${length} bytes`).to.throw(StreamBroken);
     }
   });
 

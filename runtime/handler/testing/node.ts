@@ -74,6 +74,11 @@ function transportOf(from: string, peer: TestNodeOptions['peer']): Transport {
   return {
     json: async (to, path, body) => copied((await send(to, path, body)).json),
     stream: async (to, path, body) => streamOf(await send(to, path, body)),
+    whole: async (to, path, body) => {
+      const parts: Uint8Array[] = [];
+      for await (const part of streamOf(await send(to, path, body))) parts.push(part);
+      return Buffer.concat(parts);
+    },
   };
 }
 
