@@ -1,5 +1,5 @@
 /** What a member of a team runs in, a process or a thread, as far as the team has to know. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -40,16 +40,20 @@ const PASSED_ON = [
 const PROGRAM = fileURLToPath(new URL('./program.js', import.meta.url));
 const PAGE_BYTES = 4096;
 
+/** What the system refuses a process is told as the end of one. */
+const STILLBORN: Host = {
+  wire: { open: (_, ended) => process.nextTick(ended), write: () => undefined, end: () => undefined },
+  kill: () => undefined, weigh: async () => 0, processorMs: async () => undefined,
+};
+
 export function passedOn(environment: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(PASSED_ON.flatMap((name) => environment[name] === undefined ? [] : [[name, environment[name]!]]));
 }
 
 export const startProcess: StartHost = (memoryLimitMb, events) => {
-  const child = spawn(process.execPath, [`--max-old-space-size=${memoryLimitMb}`, '--enable-source-maps', PROGRAM], {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: passedOn(process.env), detached: true,
-  });
+  const child = begun(memoryLimitMb, (error) => events.ended(error.message));
+  if (child === undefined) return STILLBORN;
   child.once('exit', (code, signal) => events.ended(signal ? `its process ended by ${signal}` : `its process ended with code ${code}`));
-  child.once('error', (error) => events.ended(error.message));
   eachLine(child.stdout!, (message) => events.printed('info', message));
   eachLine(child.stderr!, (message) => events.printed('warn', message));
   return {
@@ -63,3 +67,17 @@ export const startProcess: StartHost = (memoryLimitMb, events) => {
     processorMs: async () => child.pid === undefined ? undefined : processorMsOf(child.pid),
   };
 };
+
+/** Undefined when it has no pipes, as without a descriptor left; `failed` comes later, if at all. */
+function begun(memoryLimitMb: number, failed: (error: Error) => void): ChildProcess | undefined {
+  try {
+    const child = spawn(process.execPath, [`--max-old-space-size=${memoryLimitMb}`, '--enable-source-maps', PROGRAM], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: passedOn(process.env), detached: true,
+    });
+    child.once('error', failed);
+    return child.stdout ? child : undefined;
+  } catch (error) {
+    process.nextTick(failed, error as Error);
+    return undefined;
+  }
+}

@@ -2,7 +2,8 @@
  * A worker process ends when its socket to the node closes, unless its handler never gives the event loop
  * back. For that case a small shell outlives the node: it holds the processes' ids and kills what is left.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 
 export interface Reaper {
   /** @param pid below 0: a group of processes */
@@ -22,19 +23,28 @@ while read -r line; do
 done
 [ -z "$pids" ] || kill -9 $pids 2>/dev/null`;
 
-/** Where there is no shell, processes still end with their socket. */
+/** Where there is no shell, or nothing left to talk to one with, processes still end with their socket. */
 export function createReaper(): Reaper {
-  const shell: ChildProcess = spawn('/bin/sh', ['-c', SCRIPT], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: {} });
-  shell.on('error', () => undefined);
-  shell.stdin!.on('error', () => undefined);
-  shell.unref();
-  (shell.stdin as unknown as { unref(): void }).unref();
+  const ear = startShell();
   const tell = (line: string): void => {
-    if (shell.stdin!.writable) shell.stdin!.write(`${line}\n`);
+    if (ear?.writable) ear.write(`${line}\n`);
   };
   return {
     born: (pid) => tell(`+${pid}`),
     died: (pid) => tell(`-${pid}`),
-    close: () => shell.stdin!.end(),
+    close: () => ear?.end(),
   };
+}
+
+function startShell(): Socket | undefined {
+  try {
+    const shell = spawn('/bin/sh', ['-c', SCRIPT], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: {} });
+    shell.on('error', () => undefined);
+    shell.unref();
+    const ear = shell.stdin as Socket | null | undefined;
+    ear?.on('error', () => undefined);
+    return ear?.unref();
+  } catch {
+    return undefined;
+  }
 }
