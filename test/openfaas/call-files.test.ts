@@ -43,6 +43,39 @@ describe('Files of asynchronous calls', () => {
     expect(await readdir(calls)).to.have.length(4);
   });
 
+  it('are not joined by a new call before those of a former life are known: it would be taken for one of them', async () => {
+    const files = createCallFiles(calls);
+    const order: string[] = [];
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => { release = resolve; });
+    const queue = new CallQueue({
+      node: 'n', clock: { now: () => 1, setTimeout: () => undefined, clearTimeout: () => undefined }, log: silentLog, settingsOf: () => undefined,
+      sender: { invoke: async () => ({ answer: { status: 200, durationSeconds: 0, headers: {} } }), callBack: async () => 200, close: async () => undefined },
+      ended: new EndedCalls(join(folder, 'ended')),
+      files: {
+        ...files,
+        async load() {
+          await held;
+          order.push('load');
+          return files.load();
+        },
+        keep(call, parts) {
+          order.push('keep');
+          return files.keep(call, parts);
+        },
+      },
+    });
+    const opening = queue.open();
+    const accepting = queue.accept(callOf('new'), Buffer.from('in'));
+    await new Promise((resolve) => setImmediate(resolve));
+    release();
+    await Promise.all([opening, accepting]);
+    expect(order.slice(0, 2)).to.deep.equal(['load', 'keep']);
+    while (queue.get('new')!.state !== 'done') await new Promise((resolve) => setImmediate(resolve));
+    expect(queue.metrics()).to.match(/^queue_worker_pending_messages\{.*\} 0$/m);
+    await queue.close();
+  });
+
   describe('that cannot be read or written for a while', () => {
     let failing: Set<keyof CallFiles>;
     let made: Call[];

@@ -43,6 +43,9 @@ export class CallQueue {
   readonly #open = { calls: 0, bytes: 0 };
   readonly #dead = { calls: 0, bytes: 0 };
   #closing = false;
+  #opened!: () => void;
+  /** What comes before would be taken for something that a former life has left. */
+  readonly #isOpen: Promise<void> = new Promise((resolve) => { this.#opened = resolve; });
   submitted = 0;
   processed = 0;
 
@@ -58,10 +61,12 @@ export class CallQueue {
       this.#hold(call);
       if (call.state !== 'dead') this.#schedule(call);
     }
+    this.#opened();
   }
 
-  /** Resolves once the call is kept. Rejects with QUEUE_FULL or TOO_MANY_QUEUED, and nothing is kept. */
+  /** Resolves once the call is kept, after `open`. Rejects with QUEUE_FULL or TOO_MANY_QUEUED, and nothing is kept. */
   async accept(call: Call, body: Buffer): Promise<void> {
+    await this.#isOpen;
     const { calls = MAX_ASYNC_CALLS, perFunction = MAX_ASYNC_CALLS_PER_FUNCTION, bytes = MAX_ASYNC_BYTES } = this.parts.limits ?? {};
     if (this.#closing) throw new Fault('DRAINING', { node: this.parts.node });
     if (this.#open.calls >= calls || this.#open.bytes + weightOf(call) > bytes) throw new Fault('QUEUE_FULL', { ...this.#open });
