@@ -152,11 +152,12 @@ function sessionParameter(params: URLSearchParams): string {
 }
 
 function parseStep(body: unknown): MoveStep | undefined {
-  const step = body as Partial<MoveStep & { epoch: number; incarnation: string; to: string }> | undefined;
+  const step = body as Partial<MoveStep & { epoch: number; incarnation: string; to: string; ticket: string }> | undefined;
   if (step?.step === undefined) return undefined;
   const isNamed = typeof step.attempt === 'string' && step.attempt !== '' && step.attempt.length <= MAX_ATTEMPT_CHARS;
   const isPlaced = step.step === 'drain' || (Number.isSafeInteger(step.epoch) && step.epoch! >= 0 && typeof step.incarnation === 'string');
   const isKnown = step.step === 'copy' || step.step === 'drain' || (step.step === 'depart' && typeof step.to === 'string');
-  if (isNamed && isPlaced && isKnown) return step as MoveStep;
+  const hasTicket = step.ticket === undefined || typeof step.ticket === 'string';
+  if (isNamed && isPlaced && isKnown && hasTicket) return step as MoveStep;
   throw new Fault('PARAMETER_INVALID', { name: 'step', reason: 'use copy, drain or depart with attempt, epoch, incarnation and to' });
 }

@@ -7,7 +7,7 @@ import type { Ids } from '../base/ids.js';
 import { reasonOf, type Log } from '../base/log.js';
 import { pass } from '../base/milestones.js';
 import { Fault } from '../model/faults.js';
-import { MAX_COPY_ROUNDS, MAX_KNOWN_BY, RESERVATION_MS, SMALL_DELTA_BYTES } from '../model/limits.js';
+import { ASK_WAITS_MS, MAX_COPY_ROUNDS, MAX_KNOWN_BY, RESERVATION_MS, SMALL_DELTA_BYTES } from '../model/limits.js';
 import type { Owed, Passport, Slot } from '../model/record.js';
 import type { Reserve } from '../model/verbs.js';
 import type { Changes } from '../session/changes.js';
@@ -47,6 +47,8 @@ const DEPART_TRIES = 3;
 export class Mover {
   /** Sessions this process is taking: one driver a session. */
   readonly #taking = new Set<string>();
+  /** Those that their source may have let go, with the epoch they are to have here. */
+  readonly #pausing = new Map<string, number>();
 
   constructor(private readonly options: MoverOptions) {}
 
@@ -59,8 +61,16 @@ export class Mover {
       return await this.#drive(token, course);
     } finally {
       this.#taking.delete(session);
+      this.#pausing.delete(session);
       this.options.changes.announce(session);
     }
+  }
+
+  /** Resolves once no move under this epoch is in its pause here, and after a while in any case. */
+  async pauseEnded(session: string, epoch: number): Promise<void> {
+    const { changes, clock } = this.options;
+    const untilMs = clock.now() + ASK_WAITS_MS;
+    while (this.#pausing.get(session) === epoch && clock.now() < untilMs) await changes.next(session, ASK_WAITS_MS, new AbortController().signal);
   }
 
   async #drive(token: SessionToken, course: Reserve['course']): Promise<SessionToken> {
@@ -68,8 +78,8 @@ export class Mover {
     await this.#reserve(token, attempt, course);
     let slot: Slot;
     try {
-      await this.#copy(token, attempt);
-      const { passport, items } = await this.#depart(token, attempt);
+      const ticket = await this.#copy(token, attempt);
+      const { passport, items } = await this.#depart(token, attempt, ticket);
       slot = await this.#commit(token, attempt, this.#stamped(passport, token.currentLocation, course === 're-home'), passport.home, items);
     } catch (error) {
       await this.#giveUp(token.session, attempt);
@@ -94,32 +104,36 @@ export class Mover {
     throw new Fault('MOVE_REFUSED', { reason: reply.kind === 'busy' ? 'another move is under way' : `node ${node} holds it already` });
   }
 
-  /** Bulk, and again what was written meanwhile, until little is left or the rounds are used up. */
-  async #copy(token: SessionToken, attempt: string): Promise<void> {
+  /** Bulk, and again what was written meanwhile, until little is left or the rounds are used up. @returns the ticket for the departure */
+  async #copy(token: SessionToken, attempt: string): Promise<string | undefined> {
     const { peers, store } = this.options;
     const { session, incarnation, epoch, currentLocation: source } = token;
     const bulk = await peers.step(source, session, { step: 'copy', attempt, epoch: epoch + 1, incarnation });
     if (bulk.head.kind !== 'copying') throw refusalOf(bulk.head, session, incarnation);
     await this.#reached('copying', session);
     for await (const items of bulk.batches) await store.stage(session, attempt, items);
+    let { ticket } = bulk.head;
     for (let round = 0; round < MAX_COPY_ROUNDS; round += 1) {
-      const delta = await peers.step(source, session, { step: 'drain', attempt });
+      const delta = await peers.step(source, session, { step: 'drain', attempt, ticket });
       if (delta.head.kind !== 'drained') throw new Fault('MOVE_REFUSED', { reason: 'another move of it was begun' });
+      ticket = delta.head.ticket;
       for await (const items of delta.batches) await store.stage(session, attempt, items);
       if (delta.head.bytes <= SMALL_DELTA_BYTES) break;
     }
     await this.#reached('copied', session);
+    return ticket;
   }
 
-  async #depart(token: SessionToken, attempt: string): Promise<{ passport: Passport; items: Item[] }> {
+  async #depart(token: SessionToken, attempt: string, ticket: string | undefined): Promise<{ passport: Passport; items: Item[] }> {
     const { store, peers, node } = this.options;
     const { session, incarnation, epoch, currentLocation: source } = token;
     const noted = await store.run({ verb: 'departing', session, attempt });
     if (noted.kind !== 'ok') throw new Fault('MOVE_REFUSED', { reason: 'the reservation is gone' });
+    this.#pausing.set(session, epoch + 1);
     await this.#reached('departing', session);
     for (let tries = 1; ; tries += 1) {
       try {
-        const { head, items } = await peers.depart(source, session, { step: 'depart', attempt, epoch: epoch + 1, incarnation, to: node });
+        const { head, items } = await peers.depart(source, session, { step: 'depart', attempt, epoch: epoch + 1, incarnation, to: node, ticket });
         if (head.kind !== 'departed') throw refusalOf(head, session, incarnation);
         // Another attempt's late copy took the notes over: what is staged may hold keys that are deleted by now.
         if (!head.delta) throw new Fault('MOVE_REFUSED', { reason: 'its copy was begun again by another move' });
@@ -139,6 +153,7 @@ export class Mover {
     const reply = await store.commit({ verb: 'commit', passport, epoch: epoch + 1, attempt, owed }, items);
     if (reply.kind !== 'committed') throw new Fault('MOVE_REFUSED', { reason: `the commit was refused (${reply.reason})` });
     pass('granting', session);
+    this.#pausing.delete(session);
     changes.announce(session);
     await this.#reached('committed', session);
     this.options.owes(session);

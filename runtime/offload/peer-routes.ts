@@ -17,7 +17,9 @@ export function createPeerCalls(offload: Offload): PeerCalls {
       const fields = new Fields(body);
       const session = fields.session();
       const [incarnation, home] = [fields.maybeText('incarnation'), fields.maybeText('home')];
-      const reply = await store.run({ verb: 'ask', session, epoch: fields.count('epoch'), incarnation, home });
+      const epoch = fields.count('epoch');
+      await offload.mover.pauseEnded(session, epoch);
+      const reply = await store.run({ verb: 'ask', session, epoch, incarnation, home });
       changes.announce(session);
       return reply;
     },

@@ -20,14 +20,17 @@ export interface Transport {
 
 export const STREAM_TYPE = 'application/x-session-stream';
 
-/** Steps of a move as the target asks them of the source, all on `migrate-session`. */
+/**
+ * Steps of a move as the target asks them of the source, all on `migrate-session`. What a copy or a drain was answered holds the
+ * ticket for the next step; the source refuses any other, for then the target lacks what an answer took away.
+ */
 export type MoveStep =
   | { step: 'copy'; attempt: string; epoch: number; incarnation: string }
-  | { step: 'drain'; attempt: string }
-  | { step: 'depart'; attempt: string; epoch: number; incarnation: string; to: string };
+  | { step: 'drain'; attempt: string; ticket?: string }
+  | { step: 'depart'; attempt: string; epoch: number; incarnation: string; to: string; ticket?: string };
 
-export type DrainHead = { kind: 'drained'; bytes: number } | { kind: 'refused' };
-export type StepHead = { copy: CopyReply; drain: DrainHead; depart: DepartReply & { passport?: Passport } };
+export type DrainHead = { kind: 'drained'; bytes: number; ticket?: string } | { kind: 'refused' };
+export type StepHead = { copy: CopyReply & { ticket?: string }; drain: DrainHead; depart: DepartReply & { passport?: Passport } };
 
 export interface ClaimRequest {
   session: string;

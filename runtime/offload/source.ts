@@ -3,10 +3,11 @@
  * session until it knows what became of it. Nothing here decides; the target's commit does.
  */
 import { pause, type Clock } from '../base/clock.js';
+import type { Ids } from '../base/ids.js';
 import { reasonOf, type Log } from '../base/log.js';
 import { pass } from '../base/milestones.js';
 import { Fault } from '../model/faults.js';
-import { ASK_AFTER_MS, COPY_BATCH_BYTES, MAX_WAIT_MS } from '../model/limits.js';
+import { ASK_AFTER_MS, COPY_BATCH_BYTES, MAX_COPIES, MAX_WAIT_MS } from '../model/limits.js';
 import type { Leaving } from '../model/record.js';
 import type { AskReply, DepartReply } from '../model/verbs.js';
 import type { Changes } from '../session/changes.js';
@@ -23,6 +24,7 @@ export interface SourceOptions {
   line: WaitingLine;
   changes: Changes;
   clock: Clock;
+  ids: Ids;
   log: Log;
   /** Test hook, as the mover's. */
   reached?: MoverOptions['reached'];
@@ -35,6 +37,11 @@ const MAX_ASK_EVERY_MS = 5_000;
 export class Source {
   /** Sessions for which this process asks what became of their departure. */
   readonly #asking = new Set<string>();
+  /**
+   * Ticket for the next step of each attempt whose copy began in this process. A drain takes notes away, and so may a copy: what
+   * comes twice, or from before a restart, must do neither.
+   */
+  readonly #tickets = new Map<string, string>();
   #closed = false;
 
   constructor(private readonly options: SourceOptions) {}
@@ -58,6 +65,7 @@ export class Source {
     const depart = () => store.depart({ verb: 'depart', session, to, epoch, attempt, incarnation });
     // Asked again, it needs no turn: the request that has it may be waiting for this very move to end.
     const isAgain = (await store.slot(session))?.state === 'leaving';
+    if (!isAgain && !this.#isInStep(step)) throw outOfStep();
     const leave = isAgain ? () => undefined : await line.enter(session, undefined, 'first');
     pass('stopped', session);
     let isGone = false;
@@ -148,20 +156,42 @@ export class Source {
     return settled.kind !== 'refused';
   }
 
+  #nextTicket(attempt: string): string {
+    const ticket = this.options.ids.uuid();
+    this.#tickets.set(attempt, ticket);
+    return ticket;
+  }
+
+  /** Whether the target has had all that was answered; a caller that copies nothing has no ticket. */
+  #isInStep({ attempt, ticket }: { attempt: string; ticket?: string }): boolean {
+    return ticket === undefined || this.#tickets.get(attempt) === ticket;
+  }
+
   async #copy(session: string, { attempt, epoch, incarnation }: MoveStep & { step: 'copy' }): Promise<AsyncIterable<Buffer>> {
     const { store } = this.options;
+    if (this.#tickets.has(attempt)) throw outOfStep();
+    const ticket = this.#nextTicket(attempt);
+    const [oldest] = this.#tickets.keys();
+    if (this.#tickets.size > MAX_COPIES) this.#tickets.delete(oldest!);
     const reply = await store.run({ verb: 'copy', session, attempt, epoch, incarnation });
     if (reply.kind !== 'copying') return encodeStream(reply, []);
     await this.options.reached?.('serving', session);
-    return encodeStream(reply, itemBatches(store, session, await store.inventory(session)));
+    return encodeStream({ ...reply, ticket }, itemBatches(store, session, await store.inventory(session)));
   }
 
-  async #drain(session: string, { attempt }: MoveStep & { step: 'drain' }): Promise<AsyncIterable<Buffer>> {
+  async #drain(session: string, step: MoveStep & { step: 'drain' }): Promise<AsyncIterable<Buffer>> {
     const { store } = this.options;
+    const { attempt } = step;
+    if (!this.#isInStep(step)) throw outOfStep();
+    const ticket = this.#nextTicket(attempt);
     const names = await store.drain(session, attempt);
     if (!names) return encodeStream({ kind: 'refused' }, []);
-    return encodeStream({ kind: 'drained', bytes: sizeOf(names) }, itemBatches(store, session, names));
+    return encodeStream({ kind: 'drained', bytes: sizeOf(names), ticket }, itemBatches(store, session, names));
   }
+}
+
+function outOfStep(): Fault {
+  return new Fault('MOVE_REFUSED', { reason: 'its copy was asked for twice, or was begun before a restart' });
 }
 
 /** Reads a few items at a time, so that a large session never stands whole in memory. */

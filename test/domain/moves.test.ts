@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Fault } from '../../runtime/model/faults.js';
+import { ASK_AFTER_MS, MAX_WAIT_MS } from '../../runtime/model/limits.js';
 import type { MoveStepName } from '../../runtime/offload/move.js';
 import type { SessionToken } from '../../runtime/offload/token.js';
 import { defaultTree, World } from './world.js';
@@ -143,6 +144,34 @@ describe('a session on the default domain', () => {
       expect(await up('milan-001').catch(codeOf)).to.be.a('string');
       expect((await world.during(world.add('milan', 's', 'b'))).items).to.deep.equal(['a', 'b']);
       expect(world.clock.now() - startedMs).to.be.lessThan(5_000);
+    });
+
+    for (const site of ['milan.commit', 'milan>milan-001'] as const) {
+      it(`is not undone by its source while the target is slow: ${site}`, async () => {
+        await world.add('milan-001', 's', 'a');
+        world.reached = (step) => {
+          if (step === 'departing') world.latency = (at) => (at === site ? ASK_AFTER_MS : 0);
+        };
+        await up('milan-001');
+        world.latency = () => 0;
+        await world.settle();
+        expect((await world.during(world.add('milan-001', 's', 'b')))).to.deep.include({ items: ['a', 'b'], node: 'milan' });
+        expect((await world.slotAt('milan', 's'))?.epoch, 'at the first try').to.equal(1);
+      });
+    }
+
+    it('is undone all the same when the target does not get on, before anybody who waits gives up', async () => {
+      await world.add('milan-001', 's', 'a');
+      world.reached = (step) => {
+        if (step === 'departed') world.latency = (at) => (at === 'milan.commit' ? 10 * MAX_WAIT_MS : 1);
+      };
+      void up('milan-001').catch(codeOf);
+      await world.settle(() => world.latency('milan.commit') > 0);
+      const startedMs = world.clock.now();
+      const served = await world.during(world.add('milan-001', 's', 'b').then(({ items }) => ({ items, afterMs: world.clock.now() - startedMs })));
+      expect(served.items).to.deep.equal(['a', 'b']);
+      expect(served.afterMs).to.be.lessThan(MAX_WAIT_MS);
+      expect(await world.slotAt('milan-001', 's')).to.include({ state: 'resident', epoch: 1 });
     });
 
     it('creates a session although the path up is cut, and registers it when it heals', async () => {

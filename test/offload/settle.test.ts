@@ -7,6 +7,7 @@ import { Changes } from '../../runtime/session/changes.js';
 import { WaitingLine } from '../../runtime/session/line.js';
 import { createMemoryStore } from '../../runtime/store/memory.js';
 import { systemClock } from '../../runtime/base/clock.js';
+import { systemIds } from '../../runtime/base/ids.js';
 import { commandsFor, NODE, PARENT, ROOT } from '../store/support.js';
 
 describe('a departure that is asked about', () => {
@@ -21,7 +22,7 @@ describe('a departure that is asked about', () => {
     const nothing = () => Promise.reject(new Error('nothing is streamed'));
     const peers = new Peers({ json: async () => answers.shift(), stream: nothing, whole: nothing });
     const line = new WaitingLine({ clock: systemClock, maxWaiting: 1, maxWaitMs: 1 });
-    return { store, source: new Source({ node: NODE, store, peers, line, changes: new Changes(systemClock), clock: systemClock, log: silentLog }) };
+    return { store, source: new Source({ node: NODE, store, peers, line, changes: new Changes(systemClock), clock: systemClock, ids: systemIds, log: silentLog }) };
   }
 
   it('stays open at a word that is not its target\'s about its own epoch, and is taken back at the one that is', async () => {

@@ -6,8 +6,12 @@ export const MAX_KNOWN_BY = 64;
 export const RESERVATION_MS = 30_000;
 /** The source asks its target this long after a departure that nobody confirmed. */
 export const ASK_AFTER_MS = 1_000;
+/** A target that is just taking the session keeps such a question so long: an answer before its commit would undo the move. */
+export const ASK_WAITS_MS = 2_000;
 /** Bulk rounds before the pause is begun with whatever remains. */
 export const MAX_COPY_ROUNDS = 8;
+/** Attempts whose copies a source keeps count of; beyond, the oldest is given up: many times more than can run at once. */
+export const MAX_COPIES = 4_096;
 /** A remainder up to this size goes into the pause. */
 export const SMALL_DELTA_BYTES = 64 * 1024;
 /** Items of a bulk copy are read and framed in batches of about this size. */
