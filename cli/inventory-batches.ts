@@ -1,7 +1,7 @@
 /** Sends many objects: some calls at once, each with some objects, with a bar that shows how far it is. */
 import PQueue from 'p-queue';
 import { CliFailure } from './failure.js';
-import { DEFAULT_WAYS, type InventoryClient, type InventoryOptions } from './inventory-target.js';
+import { DEFAULT_WAYS, type InventoryClient, type InventoryOptions, type Problem, takenWords } from './inventory-target.js';
 
 export interface Sent {
   created: number;
@@ -28,7 +28,7 @@ export async function sendAll(client: InventoryClient, object: string, objects: 
         sent.refused.push(...refused.map(({ index, problem }) => ({ index: start + index, problem })));
       } catch (error) {
         if (!(error instanceof CliFailure) || error.exitCode !== 1) broken = error;
-        else sent.refused.push(...some.map((_, index) => ({ index: start + index, problem: (error as CliFailure).details ?? { detail: (error as CliFailure).message } })));
+        else sent.refused.push(...some.map((_, index) => ({ index: start + index, problem: shareOf(error, index) })));
       }
       bar.show(Math.min(sent.created + sent.refused.length, objects.length));
     });
@@ -38,6 +38,17 @@ export async function sendAll(client: InventoryClient, object: string, objects: 
   if (broken !== undefined) throw broken;
   sent.refused.sort((left, right) => left.index - right.index);
   return sent;
+}
+
+/** What of a batch's refusal is about one of its objects: the others are refused only because it is all or nothing. */
+function shareOf({ message, details }: CliFailure, index: number): { detail: string } & Partial<Problem> {
+  const { errors = [], conflicts = [] } = (details ?? {}) as Partial<Problem>;
+  if (errors.length === 0 && conflicts.length === 0) return { detail: message };
+  const own = <T extends { pointer: string }>(all: T[]) => all.filter(({ pointer }) => `${pointer}/`.startsWith(`/${index}/`)).map((each) => ({ ...each, pointer: each.pointer.slice(`/${index}`.length) }));
+  const [wrong, taken] = [own(errors), own(conflicts)];
+  const words = [...wrong.map(({ pointer, detail }) => `${pointer || 'the whole'}: ${detail}`), ...taken.map(takenWords)];
+  if (words.length === 0) return { detail: 'others of its batch are wrong; --partial takes what is right' };
+  return { detail: words.join('; '), ...(wrong.length > 0 && { errors: wrong }), ...(taken.length > 0 && { conflicts: taken }) };
 }
 
 /** On a terminal only: a file or a pipe gets none. */

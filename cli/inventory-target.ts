@@ -42,6 +42,18 @@ export interface Problem {
   detail: string;
   code: string;
   errors?: { pointer: string; detail: string }[];
+  conflicts?: Conflict[];
+}
+
+export interface Conflict {
+  pointer: string;
+  object: string;
+  id: string;
+  value: string;
+}
+
+export function takenWords({ pointer, value, object, id }: Conflict): string {
+  return `${pointer}: ${value} is that of the ${object} ${id}`;
 }
 
 export class InventoryClient {
@@ -90,8 +102,9 @@ function refusalOf({ status, bytes }: Answer): CliFailure {
   const text = bytes.toString('utf8').trim();
   try {
     const problem = JSON.parse(text) as Problem;
-    const lines = (problem.errors ?? []).map(({ pointer, detail }) => `\n  ${pointer || '(whole)'}: ${detail}`);
-    return new CliFailure(`${problem.detail} (${problem.code})${lines.join('')}`, EXIT.refused, problem);
+    const wrong = (problem.errors ?? []).map(({ pointer, detail }) => `\n  ${pointer || '(whole)'}: ${detail}`);
+    const taken = (problem.conflicts ?? []).map((each) => `\n  ${takenWords(each)}`);
+    return new CliFailure(`${problem.detail} (${problem.code})${wrong.join('')}${taken.join('')}`, EXIT.refused, problem);
   } catch {
     return new CliFailure(text.split('\n')[0] || `it answered ${status}`);
   }

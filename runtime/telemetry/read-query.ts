@@ -53,7 +53,7 @@ export function readAggregate(parsed: unknown): AggregateQuestion {
   const question = readQuestion(parsed);
   const body = bodyOf(parsed);
   const agg = typeof body['agg'] === 'string' ? aggOf(body['agg']) : undefined;
-  if (agg === undefined) throw invalid('/agg', 'it is one of sum, max, min, avg, count, or a percentile such as p95');
+  if (agg === undefined) throw invalid('/agg', 'it is one of sum, max, min, avg, count, median, or a percentile such as p95');
   const groups = namesOf(body, 'groupBy', false) ?? [];
   groups.forEach((group, index) => {
     if (!['series', 'node', 'time'].includes(group)) throw invalid(`/groupBy/${index}`, 'it is one of series, node and time');

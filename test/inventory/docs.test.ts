@@ -102,6 +102,10 @@ describe('the inventory on the command line', () => {
     expect((await cli('get', 'ComputeNode', 'nothing')).code).to.equal(1);
     expect((await cli('get', 'Toaster', 'nothing')).code).to.equal(2);
     expect((await cli('create', 'ComputeNode')).code).to.equal(2);
+    expect((await cli('create', 'Component', '--data', '[{"ID": "a", "NID": 1}, {"ID": "b", "NID": 2}]')).code).to.equal(0);
+    const taken = await cli('create', 'Component', '--data', '[{"ID": "c"}, {"ID": "a", "NID": 2}]');
+    expect(taken.error).to.match(/0: others of its batch are wrong/).and.match(/1: \/ID: a is that of the Component \S+; \/NID: 2 is that of the Component/);
+    expect((await cli('update', 'Component', 'a', '--data', '{"ID": "b", "NID": 2}')).error).to.match(/\/ID: b is that of/).and.match(/\/NID: 2 is that of/);
     expect((await run(process.execPath, [CLI, 'inventory', 'list', 'BMC', '--url', 'http://127.0.0.1:9']).catch((error: { code: number }) => error) as { code: number }).code).to.equal(3);
   });
 

@@ -276,6 +276,7 @@ describe('the inventory on the disk', () => {
       const long = await sql('SELECT count(*) FROM range(1000000000) a, range(1000000000) b', { timeoutMs: 50 });
       expect([long.status, long.body.code]).to.deep.equal([504, 'QUERY_TOO_LONG']);
       expect((await sql('SELECT 1 AS one')).body.rows).to.deep.equal([{ one: 1 }]);
+      for (const maxRows of ['3', true, [3], null, 0, 1.5]) expect((await sql('SELECT 1', { maxRows })).body.code, String(maxRows)).to.equal('PARAMETER_INVALID');
     });
 
     it('of so many bytes at most, and none whose first row has more', async () => {

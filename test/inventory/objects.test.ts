@@ -293,6 +293,13 @@ describe('the inventory', () => {
       expect(body.collections).to.have.length(6);
     });
 
+    it('know a node by each of its names', async () => {
+      await create('ComputeNode', { ...nodeAt(0), domain_node: { name: 'milan' } });
+      await create('NodeCollection', { name: 'red', type: 'tenant', nodes: ['milan'] });
+      const second = await inventory.call('POST', '/inventory/NodeCollection', { name: 'blue', type: 'tenant', nodes: ['x1c0s0b0n0', nodeAt(0)['xname']] });
+      expect([second.status, second.body.conflicts.map(({ pointer }: any) => pointer)]).to.deep.equal([409, ['/nodes/1']]);
+    });
+
     it('are found by id, name and alias, and free their nodes when they are changed', async () => {
       const blue = await create('NodeCollection', { name: 'blue', alias: 'b', type: 'tenant', nodes: ['x1000c0s0b0n0'] });
       for (const key of [blue.id, 'blue', 'b']) expect((await inventory.call('GET', `/NodeCollection/${key}`)).body.id).to.equal(blue.id);

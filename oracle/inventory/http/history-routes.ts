@@ -94,8 +94,8 @@ export function historyRoutes(inventory: Inventory, keeping: Keeping, domainId: 
         const { query, maxRows, timeoutMs } = (body ?? {}) as { query?: unknown; maxRows?: unknown; timeoutMs?: unknown };
         if (typeof query !== 'string' || query.trim() === '') throw new Fault('PARAMETER_INVALID', { name: 'query', reason: 'the text of a SELECT is needed' });
         if (query.length > MAX_QUERY_CHARS) throw new Fault('PARAMETER_INVALID', { name: 'query', reason: `it has ${query.length} characters; ${MAX_QUERY_CHARS} are the most` });
-        const rows = numberOf(maxRows, 'maxRows', MAX_QUERY_ROWS, MAX_QUERY_ROWS);
-        const ms = numberOf(timeoutMs, 'timeoutMs', QUERY_MS, QUERY_MS);
+        const rows = ofBody(maxRows, 'maxRows', MAX_QUERY_ROWS, MAX_QUERY_ROWS);
+        const ms = ofBody(timeoutMs, 'timeoutMs', QUERY_MS, QUERY_MS);
         return { status: 200, json: await keeping.query(query, { rows, ms }) };
       },
     },
@@ -106,9 +106,12 @@ function shown({ name, createdAt, seq, reason, restored, tables }: Snapshot): ob
   return { name, createdAt, seq, reason, restored, tables };
 }
 
-function numberOf(given: unknown, name: string, otherwise: number, most: number): number {
-  if (given === undefined || given === null) return otherwise;
-  const value = Number(given);
-  if (!Number.isInteger(value) || value < 1 || value > most) throw new Fault('PARAMETER_INVALID', { name, reason: `it is a whole number from 1 to ${most}` });
+function numberOf(text: string | null, name: string, otherwise: number, most: number): number {
+  return ofBody(text === null ? undefined : /^\d{1,15}$/.test(text) ? Number(text) : text, name, otherwise, most);
+}
+
+function ofBody(value: unknown, name: string, otherwise: number, most: number): number {
+  if (value === undefined) return otherwise;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most) throw new Fault('PARAMETER_INVALID', { name, reason: `it is a whole number from 1 to ${most}` });
   return value;
 }

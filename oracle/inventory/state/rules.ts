@@ -6,6 +6,7 @@ import { type Making, pointed, putComputeNode, removeComputeNode } from './compu
 import type { Conflict, Trouble } from './problems.js';
 import type { Row, Value } from './row.js';
 import type { Transaction } from './transaction.js';
+import type { WorkingSet } from './working-set.js';
 
 const NOTED = new Set(['creator_subject', 'created_at', 'modified_at', 'inferred']);
 const FINE: Trouble = { offences: [], conflicts: [] };
@@ -135,11 +136,19 @@ function withDefaults(given: Value): Value {
   return { Enabled: true, State: 'Unknown', Flag: 'OK', ...given, Type: type };
 }
 
-/** A node is in one tenant and in one partition at most. */
+/** A node is in one tenant and in one partition at most, by whichever of its names. */
 function exclusivity({ set }: Transaction, id: string, { type, nodes }: Value): Conflict[] {
   if (type !== 'tenant' && type !== 'partition') return [];
   return (nodes as string[]).flatMap((node, index) => {
-    const other = set.findAll('NodeCollection', 'member', canonicalXname(node)).find((row) => row.id !== id && row.value['type'] === type);
+    const other = namesOf(set, node).flatMap((name) => set.findAll('NodeCollection', 'member', name)).find((row) => row.id !== id && row.value['type'] === type);
     return other ? [{ object: 'NodeCollection' as const, id: other.id, field: 'nodes', value: node, pointer: `/nodes/${index}` }] : [];
   });
+}
+
+/** How collections may call the node that is called so; host names are left out, because several nodes may have one. */
+function namesOf(set: WorkingSet, name: string): string[] {
+  const key = canonicalXname(name);
+  const row = set.find('ComputeNode', 'xname', key) ?? set.find('ComputeNode', 'domain_node', name);
+  const [xname, place] = [row?.value['xname'], row?.value['domain_node'] as { name: string } | undefined];
+  return [key, ...(typeof xname === 'string' ? [canonicalXname(xname)] : []), ...(place ? [canonicalXname(place.name)] : [])];
 }
