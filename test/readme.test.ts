@@ -37,7 +37,7 @@ function patternOf(expected: string): RegExp {
 }
 
 describe('the README', function suite() {
-  this.timeout(180_000);
+  this.timeout(300_000);
 
   it('sets everything up by two commands, and the package starts what they say', async () => {
     const text = await readme();
@@ -65,7 +65,8 @@ describe('the README', function suite() {
       for (const name of LINKED) await symlink(resolve(name), join(shell.folder, name));
       await cp('template', join(shell.folder, 'template'), { recursive: true });
       const { lines } = await shell.up();
-      started = lines;
+      // What is said once on a machine that has no store server is not part of it.
+      started = lines.filter((line) => !line.startsWith('no store server is installed'));
       ({ nodes } = await shell.record());
     });
     after(() => shell.close());

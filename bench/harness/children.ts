@@ -11,7 +11,7 @@ export interface Spawned<Ready> {
 export async function spawnModule<Ready>(
   file: string, args: string[] = [], options: { env?: NodeJS.ProcessEnv; execArgv?: string[]; timeoutMs?: number } = {},
 ): Promise<Spawned<Ready>> {
-  const { env = {}, execArgv = [], timeoutMs = 60_000 } = options;
+  const { env = {}, execArgv = [], timeoutMs = 180_000 } = options;
   const child = fork(file, args, { env: { ...process.env, ...env }, execArgv, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
   let said = '';
   const note = (chunk: Buffer) => { said = (said + chunk.toString()).slice(-4_000); };

@@ -14,6 +14,8 @@ export interface NodePlan {
   parent?: string;
   /** Instead of the tree's. */
   store?: string;
+  /** `no` for servers that are killed: while a slow disk holds up the fsync of every second, Redis keeps back what it has acknowledged. */
+  storeFsync?: NodeConfig['storeFsync'];
   statefulBodyMb?: number;
   /** Requests at once, and bytes of sessions, that policies reckon with. */
   capacity?: number;
@@ -62,10 +64,10 @@ export class NodeProcess {
 
   async start(): Promise<void> {
     const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [], front, cors } = this.options;
-    const { statefulBodyMb, oracleUrl, capacity, memoryLimitBytes } = this.options;
+    const { storeFsync, statefulBodyMb, oracleUrl, capacity, memoryLimitBytes } = this.options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const config: NodeConfig = {
-      name, level, host: '127.0.0.1', port: front?.port ?? this.#port, url: front?.url, parentUrl, domainId, labels: {}, store, stateDir: folder,
+      name, level, host: '127.0.0.1', port: front?.port ?? this.#port, url: front?.url, parentUrl, domainId, labels: {}, store, storeFsync, stateDir: folder,
       adminUser: 'admin', adminPasswordFile: passwordFile, peerKeyFile, awaitFunctions, cors, statefulBodyMb, oracleUrl, capacity, memoryLimitBytes, log: 'info',
     };
     const file = join(folder, 'config.json');

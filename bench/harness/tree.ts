@@ -20,6 +20,7 @@ export interface FunctionPlan {
 export interface TreeOptions {
   plans: NodePlan[];
   store: string;
+  storeFsync?: NodePlan['storeFsync'];
   functions: FunctionPlan[];
   /** Environment and arguments of every node's process. */
   env?: NodeJS.ProcessEnv;
@@ -66,7 +67,7 @@ export class Tree {
 
   /** Parents first, because a child has to know its parent's address. */
   async start(): Promise<void> {
-    const { plans, store, functions, env, execArgv, frontOf } = this.options;
+    const { plans, store, storeFsync, functions, env, execArgv, frontOf } = this.options;
     this.#folder = await mkdtemp(join(tmpdir(), 'tree-'));
     this.#password = randomBytes(12).toString('hex');
     const passwordFile = join(this.#folder, 'admin-password');
@@ -80,7 +81,7 @@ export class Tree {
       }
       for (const plan of plans) {
         const node = new NodeProcess({
-          ...plan, folder: join(this.#folder, plan.name), store: plan.store ?? store, front: await frontOf?.(plan), passwordFile, peerKeyFile, env, execArgv, cors: this.options.cors, domainId: DOMAIN, oracleUrl: this.#oracle?.url,
+          storeFsync, ...plan, folder: join(this.#folder, plan.name), store: plan.store ?? store, front: await frontOf?.(plan), passwordFile, peerKeyFile, env, execArgv, cors: this.options.cors, domainId: DOMAIN, oracleUrl: this.#oracle?.url,
           parentUrl: plan.parent === undefined ? undefined : this.node(plan.parent).url,
           awaitFunctions: functions.map(({ name }) => name),
         });
@@ -116,11 +117,11 @@ export class Tree {
   }
 
   /** Resolves once every node that runs answers 200 to /healthz and every parent has announced its children. */
-  async healthy(timeoutMs = 60_000): Promise<void> {
+  async healthy(timeoutMs = 120_000): Promise<void> {
     const untilMs = Date.now() + timeoutMs;
     for (const node of this.all.filter(({ isRunning }) => isRunning)) {
       for (;;) {
-        const answer = await fetch(`${node.url}/healthz`, { signal: AbortSignal.timeout(5_000) }).catch((error: Error) => error);
+        const answer = await fetch(`${node.url}/healthz`, { signal: AbortSignal.timeout(30_000) }).catch((error: Error) => error);
         if (answer instanceof Response && answer.ok) break;
         const said = answer instanceof Response ? `${answer.status} ${await answer.text()}` : answer.message;
         if (Date.now() > untilMs || !node.isRunning) throw new Error(`${node.name} is not healthy: ${said}\n${await this.logOf(node)}`);
@@ -144,7 +145,7 @@ export class Tree {
       const pid = await node.storePid();
       if (pid !== undefined) await killIfOurs(pid, this.#folder);
     }
-    if (!keep) await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+    if (!keep) await rm(this.#folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

@@ -40,6 +40,8 @@ export interface NodeConfig {
   store: string;
   /** What a search for a store server has found already; without it the node searches itself. */
   storeServer?: FoundServer;
+  /** When a store server of the node's own makes sure that the disk has it: as Redis' `appendfsync`; `everysec` unless given. */
+  storeFsync?: 'everysec' | 'always' | 'no';
   /** File with the password of the Redis at `store`; default `store-password` in the state folder, if there is one. */
   storePasswordFile?: string;
   /** Folder for everything the node keeps: store, bundles, deployments, its log. */

@@ -80,7 +80,7 @@ async function openOwnServer(config: NodeConfig, { clock, log }: Parts, found: F
   // The client of Redis takes longer to load than everything else of a node; only those load it that use it.
   const [{ openRedisStore }, { superviseServer }] = await Promise.all([import('./redis.js'), import('./server/supervise.js')]);
   const server = await superviseServer({
-    stateDir: config.stateDir, server: found.server,
+    stateDir: config.stateDir, server: found.server, fsync: config.storeFsync,
     onEvent: (event) => log.info(event, 'the store\'s server'),
   });
   const store = await openRedisStore({ node: config.name, clock, url: server.url, onEvent: (event) => log.warn({ event }, 'the store\'s connection') });

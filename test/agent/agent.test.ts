@@ -43,7 +43,7 @@ describe('the agent of a node', () => {
 
   it('answers children also when its folder is gone', async () => {
     const agent = agentOf();
-    await rm(stateDir, { recursive: true });
+    await rm(stateDir, { recursive: true, force: true, maxRetries: 10 });
     expect(await announce(agent, tree(info('leaf')))).to.include({ status: 200 });
   });
 

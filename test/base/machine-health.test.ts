@@ -15,7 +15,7 @@ describe('the health of a machine', () => {
     await Promise.all(['proc/net', 'proc/self', 'dev'].map((folder) => mkdir(join(root, folder), { recursive: true })));
   });
 
-  afterEach(() => rm(root, { recursive: true }));
+  afterEach(() => rm(root, { recursive: true, force: true, maxRetries: 10 }));
 
   const write = (name: string, text: string) => writeFile(join(root, name), text);
   const read = () => new MachineHealth({ folder: root, monotonic: () => 0, root }).read();

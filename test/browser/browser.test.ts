@@ -29,7 +29,7 @@ const NOTES = `import { Offloadable, type HandlerContext, type HandlerRequest } 
   }`;
 
 describe('A page in a browser', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let folder: string;
   let tree: Tree;
   let browser: Browser;

@@ -6,7 +6,7 @@ import { listDomain } from './list-domain.js';
 import { Shell } from './support.js';
 
 describe('the oracle on the command line', function suite() {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let shell: Shell;
 
   before(async () => {
@@ -16,10 +16,16 @@ describe('the oracle on the command line', function suite() {
     await done('function', 'invoke', 'list', '--node', 'leaf', '--session', 'anna');
     // The books have a session with the next report of its node.
     while (!(await done('oracle', 'sessions', '--json')).includes('"anna"'));
+    while (!await knowsHealth());
   });
   after(() => shell.close());
 
   const done = (...args: string[]) => shell.done(...args);
+  /** Of both nodes: it comes with their reports. */
+  const knowsHealth = async () => {
+    const { code, stdout } = await shell.run('node', 'health', '--json');
+    return code === 0 && (JSON.parse(stdout) as { nodes: { health?: object }[] }).nodes.filter(({ health = {} }) => Object.keys(health).length > 0).length === 2;
+  };
 
   it('says where sessions are, by id and by lid, and what nodes are', async () => {
     const { sessions: [anna] } = JSON.parse(await done('oracle', 'sessions', '--json')) as { sessions: { id: string; lid: string; current: string }[] };

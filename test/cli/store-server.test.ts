@@ -38,6 +38,13 @@ describe('the search for a store server before a start', () => {
     expect(said).to.deep.equal(['stores are embedded. There is none.']);
   });
 
+  it('says when one has to be fetched', async () => {
+    const found = { found: true, server: { binary: '/bin/x', env: {}, version: '7.2.0', flavour: 'redis', source: 'packages' } };
+    expect(await search(['auto'], `console.log('fetching');${answering(found)}`)).to.deep.equal(found);
+    expect(said).to.have.length(1);
+    expect(said[0]).to.match(/^no store server is installed; fetching one/);
+  });
+
   it('ends the start when a node must have one', async () => {
     const failure = await search(['auto', 'redis'], answering({ found: false, reason: 'There is none.' })).catch((error: unknown) => error);
     expect(failure).to.be.instanceOf(CliFailure).with.property('message', 'store: redis cannot be had. There is none.');

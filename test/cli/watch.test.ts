@@ -22,7 +22,7 @@ export default class extends Offloadable {
 const OTHER = 'const born = Math.random(); export default () => String(born);';
 
 describe('a domain that watches its functions', function suite() {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let shell: Shell;
 
   beforeEach(async () => { shell = await Shell.open(); });

@@ -6,7 +6,7 @@ import { CART } from '../stress/run.js';
 import { killInRequest, type Victim } from './in-request.js';
 import { killAt, killSometime, PLANS, ROLES, STEPS, type Scene } from './steps.js';
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 300_000;
 
 for (const store of ['embedded', 'redis']) {
   describe(`a process killed, on ${store} stores`, function killings() {
@@ -15,7 +15,7 @@ for (const store of ['embedded', 'redis']) {
 
     before(async () => {
       const env = { ALLOW_CRASH: 'yes', STEP_BY_STEP: 'yes' };
-      const tree = new Tree({ plans: PLANS, store, functions: [{ ...CART, annotations: { worker: 'process' } }], env });
+      const tree = new Tree({ plans: PLANS, store, storeFsync: 'no', functions: [{ ...CART, annotations: { worker: 'process' } }], env });
       await tree.start();
       scene = { tree, http: new Http(), random: new Random(4), count: 0 };
     });

@@ -22,7 +22,7 @@ const { values } = parseArgs({
 const times = Number(values.times);
 const random = new Random(Number(values.seed));
 const tree = new Tree({
-  plans: PLANS, store: values.store, functions: [{ ...CART, annotations: { worker: 'process' } }], env: { ALLOW_CRASH: 'yes', STEP_BY_STEP: 'yes' },
+  plans: PLANS, store: values.store, storeFsync: 'no', functions: [{ ...CART, annotations: { worker: 'process' } }], env: { ALLOW_CRASH: 'yes', STEP_BY_STEP: 'yes' },
 });
 await tree.start();
 const scene: Scene = { tree, http: new Http(), random, count: 0 };

@@ -43,7 +43,7 @@ export interface Scene {
 const PRODUCTS_BEFORE = 5;
 const PRODUCTS_AFTER = 3;
 /** A node that starts again asks for what it left behind at once; the others wait for reservations to run out. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 /** @returns what is wrong afterwards; empty when nothing is */
 export async function killAt(scene: Scene, { step, role, withStore }: Killing): Promise<string[]> {

@@ -15,7 +15,7 @@ import {
 const run = promisify(execFile);
 
 describe('docs/functions.md', function suite() {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let text: string;
   let folder: string;
 

@@ -24,7 +24,7 @@ const FILES = {
 };
 
 describe('A container worker', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let engine: TestEngine;
   let lines: Lines;
   let workers: Workers;

@@ -15,7 +15,7 @@ async function examples(): Promise<string[]> {
 }
 
 describe('the examples', function suite() {
-  this.timeout(180_000);
+  this.timeout(300_000);
 
   it('have a README, a test and a demo each', async () => {
     for (const name of await examples()) {

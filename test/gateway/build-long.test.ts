@@ -218,6 +218,6 @@ describe('The names of built images', () => {
     expect((await openBuiltImages(file)).find('f:other')).to.equal(undefined);
     await writeFile(file, (await readFile(file, 'utf8')).slice(0, 10));
     expect((await openBuiltImages(file)).find('f')).to.equal(undefined);
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 });

@@ -36,7 +36,7 @@ describe('functions of a collection', () => {
     await deployments.apply({ service: 'everywhere', image: `bundle:${'c'.repeat(64)}`, atMs: 1 } as never);
   });
 
-  afterEach(() => rm(stateDir, { recursive: true }));
+  afterEach(() => rm(stateDir, { recursive: true, force: true, maxRetries: 10 }));
 
   const become = (...collections: string[]) => {
     place.collections = collections;

@@ -15,7 +15,7 @@ const SOURCE = `export default async function* (request, context) {
 }`;
 
 describe('A node that is told to stop', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
 
   it('takes no more, lets requests in hand end, breaks off what does not end in its time, and exits', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'drain-'));

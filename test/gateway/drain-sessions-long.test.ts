@@ -14,7 +14,7 @@ import { moveAll } from '../../runtime/offload/leave.js';
 const AUTHORIZATION = basicHeader({ user: 'admin', password: 'sesame' });
 
 describe('The sessions of a node that is told to stop', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let folder: string;
   const running: RunningNode[] = [];
 

@@ -29,7 +29,7 @@ const ECHO = `import { createHash } from 'node:crypto';
   }`;
 
 describe('A node that carries a request on', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let folder: string;
   let tree: Tree;
   const headers = { 'X-session': 'anna', 'X-session-redirect': 'forward' };

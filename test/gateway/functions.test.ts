@@ -131,7 +131,7 @@ describe('The gateway in front of functions', () => {
     it('hands everything the headers say to the session layer and tells where the answer is from', async () => {
       const calls: Invocation[] = [];
       await start({ invoke: answering(calls, { replayed: true } as Partial<Served>) });
-      await node.serve('cart', () => respond(), 'offloadable', { annotations: { 'timeout-ms': '100', 'session-ttl': '60' } });
+      await node.serve('cart', () => respond(), 'offloadable', { annotations: { 'timeout-ms': '90000', 'session-ttl': '60' } });
       const id = '6F9619FF-8B86-4D01-B42D-00CF4FC964FF';
       const answer = await send(`${node.url}/function/cart/x?session-home=turin&session-hops=2&p=1`, {
         method: 'POST', body: 'b',
@@ -142,7 +142,7 @@ describe('The gateway in front of functions', () => {
       });
       expect(calls[0]).to.deep.include({
         function: 'cart', session: SESSION, requestId: id.toLowerCase(), minVersion: 5, redirectedHome: 'turin', hops: 2, forward: true,
-        timeoutMs: 100, ttlMs: 60_000,
+        timeoutMs: 90_000, ttlMs: 60_000,
       });
       expect(calls[0]!.request).to.deep.include({ method: 'POST', path: '/x', query: 'p=1', body: Buffer.from('b') });
     });

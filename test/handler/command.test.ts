@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../runtime/base/clock.js';
+import { type Clock, systemClock } from '../../runtime/base/clock.js';
 import { hasEnded } from '../../runtime/base/process.js';
 import { cgiResponse } from '../../runtime/handler/command/cgi.js';
 import { CommandHouse, CommandWorker } from '../../runtime/handler/command/command.js';
@@ -12,10 +12,19 @@ import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
 import type { Deployment } from '../../runtime/model/config.js';
 import { Fault } from '../../runtime/model/faults.js';
 import type { FunctionRequest, Worker } from '../../runtime/session/call.js';
-import { call, deployment, faultOf, Lines, request } from './support.js';
+import { call, deployment, faultOf, HeldClock, Lines, request } from './support.js';
 
 async function* pieces(...texts: string[]): AsyncIterable<Buffer> {
   for (const text of texts) yield Buffer.from(text);
+}
+
+/** Waits until a script has written it, with the end of its line. */
+async function pidIn(file: string): Promise<number> {
+  for (;;) {
+    const text = await readFile(file, 'utf8').catch(() => '');
+    if (text.endsWith('\n')) return Number(text);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 describe('A command worker', () => {
@@ -35,8 +44,8 @@ describe('A command worker', () => {
     const { response } = await worker.run(call({ request: request({ method: 'POST', ...options }) }));
     return { ...response, text: response.body.toString() };
   };
-  const shell = (script: string, env: Record<string, string> = {}, home = house) => new CommandWorker({
-    service: 'f', image: { command: ['sh', '-c', script], output: 'text' }, env, house: home, clock: systemClock, log: functionLogTo(lines.log),
+  const shell = (script: string, env: Record<string, string> = {}, home = house, clock: Clock = systemClock) => new CommandWorker({
+    service: 'f', image: { command: ['sh', '-c', script], output: 'text' }, env, house: home, clock, log: functionLogTo(lines.log),
   });
 
   it('gives the body to the process of the deployment and answers what it prints, as the type that was asked', async () => {
@@ -63,7 +72,7 @@ describe('A command worker', () => {
       const worker = await load({ envProcess: 'cat /var/openfaas/secrets/api-key', envVars: { secret_mount_path: folder } });
       expect((await answer(worker)).text).to.equal('hush');
     } finally {
-      await rm(folder, { recursive: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     }
   });
 
@@ -115,12 +124,15 @@ describe('A command worker', () => {
 
   it('ends a process that takes too long, with everything that it has started', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'command-'));
-    const worker = shell(`sleep 1000 & echo $! > ${join(folder, 'pid')}; wait`);
-    const running = worker.run(call({ timeoutMs: 300, request: request({ method: 'POST' }) }));
-    expect(await faultOf(running)).to.deep.include({ code: 'HANDLER_TIMEOUT', details: { limit: 300, setting: 'exec_timeout', layer: 'worker' } });
+    const clock = new HeldClock(77_777);
+    const worker = shell(`sleep 1000 & echo $! > ${join(folder, 'pid')}; wait`, {}, house, clock);
+    const fault = faultOf(worker.run(call({ timeoutMs: clock.deadlineMs, request: request({ method: 'POST' }) })));
+    const pid = await pidIn(join(folder, 'pid'));
+    await clock.pass();
+    expect(await fault).to.deep.include({ code: 'HANDLER_TIMEOUT', details: { limit: clock.deadlineMs, setting: 'exec_timeout', layer: 'worker' } });
     await lines.having('Killing process: sh -c');
-    expect(await hasEnded(Number(await readFile(join(folder, 'pid'), 'utf8')), 10_000)).to.equal(true);
-    await rm(folder, { recursive: true });
+    expect(await hasEnded(pid, 30_000)).to.equal(true);
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it('refuses what a process prints beyond the limit, and ends it', async () => {
@@ -164,14 +176,13 @@ describe('A command worker', () => {
     const stray = shell(`setsid sh -c 'echo $$ > ${file}; exec sleep 1000' & while [ ! -s ${file} ]; do sleep 0.01; done; echo out`, {}, small);
     const client = new AbortController();
     const running = stray.run(call({ signal: client.signal, request: request({ method: 'POST' }) }));
-    const pidOf = async () => Number(await readFile(file, 'utf8').catch(() => '0'));
-    while (await pidOf() === 0) await new Promise((resolve) => setImmediate(resolve));
+    const pid = await pidIn(file);
     client.abort();
     expect(await faultOf(running)).to.include({ code: 'CLIENT_GONE' });
     // Its place is free again, also while the stray lives on.
     while (small.running > 0) await new Promise((resolve) => setImmediate(resolve));
-    process.kill(await pidOf(), 'SIGKILL');
-    await rm(folder, { recursive: true });
+    process.kill(pid, 'SIGKILL');
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     small.close();
   });
 
@@ -289,6 +300,6 @@ describe('The list of command images', () => {
       await writeFile(file, text);
       expect((await faultOf(readImages(file))).message).to.match(reason);
     }
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 });

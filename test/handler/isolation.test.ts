@@ -4,11 +4,10 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { systemClock } from '../../runtime/base/clock.js';
 import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
 import { ANNOTATIONS } from '../../runtime/model/config.js';
 import type { Worker } from '../../runtime/session/call.js';
-import { call, deployment, faultOf, Functions, Lines, request, session, text } from './support.js';
+import { call, deployment, faultOf, Functions, HeldClock, Lines, request, session, text } from './support.js';
 
 const LOOP = 'for (;;);';
 
@@ -16,11 +15,12 @@ for (const kind of ['process', 'thread']) describe(`A worker ${kind}`, () => {
   const only = (wanted: string) => kind === wanted ? it : () => undefined;
   const functions = new Functions();
   let lines: Lines;
+  const clock = new HeldClock(77_777);
   let workers: Workers;
 
   beforeEach(() => {
     lines = new Lines();
-    workers = createWorkers({ clock: systemClock, log: lines.log, perFunction: 2, memoryLimitMb: 64 });
+    workers = createWorkers({ clock, log: lines.log, perFunction: 2, memoryLimitMb: 64 });
   });
   afterEach(() => workers.close());
   after(() => functions.close());
@@ -101,20 +101,22 @@ for (const kind of ['process', 'thread']) describe(`A worker ${kind}`, () => {
   it('that never gives the processor back is ended at its time-out; the calls behind it run elsewhere before', async () => {
     const worker = await load(`if (request.path === '/loop') ${LOOP} return request.path;`);
     await run(worker, '/pid');
-    const culprit = faultOf(run(worker, '/loop', { timeoutMs: 6_000 }));
-    const innocents = ['/a', '/b'].map((path) => run(worker, path, { timeoutMs: 15_000 }));
+    const culprit = faultOf(run(worker, '/loop', { timeoutMs: clock.deadlineMs }));
+    const innocents = ['/a', '/b'].map((path) => run(worker, path, { timeoutMs: 60_000 }));
     let over = false;
     void culprit.then(() => over = true);
     expect(await Promise.all(innocents)).to.deep.equal(['/a', '/b']);
     expect(over).to.equal(false);
+    await clock.pass();
     expect(await culprit).to.include({ code: 'HANDLER_TIMEOUT' });
     expect(await run(worker, '/again')).to.equal('/again');
   });
 
   it('of another function is not touched by one that loops', async () => {
     const [looping, other] = [await load(LOOP), await load('return request.path;')];
-    const culprit = faultOf(run(looping, '', { timeoutMs: 300 }));
+    const culprit = faultOf(run(looping, '', { timeoutMs: clock.deadlineMs }));
     expect(await run(other, '/fine')).to.equal('/fine');
+    await clock.pass();
     expect(await culprit).to.include({ code: 'HANDLER_TIMEOUT' });
   });
 

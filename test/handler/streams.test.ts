@@ -1,11 +1,10 @@
 /** Bodies that stream through a worker, whichever way it runs the function. */
 import { expect } from 'chai';
-import { systemClock } from '../../runtime/base/clock.js';
 import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
 import { ANNOTATIONS } from '../../runtime/model/config.js';
 import { STREAM_PIECE_BYTES, STREAM_WINDOW_BYTES } from '../../runtime/model/limits.js';
 import type { FunctionResponse, Worker, WorkerCall } from '../../runtime/session/call.js';
-import { call, deployment, faultOf, Functions, Lines, request, session } from './support.js';
+import { call, deployment, faultOf, Functions, HeldClock, Lines, request, session } from './support.js';
 
 const MB = 1024 * 1024;
 
@@ -13,10 +12,11 @@ for (const kind of ['inline', 'thread', 'process']) {
   describe(`Streams through a worker (${kind})`, () => {
     const functions = new Functions();
     const lines = new Lines();
+    const clock = new HeldClock(77_777);
     let workers: Workers;
 
     before(() => {
-      workers = createWorkers({ clock: systemClock, log: lines.log });
+      workers = createWorkers({ clock, log: lines.log });
     });
     after(async () => {
       await workers.close();
@@ -176,9 +176,10 @@ for (const kind of ['inline', 'thread', 'process']) {
     it('holds the deadline until the last piece', async () => {
       const worker = await answering("yield 'x'; if (request.path !== 'warm') await new Promise(() => undefined);");
       await textOf(await run(worker, { request: request({ path: 'warm' }) }));
-      const response = await run(worker, { timeoutMs: 50 });
-      const fault = await faultOf(textOf(response));
-      expect(fault).to.deep.include({ code: 'HANDLER_TIMEOUT', details: { limit: 50, setting: 'exec_timeout', layer: 'worker' } });
+      const response = await run(worker, { timeoutMs: clock.deadlineMs });
+      const failing = faultOf(textOf(response));
+      await clock.pass();
+      expect(await failing).to.deep.include({ code: 'HANDLER_TIMEOUT', details: { limit: clock.deadlineMs, setting: 'exec_timeout', layer: 'worker' } });
     });
 
     it('has no deadline at 0', async () => {

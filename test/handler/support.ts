@@ -3,6 +3,7 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundleFunction } from '../../runtime/base/bundle.js';
+import { type Clock, systemClock, type Timer } from '../../runtime/base/clock.js';
 import type { Log } from '../../runtime/base/log.js';
 import type { Deployment } from '../../runtime/model/config.js';
 import type { FunctionLine } from '../../runtime/handler/log.js';
@@ -26,7 +27,7 @@ let calls = 0;
 export function call(options: Partial<WorkerCall> = {}): WorkerCall {
   calls += 1;
   return {
-    function: 'f', callId: `call-${calls}`, request: request(), signal: new AbortController().signal, timeoutMs: 20_000, ...options,
+    function: 'f', callId: `call-${calls}`, request: request(), signal: new AbortController().signal, timeoutMs: 120_000, ...options,
   };
 }
 
@@ -35,6 +36,36 @@ export function deployment(service: string, options: Partial<Deployment> = {}): 
 }
 
 export const text = (value: string): Buffer => Buffer.from(`t${value}`);
+
+/** The system's time, but for one deadline, which passes when a test says so: no machine is too slow for it, and none has to wait. */
+export class HeldClock implements Clock {
+  readonly now = systemClock.now;
+  readonly #held = new Map<Timer, () => void>();
+
+  /** @param deadlineMs of the calls whose time the test owns; unlike every other time */
+  constructor(readonly deadlineMs: number) {}
+
+  setTimeout(task: () => void, ms: number): Timer {
+    // A call is watched a few milliseconds after its beginning.
+    if (Math.abs(this.deadlineMs - ms) > 10) return systemClock.setTimeout(task, ms);
+    const timer = {};
+    this.#held.set(timer, task);
+    return timer;
+  }
+
+  clearTimeout(timer: Timer): void {
+    if (!this.#held.delete(timer)) systemClock.clearTimeout(timer);
+  }
+
+  /** The deadline of every call is over; waits for a first one. */
+  async pass(): Promise<void> {
+    while (this.#held.size === 0) await new Promise((resolve) => setImmediate(resolve));
+    for (const [timer, task] of this.#held) {
+      this.#held.delete(timer);
+      task();
+    }
+  }
+}
 
 /** Lines of functions, and a way to wait for one. */
 export class Lines {

@@ -25,7 +25,7 @@ describe('who may write to the inventory', () => {
 
   afterEach(async () => {
     await inventory.close();
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   const token = (claims: object = CLAIMS, secret = SECRET, expires: string | undefined = '5m') => {

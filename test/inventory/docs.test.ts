@@ -67,7 +67,7 @@ describe('the inventory on the command line', () => {
 
   after(async () => {
     await inventory.close();
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   async function cli(...words: string[]): Promise<{ code: number; out: string; error: string }> {

@@ -33,13 +33,13 @@ describe('the nodes of the domain in the inventory', () => {
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.close()));
     await oracle.close();
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   const register = async (name: string, parent: string | null, more: object = {}) => {
     const client = createPeerClient({ signer: createPeerSigner({ node: name, key: 'key-of-this-domain', clock: systemClock, ids: systemIds }) });
     clients.push(client);
-    const registration = { name, url: `http://127.0.0.1:${8000 + [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)}`, level: parent === null ? 'cloud' : 'edge', parent, boot: 'b', deadlineMs: 10_000, hardware: await detectMachine(folder), ...more };
+    const registration = { name, url: `http://127.0.0.1:${8000 + [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)}`, level: parent === null ? 'cloud' : 'edge', parent, boot: 'b', deadlineMs: 600_000, hardware: await detectMachine(folder), ...more };
     return (await client.call(oracle.url, 'POST', '/api/v1/nodes', registration)).body as { id: string; collections: string[] };
   };
   const get = async (path: string) => (await fetch(oracle.url + path)).json() as Promise<any>;

@@ -89,7 +89,7 @@ describe('the OpenAPI document of the inventory', () => {
 
   after(async () => {
     await inventory.close();
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it('is a valid one: every reference leads somewhere, every operation has a name of its own, every path its parameters', () => {

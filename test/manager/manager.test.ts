@@ -22,7 +22,7 @@ export default class Slow extends Offloadable {
 `;
 
 describe('session-offloading-manager', function suite() {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let city: Machine;
   let edge: Machine;
   let folder: string;

@@ -9,7 +9,7 @@ import { runScenario, scenario, SCENARIOS, type Scenario } from './scenarios.js'
 const MAX_STATES = 5_000;
 
 describe('Model check of the step function', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
 
   for (const one of SCENARIOS) {
     it(`keeps every invariant near the start of ${one.name}`, () => {

@@ -7,7 +7,7 @@ import { tableLines } from './table.js';
 const FILE = new URL('../../../test/model/table.txt', import.meta.url);
 
 describe('The table of states and verbs', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let lines: string[];
   before(() => { lines = tableLines(); });
 

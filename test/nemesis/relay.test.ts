@@ -34,7 +34,7 @@ describe('the relay in front of a node', () => {
     server.close();
   });
 
-  const ask = (path: string) => http.send({ method: 'GET', url: `${url}${path}`, timeoutMs: 2_000 });
+  const ask = (path: string) => http.send({ method: 'GET', url: `${url}${path}`, timeoutMs: 60_000 });
   const failure = (path: string) => ask(path).then(() => 'answered', (error: Error) => error.message);
   const arrivals = async (count: number) => {
     while (arrived.length < count) await once(server, 'request');

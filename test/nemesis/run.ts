@@ -79,7 +79,7 @@ export async function runNemesis(options: NemesisOptions): Promise<NemesisReport
     name: name!, folder: fileURLToPath(new URL(`../../../test/nemesis/${folder}`, import.meta.url)), annotations: { worker: 'process' },
   }));
   const tree = new Tree({
-    plans, store: 'embedded', functions, env: { ALLOW_CRASH: 'yes', STEP_CLOCK: 'yes' },
+    plans, store: 'embedded', storeFsync: 'no', functions, env: { ALLOW_CRASH: 'yes', STEP_CLOCK: 'yes' },
     frontOf: async ({ name }) => {
       const port = await freePort();
       const relay = new Relay(port, new Random(seed * 7 + relays.size));

@@ -71,7 +71,7 @@ describe('the load of nodes in Kubernetes', () => {
     await machines.close();
     server.close();
     server.closeAllConnections();
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   const busyOf = (name: string, labels = {}) => machines.applied({ name, labels }, reportOf(1, [], { load: LOAD })).load.busy;

@@ -234,7 +234,7 @@ describe('the dataset', () => {
     folder = await mkdtemp(join(tmpdir(), 'dataset-'));
   });
 
-  afterEach(() => rm(folder, { recursive: true }));
+  afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
 
   const open = async (given: object = {}) => {
     const settings = proxySettings({ dataset_path: folder, additional_fields: 'first', additional_header: 'experiment', ...given }).dataset_settings!;

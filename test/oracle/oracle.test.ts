@@ -21,7 +21,7 @@ describe('the oracle', () => {
     clients.push(client);
     return client;
   };
-  const registrationOf = (name: string) => ({ name, url: `http://${name}`, level: 'cloud', parent: null, boot: 'b', deadlineMs: 10_000 });
+  const registrationOf = (name: string) => ({ name, url: `http://${name}`, level: 'cloud', parent: null, boot: 'b', deadlineMs: 600_000 });
   const codeOf = (call: Promise<unknown>) => call.then(() => 'none', (error: { code: string }) => error.code);
 
   before(async () => {
@@ -33,7 +33,7 @@ describe('the oracle', () => {
   after(async () => {
     await Promise.all(clients.map((client) => client.close()));
     await oracle.close();
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it('registers a node whose call is signed with the domain\'s key, and lists it', async () => {

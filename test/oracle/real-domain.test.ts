@@ -12,7 +12,7 @@ const FUNCTIONS = ['limited', 'counter'].map((name) => ({
 
 /** One tree of node processes; every test has an oracle of its own. What has to come true is waited for: mocha's time is the only limit. */
 describe('an oracle over real nodes', function suite() {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let tree: Tree;
   let count = 0;
   /** An oracle also tells what became of the wishes of those before it. */

@@ -4,7 +4,7 @@ import { planOf } from './plan.js';
 import { simulate } from './simulation.js';
 
 describe('the domain under a seeded storm of moves, lost calls and crashes', function storms() {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   for (const seed of [1, 2, 3, 60]) {
     it(`keeps every invariant, and every history linearizable, with seed ${seed}`, async () => {

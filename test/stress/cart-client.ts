@@ -57,7 +57,7 @@ export class CartClient {
   }
 
   async #until(method: string, query: string, headers: Record<string, string>): Promise<string[]> {
-    const { patienceMs = 60_000, random } = this.options;
+    const { patienceMs = 180_000, random } = this.options;
     const untilMs = Date.now() + patienceMs;
     let last = '';
     for (let tries = 0; Date.now() < untilMs; tries += 1) {

@@ -13,7 +13,7 @@ export const COUNTER_LEVEL = 'city';
 type Counts = Map<string, number>;
 
 /** Waits until as much is counted as was acknowledged, or nothing more is counted for so long, then compares. @returns what is wrong, in words */
-export async function counterFaults(tree: Tree, acknowledged: string[], withinMs = 60_000): Promise<string[]> {
+export async function counterFaults(tree: Tree, acknowledged: string[], withinMs = 120_000): Promise<string[]> {
   let untilMs = Date.now() + withinMs;
   let counted = await countsOf(tree);
   for (let before = sumOf(counted); before < acknowledged.length && Date.now() < untilMs; before = Math.max(before, sumOf(counted))) {

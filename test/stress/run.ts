@@ -44,7 +44,7 @@ export const CART = { name: 'shopping-cart', folder: fileURLToPath(new URL('../.
 
 export async function runStress(options: StressOptions): Promise<StressReport> {
   const { seed, store, kill } = options;
-  const tree = new Tree({ plans: SIX_NODES, store, functions: [COUNTER, { ...CART, annotations: { worker: 'process' }, envVars: { COUNTER_LEVEL } }] });
+  const tree = new Tree({ plans: SIX_NODES, store, storeFsync: 'no', functions: [COUNTER, { ...CART, annotations: { worker: 'process' }, envVars: { COUNTER_LEVEL } }] });
   await tree.start();
   let report: StressReport | undefined;
   try {
@@ -120,7 +120,7 @@ async function fillCart(
 }
 
 /** Once nobody moves anything, every move has to end by itself. */
-export async function unsettled(tree: Tree, withinMs = 45_000): Promise<string[]> {
+export async function unsettled(tree: Tree, withinMs = 120_000): Promise<string[]> {
   const untilMs = Date.now() + withinMs;
   for (;;) {
     const open: string[] = [];

@@ -4,7 +4,7 @@ import { differences } from './counters.js';
 import { faultsOf } from './cart-client.js';
 import { runStress } from './run.js';
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 300_000;
 
 describe('stress', () => {
   describe('the comparison of a cart with what was acknowledged', () => {

@@ -103,7 +103,7 @@ describe('telemetry\'s files', () => {
   });
 
   it('keep analytics that memory has no room for, and find the latest of each key', async function analytics() {
-    this.timeout(120_000);
+    this.timeout(300_000);
     await start({ environment: { SIZE: '200' } });
     const text = 'x'.repeat(2_000);
     for (let batch = 0; batch < 10; batch += 1) {

@@ -10,7 +10,7 @@ const NAMES = ['monitoring', 'analytics', 'application', 'entityID', 'metricID',
 const VALUES = [null, true, false, 0, -1, 1.5, 1e308, -1e308, 9_007_199_254_740_992, NOW_MS, '', '*', '\\*', '**', 'sum', 'p99.9', 'p101', 'series', 'time', 'ip1', 'nobody', '1970-01-01T00:00:00Z', '__proto__', '\u0000', '\ud800', 'x'.repeat(2_000), '\'; DROP TABLE points; --'];
 
 describe('telemetry among hostile bodies', function hostile() {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let node: TestTelemetry;
 
   beforeEach(async () => { node = await startTelemetry({ config: { history: true }, environment: { APP_CACHE: 'true' } }); });

@@ -76,7 +76,7 @@ describe('telemetry\'s input', () => {
   });
 
   it('more series than there is room for are refused whole, and say how to get room', async function series() {
-    this.timeout(60_000);
+    this.timeout(300_000);
     await node.close();
     node = await startTelemetry({ environment: { SIZE: '200' } });
     let refused: any;

@@ -131,7 +131,7 @@ describe('a replica', () => {
   });
 
   it('has the same in the end, whatever happens in whatever order', async function random() {
-    this.timeout(120_000);
+    this.timeout(300_000);
     for (let seed = 1; seed <= 40; seed += 1) {
       const dice = new Random(seed);
       replica = storage();

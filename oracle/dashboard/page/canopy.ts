@@ -53,6 +53,8 @@ export class Canopy {
 
   /** The tree is another one. */
   rebuild(): void {
+    // Whoever is here with the keyboard stays where they are.
+    const hasFocus = this.rows.contains(document.activeElement);
     this.cells.clear();
     this.groups = [];
     const levels: HTMLElement[][] = [];
@@ -75,7 +77,7 @@ export class Canopy {
     this.rows.replaceChildren(...levels.map((cells) => h('div', { class: 'canopy-row' }, ...cells)));
     this.element.classList.toggle('dense', this.cells.size > 200);
     const first = this.focused !== undefined && this.cells.has(this.focused) ? this.focused : this.model.tree[0]?.name;
-    if (first !== undefined) this.takeFocus(first, false);
+    if (first !== undefined) this.takeFocus(first, hasFocus);
     this.fit();
     this.update();
   }

@@ -17,13 +17,15 @@ export interface FindOptions {
   /** False looks only at what is there already. */
   download?: boolean;
   timeoutMs?: number;
+  /** There is none here: packages are about to be downloaded, which takes long. */
+  onFetch?(): void;
 }
 
 export type { FoundServer };
 
 /** Never rejects: without a server it says why none can be had, in one sentence. */
 export async function findServer(options: FindOptions = {}): Promise<FoundServer> {
-  const { path = process.env.PATH ?? '', cacheDir = defaultCacheDir(), download = true, timeoutMs = FIND_SERVER_MS } = options;
+  const { path = process.env.PATH ?? '', cacheDir = defaultCacheDir(), download = true, timeoutMs = FIND_SERVER_MS, onFetch } = options;
   const signal = AbortSignal.timeout(timeoutMs);
   const reasons: string[] = [];
   const installed = await findInstalled(path, signal, reasons);
@@ -32,7 +34,7 @@ export async function findServer(options: FindOptions = {}): Promise<FoundServer
   const cached = await inspectTree(tree, 'cache', signal);
   if (typeof cached !== 'string') return { found: true, server: cached };
   try {
-    const server = download ? await fetchServer(tree, signal) : cached;
+    const server = download ? await fetchServer(tree, signal, onFetch) : cached;
     if (typeof server !== 'string') return { found: true, server };
     reasons.push(server);
   } catch (error) {
@@ -64,10 +66,11 @@ async function inspectTree(tree: string, source: ServerBinary['source'], signal:
   return `none in ${tree}`;
 }
 
-async function fetchServer(tree: string, signal: AbortSignal): Promise<ServerBinary | string> {
+async function fetchServer(tree: string, signal: AbortSignal, onFetch?: () => void): Promise<ServerBinary | string> {
   if (process.platform !== 'linux') return 'install one with the system\'s package manager (e.g. brew install valkey)';
   const hasTools = await Promise.all(['/usr/bin/apt-get', '/usr/bin/dpkg-deb'].map(isExecutable));
   if (hasTools.includes(false)) return 'this system has no apt-get to take one from; install the package redis or valkey';
+  onFetch?.();
   await unpackServer(tree, signal, async (made) => {
     const server = await inspectTree(made, 'packages', signal);
     return typeof server === 'string' ? server : undefined;
