@@ -26,8 +26,8 @@ export const STALLED_AFTER_MS = 1_000;
 export const STALLS_REMEMBERED_MS = 60_000;
 /** An unused worker process ends after this: a function that nobody calls has none. */
 export const WORKER_IDLE_MS = 60_000;
-/** Importing a function's module takes no longer than this, or it is refused. */
-export const LOAD_TIMEOUT_MS = 10_000;
+/** Importing a function's module takes no longer than this, or it is refused: at the start of a domain on a small machine dozens are imported at once. */
+export const LOAD_TIMEOUT_MS = 30_000;
 /** Heap of one worker process unless the node says otherwise. */
 export const WORKER_MEMORY_MB = 256;
 /** What a process takes beside its heap: code, stacks, buffers on their way. */
