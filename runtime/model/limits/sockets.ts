@@ -1,6 +1,6 @@
 /** Bounds of the WebSockets of functions. */
 
-/** WebSockets open at one node, those that are being opened included: each holds some ten KiB while it is silent. */
+/** WebSockets open at one node, those that are being opened included: each holds some 15 KiB while it is silent. */
 export const MAX_SOCKETS = 5_000;
 /** One message, in pieces or whole: it is held in memory while its session is waited for, and a page can cut what is larger. */
 export const MAX_SOCKET_MESSAGE_BYTES = 1024 * 1024;
