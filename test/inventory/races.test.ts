@@ -12,7 +12,9 @@ import { type Clock, systemClock } from '../../runtime/base/clock.js';
 import { silentLog } from '../../runtime/base/log.js';
 import { nodeAt, startInventory, type TestInventory } from './support.js';
 
-describe('what meets in an inventory', () => {
+describe('what meets in an inventory', function () {
+  // Each starts engines, several of them.
+  this.timeout(180_000);
   let inventory: TestInventory | undefined;
 
   afterEach(async () => {
