@@ -1,49 +1,63 @@
-/** Points of one series that lie together: sorted by time, each time once, with a sum and extremes of all of them and of each block. */
+/**
+ * Points of one series that lie together: sorted by time, each time once. Of each block of them sum, least and most are kept behind the values,
+ * so that a part is told from a few numbers. Points that are equally far from each other need no times.
+ */
 import { CHUNK_POINTS } from '../model/limits.js';
-import type { Aggregate } from './aggregate.js';
+import { type Aggregate, combine } from './aggregate.js';
+import { pageOf, type PointSlabs, startOf } from './slabs.js';
+import { COUNTED, EXTREMES } from './slices.js';
 
 const GROWTH = 4;
-/** What a chunk costs beside its points: the object, its numbers, its arrays' headers, their buffer. */
-const CHUNK_BYTES = 600;
-/** Arrays of so few numbers lie in the heap itself; larger ones share one buffer, which costs as much as a few points by itself. */
-const POINTS_IN_HEAP = 4;
-const POINT_BYTES = 12;
-/** Points of a full chunk that have a sum and extremes of their own, so that a part of the chunk need not be added up one by one. */
-const BLOCK_POINTS = 32;
+const OFFSET_BYTES = 4;
+/** What a chunk costs beside its pieces: the object, its numbers, its row in the outline of the column. */
+const CHUNK_BYTES = 280;
+const BLOCK_SHIFT = 4;
+const BLOCK_POINTS = 1 << BLOCK_SHIFT;
 const BLOCK_FIELDS = 3;
-export const BLOCKS = CHUNK_POINTS / BLOCK_POINTS;
-/** Of the blocks of a chunk. */
-export const SUMMARY_NUMBERS = BLOCKS * BLOCK_FIELDS;
-/** Here, and once more in the outline of the column. */
-const BLOCK_BYTES = 2 * SUMMARY_NUMBERS * 8 + 150;
+/** Smaller ones have no blocks. */
+const LEAST_WITH_BLOCKS = 2 * BLOCK_POINTS;
 /** Times are kept as distances from the first: some 49 days fit in one chunk. */
 const MAX_SPAN_MS = 0xffff_ffff;
 
-/** What a question needs of the points beside their count: what it does not need is not read from memory. */
-export type Wanted = 'count' | 'sum' | 'extremes' | 'all';
+/** Points by their indexes, sorted by time. */
+export interface Run {
+  timeAt(index: number): number;
+  valueAt(index: number): number;
+  /** Time and value in turn, of the points with an index from `from` up to, not including, `to`. */
+  pairs(from: number, to: number): Float64Array;
+  /** Index of the first point at or after the time. */
+  indexOf(atMs: number): number;
+  /** The points with an index from `from` up to, not including, `to`. */
+  addPartTo(aggregate: Aggregate, from: number, to: number): void;
+}
 
-export class Chunk {
+export class Chunk implements Run {
   length = 0;
+  /** Of the piece with the values. */
+  address: number;
+  private page: Float64Array;
+  /** Where the values begin in the page. */
+  private start: number;
+  /** Missing while the points are equally far from each other: then `baseMs` and `stepMs` say it all. */
+  private offsets: Uint32Array | undefined;
+  private offsetsStart = 0;
+  private offsetsAddress = 0;
   private baseMs = 0;
-  private offsets: Uint32Array;
-  private values: Float64Array;
-  private sum = 0;
-  private min = Infinity;
-  private max = -Infinity;
-  private stale = false;
-  /** From each point to the next, as long as that is the same for all; 0 while there are fewer than two, -1 when they are irregular. */
+  /** From each point to the next; 0 while there are fewer than two. */
   private stepMs = 0;
-  /** Made when it is asked for, gone with the next change. */
-  private blocks: Float64Array | undefined;
+  /** Blocks from the first on of which sum and extremes are right. */
+  private summed = 0;
 
-  constructor(points: number) {
-    ({ offsets: this.offsets, values: this.values } = room(points));
+  constructor(private readonly slabs: PointSlabs, public capacity: number) {
+    this.address = slabs.values.take(pieceOf(capacity));
+    this.page = slabs.values.pages[pageOf(this.address)]!;
+    this.start = startOf(this.address);
   }
 
-  static of(atMs: number, value: number): Chunk {
-    const chunk = new Chunk(1);
-    chunk.push(atMs, value);
-    return chunk;
+  /** Gives its pieces back; it is of no use afterwards. */
+  free(): void {
+    this.slabs.values.give(this.address, pieceOf(this.capacity));
+    this.freeOffsets();
   }
 
   get firstMs(): number {
@@ -54,20 +68,16 @@ export class Chunk {
     return this.timeAt(this.length - 1);
   }
 
-  get capacity(): number {
-    return this.values.length;
-  }
-
   get bytes(): number {
-    return CHUNK_BYTES + this.capacity * POINT_BYTES + (this.capacity === CHUNK_POINTS ? BLOCK_BYTES : 0);
+    return CHUNK_BYTES + pieceOf(this.capacity) * 8 + (this.offsets ? this.capacity * OFFSET_BYTES : 0);
   }
 
   timeAt(index: number): number {
-    return this.baseMs + this.offsets[index]!;
+    return this.baseMs + (this.offsets === undefined ? index * this.stepMs : this.offsets[this.offsetsStart + index]!);
   }
 
   valueAt(index: number): number {
-    return this.values[index]!;
+    return this.page[this.start + index]!;
   }
 
   /** Whether the time is near enough to the others. */
@@ -75,221 +85,279 @@ export class Chunk {
     return this.length === 0 || (atMs >= this.baseMs ? atMs - this.baseMs : this.lastMs - atMs) <= MAX_SPAN_MS;
   }
 
-  /** Time and value in turn, of the points with an index from `from` up to, not including, `to`. */
   pairs(from: number, to: number): Float64Array {
     const pairs = new Float64Array((to - from) * 2);
     for (let at = from, into = 0; at < to; at += 1, into += 2) {
       pairs[into] = this.timeAt(at);
-      pairs[into + 1] = this.values[at]!;
+      pairs[into + 1] = this.valueAt(at);
     }
     return pairs;
   }
 
-  /** 0 when the points are not all equally far from each other. */
-  get regularStepMs(): number {
-    return Math.max(this.stepMs, 0);
+  /** 0 when the points are not all equally far from each other, or the chunk is not full. */
+  get fullStepMs(): number {
+    return this.offsets === undefined && this.length === CHUNK_POINTS ? this.stepMs : 0;
   }
 
-  push(atMs: number, value: number): void {
-    if (this.length === 0) this.baseMs = atMs;
-    else {
-      const stepMs = atMs - this.lastMs;
-      if (this.length === 1) this.stepMs = stepMs;
-      else if (stepMs !== this.stepMs) this.stepMs = -1;
-    }
-    this.offsets[this.length] = atMs - this.baseMs;
-    this.values[this.length] = value;
-    this.length += 1;
-    this.sum += value;
-    if (value < this.min) this.min = value;
-    if (value > this.max) this.max = value;
+  /** Behind the last one. @returns bytes by which the chunk grew */
+  push(atMs: number, value: number): number {
+    const { length } = this;
+    let grown = 0;
+    if (length === 0) this.baseMs = atMs;
+    else if (length === 1 && this.offsets === undefined) this.stepMs = atMs - this.baseMs;
+    else if (this.offsets === undefined && atMs !== this.baseMs + length * this.stepMs) grown = this.writeTimes();
+    if (this.offsets !== undefined) this.offsets[this.offsetsStart + length] = atMs - this.baseMs;
+    this.page[this.start + length] = value;
+    this.length = length + 1;
+    if ((this.length & (BLOCK_POINTS - 1)) === 0) this.sumBlocks();
+    return this.length === CHUNK_POINTS ? grown - this.forgetTimes() : grown;
   }
 
   overwrite(index: number, value: number): void {
-    this.values[index] = value;
-    this.spoil();
+    this.page[this.start + index] = value;
+    if (index >> BLOCK_SHIFT < this.summed) this.sumBlock(index >> BLOCK_SHIFT);
   }
 
   insert(index: number, atMs: number, value: number): void {
-    this.stepMs = -1;
+    if (this.offsets === undefined) this.writeTimes();
+    const { offsets, offsetsStart, page, start, length } = this;
     if (atMs < this.baseMs) {
       const further = this.baseMs - atMs;
-      for (let at = 0; at < this.length; at += 1) this.offsets[at]! += further;
+      for (let at = 0; at < length; at += 1) offsets![offsetsStart + at]! += further;
       this.baseMs = atMs;
     }
-    this.offsets.copyWithin(index + 1, index, this.length);
-    this.values.copyWithin(index + 1, index, this.length);
-    this.offsets[index] = atMs - this.baseMs;
-    this.values[index] = value;
-    this.length += 1;
-    this.spoil();
+    offsets!.copyWithin(offsetsStart + index + 1, offsetsStart + index, offsetsStart + length);
+    page.copyWithin(start + index + 1, start + index, start + length);
+    offsets![offsetsStart + index] = atMs - this.baseMs;
+    page[start + index] = value;
+    this.length = length + 1;
+    this.spoil(index);
+    if (this.length === CHUNK_POINTS) this.forgetTimes();
   }
 
-  /** Index of the first point at or after the time. */
   indexOf(atMs: number): number {
-    return this.length === 0 ? 0 : this.indexBetween(atMs, this.firstMs, this.lastMs);
-  }
-
-  /** The same where first and last time are known, so that neither is looked up. Most series are regular: where it would be then is looked at first. */
-  indexBetween(atMs: number, firstMs: number, lastMs: number): number {
-    if (atMs <= firstMs) return 0;
-    const { offsets, length } = this;
-    if (atMs > lastMs) return length;
+    const { length, stepMs, offsets, offsetsStart } = this;
     const offset = atMs - this.baseMs;
-    const guess = Math.ceil((atMs - firstMs) / (lastMs - firstMs) * (length - 1));
-    let [low, high] = [1, length - 1];
-    if (offsets[guess]! < offset) low = guess + 1;
-    else if (offsets[guess - 1]! < offset) return guess;
-    else high = guess - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (offsets[middle]! < offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    if (offsets === undefined) return offset <= 0 ? 0 : stepMs === 0 ? length : Math.ceil(Math.min(offset / stepMs, length)) | 0;
+    const first = offsets[offsetsStart]!;
+    const last = offsets[offsetsStart + length - 1]!;
+    if (offset <= first) return 0;
+    return offset > last ? length : placeOf(offsets, offsetsStart, length, offset, Math.ceil((offset - first) / (last - first) * (length - 1)) | 0);
   }
 
   grow(): void {
-    const { offsets, values } = room(Math.min(this.capacity * GROWTH, CHUNK_POINTS));
-    offsets.set(this.offsets);
-    values.set(this.values);
-    this.offsets = offsets;
-    this.values = values;
+    const { address, capacity, page, start, offsets, offsetsStart, offsetsAddress } = this;
+    this.capacity = Math.min(capacity * GROWTH, CHUNK_POINTS);
+    this.address = this.slabs.values.take(pieceOf(this.capacity));
+    this.page = this.slabs.values.pages[pageOf(this.address)]!;
+    this.start = startOf(this.address);
+    this.page.set(page.subarray(start, start + this.length), this.start);
+    this.slabs.values.give(address, pieceOf(capacity));
+    this.summed = 0;
+    if (offsets === undefined) return;
+    this.takeOffsets();
+    this.offsets!.set(offsets.subarray(offsetsStart, offsetsStart + this.length), this.offsetsStart);
+    this.slabs.offsets.give(offsetsAddress, capacity);
   }
 
   /** Takes the points from `from` on out. */
   cut(from: number): Chunk {
-    const rest = new Chunk(CHUNK_POINTS);
-    rest.stepMs = this.stepMs = -1;
-    rest.baseMs = this.baseMs;
-    rest.offsets.set(this.offsets.subarray(from, this.length));
-    rest.values.set(this.values.subarray(from, this.length));
+    const rest = new Chunk(this.slabs, CHUNK_POINTS);
     rest.length = this.length - from;
-    rest.spoil();
+    rest.page.set(this.page.subarray(this.start + from, this.start + this.length), rest.start);
+    if (this.offsets === undefined) {
+      rest.baseMs = this.timeAt(from);
+      rest.stepMs = this.stepMs;
+    } else {
+      rest.baseMs = this.baseMs;
+      rest.takeOffsets();
+      rest.offsets!.set(this.offsets.subarray(this.offsetsStart + from, this.offsetsStart + this.length), rest.offsetsStart);
+    }
     this.length = from;
-    this.spoil();
+    this.spoil(from);
     return rest;
   }
 
   /** Takes out the points with an index from `from` up to, not including, `to`. */
   remove(from: number, to: number): void {
-    this.stepMs = -1;
-    this.offsets.copyWithin(from, to, this.length);
-    this.values.copyWithin(from, to, this.length);
-    this.length -= to - from;
-    this.spoil();
+    const { page, start, length } = this;
+    if (this.offsets === undefined && from === 0) this.baseMs = this.timeAt(to);
+    else if (this.offsets === undefined && to < length) this.writeTimes();
+    page.copyWithin(start + from, start + to, start + length);
+    this.offsets?.copyWithin(this.offsetsStart + from, this.offsetsStart + to, this.offsetsStart + length);
+    this.length = length - (to - from);
+    if (this.offsets === undefined && this.length < 2) this.stepMs = 0;
+    this.spoil(from);
   }
 
-  /** All of it, by its summary. */
-  addTo(aggregate: Aggregate): void {
-    if (this.stale) this.summarise();
-    aggregate.count += this.length;
-    aggregate.sum += this.sum;
-    if (this.min < aggregate.min) aggregate.min = this.min;
-    if (this.max > aggregate.max) aggregate.max = this.max;
+  addPartTo(aggregate: Aggregate, from: number, to: number): void {
+    const total = Float64Array.of(0, 0, Infinity, -Infinity);
+    this.addSpanTo(total, 0, from, to, EXTREMES);
+    combine(aggregate, { count: total[0]!, sum: total[1]!, min: total[2]!, max: total[3]! });
   }
 
-  /** The points with an index from `from` up to, not including, `to`; of sum and extremes at least what is wanted. */
-  addPartTo(aggregate: Aggregate, from: number, to: number, wanted: Wanted = 'all'): void {
-    if (wanted === 'count') {
-      aggregate.count += to - from;
-      return;
-    }
-    const firstBlock = Math.ceil(from / BLOCK_POINTS);
-    const lastBlock = Math.floor(to / BLOCK_POINTS);
-    if (lastBlock <= firstBlock || this.length < CHUNK_POINTS) return this.addEach(aggregate, from, to);
-    this.addBlocksTo(aggregate, from, to, wanted, this.blockSummary, 0);
+  /** The same into a total that begins at the place, as much of it as is needed. */
+  addSpanTo(totals: Float64Array, into: number, from: number, to: number, needs: number): void {
+    if (to <= from) return;
+    if (needs !== COUNTED) this.sumBlocks();
+    addSpan(totals, into, this.page, this.start, this.capacity, this.summed, from, to, needs);
   }
 
-  /**
-   * The same for a full chunk of which the summary of its blocks lies elsewhere.
-   * @param blocks has it from the index on
-   */
-  addBlocksTo(aggregate: Aggregate, from: number, to: number, wanted: Wanted, blocks: Float64Array, at: number): void {
-    const firstBlock = Math.ceil(from / BLOCK_POINTS);
-    const lastBlock = Math.floor(to / BLOCK_POINTS);
-    if (lastBlock <= firstBlock) return this.addEach(aggregate, from, to);
-    if (from < firstBlock * BLOCK_POINTS) this.addEach(aggregate, from, firstBlock * BLOCK_POINTS);
-    addBlocks(aggregate, firstBlock, lastBlock, wanted, blocks, at);
-    if (to > lastBlock * BLOCK_POINTS) this.addEach(aggregate, lastBlock * BLOCK_POINTS, to);
+  // ── Times ────────────────────────────────────────────────────────────────────────────────────
+
+  private takeOffsets(): void {
+    this.offsetsAddress = this.slabs.offsets.take(this.capacity);
+    this.offsets = this.slabs.offsets.pages[pageOf(this.offsetsAddress)]!;
+    this.offsetsStart = startOf(this.offsetsAddress);
   }
 
-  /** Of a full chunk: the sums of its blocks, then their least, then their most values. */
-  get blockSummary(): Float64Array {
-    return this.blocks ??= this.summariseBlocks();
+  /** @returns bytes given back */
+  private freeOffsets(): number {
+    if (this.offsets === undefined) return 0;
+    this.slabs.offsets.give(this.offsetsAddress, this.capacity);
+    this.offsets = undefined;
+    return this.capacity * OFFSET_BYTES;
   }
 
-  private addEach(aggregate: Aggregate, from: number, to: number): void {
-    const { values } = this;
-    let { sum, min, max } = aggregate;
-    for (let at = from; at < to; at += 1) {
-      const value = values[at]!;
+  /** The points are not regular any more. @returns bytes taken */
+  private writeTimes(): number {
+    this.takeOffsets();
+    for (let at = 0; at < this.length; at += 1) this.offsets![this.offsetsStart + at] = at * this.stepMs;
+    return this.capacity * OFFSET_BYTES;
+  }
+
+  /** What came out of order may turn out to be regular in the end. @returns bytes given back */
+  private forgetTimes(): number {
+    const { offsets, offsetsStart, length } = this;
+    if (offsets === undefined) return 0;
+    const first = offsets[offsetsStart]!;
+    const stepMs = offsets[offsetsStart + 1]! - first;
+    for (let at = 2; at < length; at += 1) if (offsets[offsetsStart + at] !== first + at * stepMs) return 0;
+    this.baseMs += first;
+    this.stepMs = stepMs;
+    return this.freeOffsets();
+  }
+
+  // ── Blocks ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Blocks with points from the index on are not right any more. */
+  private spoil(index: number): void {
+    this.summed = Math.min(this.summed, index >> BLOCK_SHIFT);
+  }
+
+  /** All that are whole. */
+  private sumBlocks(): void {
+    if (this.capacity < LEAST_WITH_BLOCKS) return;
+    for (; this.summed < this.length >> BLOCK_SHIFT; this.summed += 1) this.sumBlock(this.summed);
+  }
+
+  private sumBlock(block: number): void {
+    const { page, start, capacity } = this;
+    const from = start + block * BLOCK_POINTS;
+    let sum = 0;
+    let min = Infinity;
+    let max = -Infinity;
+    for (let at = from; at < from + BLOCK_POINTS; at += 1) {
+      const value = page[at]!;
       sum += value;
       if (value < min) min = value;
       if (value > max) max = value;
     }
-    aggregate.count += to - from;
-    aggregate.sum = sum;
-    aggregate.min = min;
-    aggregate.max = max;
+    const blocks = capacity >> BLOCK_SHIFT;
+    const into = start + capacity + block;
+    page[into] = sum;
+    page[into + blocks] = min;
+    page[into + 2 * blocks] = max;
   }
+}
 
-  private summariseBlocks(): Float64Array {
-    const blocks = new Float64Array(SUMMARY_NUMBERS);
-    for (let at = 0; at < BLOCKS; at += 1) {
-      const own = { count: 0, sum: 0, min: Infinity, max: -Infinity };
-      this.addEach(own, at * BLOCK_POINTS, (at + 1) * BLOCK_POINTS);
-      blocks[at] = own.sum;
-      blocks[BLOCKS + at] = own.min;
-      blocks[2 * BLOCKS + at] = own.max;
+/** Numbers of the piece of a chunk: its values, then sums of blocks, their least, their most values. */
+function pieceOf(capacity: number): number {
+  return capacity < LEAST_WITH_BLOCKS ? capacity : capacity + (capacity >> BLOCK_SHIFT) * BLOCK_FIELDS;
+}
+
+/** Of a full chunk, by its piece alone. */
+export function addFullPart(totals: Float64Array, into: number, page: Float64Array, start: number, from: number, to: number, needs: number): void {
+  addSpan(totals, into, page, start, CHUNK_POINTS, CHUNK_POINTS >> BLOCK_SHIFT, from, to, needs);
+}
+
+/**
+ * Points from `from` up to, not including, `to` of the piece that begins at `start`, of which so many blocks are summed. Who needs extremes gets the
+ * sum as well: while one sum waits for the last one there is time to compare.
+ */
+function addSpan(
+  totals: Float64Array, into: number, page: Float64Array, start: number, capacity: number, summed: number, from: number, to: number, needs: number,
+): void {
+  totals[into]! += to - from;
+  if (needs === COUNTED) return;
+  let firstBlock = (from + BLOCK_POINTS - 1) >> BLOCK_SHIFT;
+  let lastBlock = Math.min(to >> BLOCK_SHIFT, summed);
+  // Without a whole block all of it is head.
+  if (lastBlock <= firstBlock) lastBlock = firstBlock = (to + BLOCK_POINTS - 1) >> BLOCK_SHIFT;
+  const end = start + to;
+  const headEnd = Math.min(start + (firstBlock << BLOCK_SHIFT), end);
+  const tail = Math.min(start + (lastBlock << BLOCK_SHIFT), end);
+  const blocks = capacity >> BLOCK_SHIFT;
+  const blocksEnd = start + capacity + lastBlock;
+  let sum = totals[into + 1]!;
+  if ((needs & EXTREMES) === 0) {
+    for (let at = start + from; at < headEnd; at += 1) sum += page[at]!;
+    for (let at = start + capacity + firstBlock; at < blocksEnd; at += 1) sum += page[at]!;
+    for (let at = tail; at < end; at += 1) sum += page[at]!;
+    totals[into + 1] = sum;
+    return;
+  }
+  let min = totals[into + 2]!;
+  let max = totals[into + 3]!;
+  for (let at = start + from; at < headEnd; at += 1) {
+    const value = page[at]!;
+    sum += value;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  for (let at = start + capacity + firstBlock; at < blocksEnd; at += 1) {
+    sum += page[at]!;
+    if (page[at + blocks]! < min) min = page[at + blocks]!;
+    if (page[at + 2 * blocks]! > max) max = page[at + 2 * blocks]!;
+  }
+  for (let at = tail; at < end; at += 1) {
+    const value = page[at]!;
+    sum += value;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  totals[into + 1] = sum;
+  totals[into + 2] = min;
+  totals[into + 3] = max;
+}
+
+/** Index of the first offset that is not below, looked for around a guess: most series are nearly regular. The last one is known not to be below. */
+function placeOf(offsets: Uint32Array, start: number, length: number, offset: number, guess: number): number {
+  let low = 0;
+  let high = length - 1;
+  if (offsets[start + guess]! < offset) {
+    low = guess + 1;
+    for (let reach = 1; low + reach < high; reach *= 2) {
+      if (offsets[start + low + reach]! >= offset) {
+        high = low + reach;
+        break;
+      }
+      low += reach + 1;
     }
-    return blocks;
+  } else {
+    high = guess;
+    for (let reach = 1; high - reach >= 0; reach *= 2) {
+      if (offsets[start + high - reach]! < offset) {
+        low = high - reach + 1;
+        break;
+      }
+      high -= reach;
+    }
   }
-
-  private spoil(): void {
-    this.stale = true;
-    this.blocks = undefined;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (offsets[start + middle]! < offset) low = middle + 1;
+    else high = middle;
   }
-
-  private summarise(): void {
-    const own = { count: 0, sum: 0, min: Infinity, max: -Infinity };
-    this.addEach(own, 0, this.length);
-    this.sum = own.sum;
-    this.min = own.min;
-    this.max = own.max;
-    this.stale = false;
-  }
-}
-
-function room(points: number): { offsets: Uint32Array; values: Float64Array } {
-  if (points <= POINTS_IN_HEAP) return { offsets: new Uint32Array(points), values: new Float64Array(points) };
-  const buffer = new ArrayBuffer(points * POINT_BYTES);
-  return { values: new Float64Array(buffer, 0, points), offsets: new Uint32Array(buffer, points * 8, points) };
-}
-
-/** The blocks with a number from `firstBlock` up to, not including, `lastBlock`. */
-export function addBlocks(aggregate: Aggregate, firstBlock: number, lastBlock: number, wanted: Wanted, blocks: Float64Array, at: number): void {
-  aggregate.count += (lastBlock - firstBlock) * BLOCK_POINTS;
-  if (wanted !== 'extremes') aggregate.sum = summed(blocks, at + firstBlock, at + lastBlock, aggregate.sum);
-  if (wanted === 'sum') return;
-  aggregate.min = least(blocks, at + BLOCKS + firstBlock, at + BLOCKS + lastBlock, aggregate.min);
-  aggregate.max = most(blocks, at + 2 * BLOCKS + firstBlock, at + 2 * BLOCKS + lastBlock, aggregate.max);
-}
-
-function summed(of: Float64Array, from: number, to: number, sum: number): number {
-  let all = sum;
-  for (let at = from; at < to; at += 1) all += of[at]!;
-  return all;
-}
-
-function least(of: Float64Array, from: number, to: number, min: number): number {
-  let all = min;
-  for (let at = from; at < to; at += 1) if (of[at]! < all) all = of[at]!;
-  return all;
-}
-
-function most(of: Float64Array, from: number, to: number, max: number): number {
-  let all = max;
-  for (let at = from; at < to; at += 1) if (of[at]! > all) all = of[at]!;
-  return all;
+  return low;
 }

@@ -1,38 +1,35 @@
 /**
- * The points of one series in memory: sorted by time, each time once, in chunks that know their own sum, least and
- * most. A point that comes in order costs a few stores; a late one finds its chunk and is put into its place, and one
- * that comes again takes the place of the former: the last write wins, and nothing has to be sorted out at a read.
+ * The points of one series in memory: sorted by time, each time once, in chunks that know what their blocks come to. A point that comes
+ * in order costs a few stores; a late one finds its chunk and is put into its place, and one that comes again takes the place of the
+ * former: the last write wins, and nothing has to be sorted out at a read.
  */
 import { CHUNK_POINTS } from '../model/limits.js';
-import { type Aggregate, combine } from './aggregate.js';
-import { addBlocks, BLOCKS, Chunk, SUMMARY_NUMBERS, type Wanted } from './chunk.js';
+import { type Aggregate, combine, emptyAggregate } from './aggregate.js';
+import { addFullPart, Chunk, type Run } from './chunk.js';
+import { pageOf, type PointSlabs, startOf } from './slabs.js';
+import { type Slices, TOTAL_NUMBERS } from './slices.js';
 
-/** So few that both arrays of a chunk lie in the heap itself, without a buffer of their own. */
 const FIRST_POINTS = 4;
 /** What a point that is alone takes: it needs no chunk, and many series never have a second one. */
 const SOLE_BYTES = 32;
 const NONE: readonly never[] = Object.freeze([]);
 
 /**
- * What a search looks at instead of the chunks, so that it finds it together in memory: of each chunk but the last one, which grows. Made when
- * it is needed, gone when it is no longer true.
+ * What a search looks at instead of the chunks, so that it finds it together in memory: a row for each chunk but the last one, which grows. Made
+ * when it is needed; a row that is not true any more has no count.
  */
-interface Outline {
-  begins: number[];
-  ends: number[];
-  /** From each point to the next, of chunks that are full and regular; else 0. */
-  steps: number[];
-  /** Of the blocks of those chunks, each at its place. */
-  summaries: Float64Array | undefined;
-}
+const ROW = { firstMs: 0, lastMs: 1, stepMs: 2, address: 3, count: 4, sum: 5, min: 6, max: 7 } as const;
+const ROW_NUMBERS = 8;
 
 export class Column {
   /** By time; none is empty. */
   private chunks: readonly Chunk[] = NONE;
-  private outline: Outline | undefined;
+  private outline: Float64Array | undefined;
   /** Time of a point that is the only one, and in no chunk; -1 when there is none. */
   private soleMs = -1;
   private soleValue = 0;
+
+  constructor(private readonly slabs: PointSlabs) {}
 
   get isEmpty(): boolean {
     return this.chunks.length === 0 && this.soleMs < 0;
@@ -54,10 +51,7 @@ export class Column {
     if (last === undefined) return this.putFirst(atMs, value);
     if (atMs <= last.lastMs) return this.late(atMs, value);
     if (!last.fits(atMs)) return this.begin(this.chunks.length, atMs, value, FIRST_POINTS);
-    if (last.length < last.capacity) {
-      last.push(atMs, value);
-      return 0;
-    }
+    if (last.length < last.capacity) return last.push(atMs, value);
     if (last.capacity === CHUNK_POINTS) return this.begin(this.chunks.length, atMs, value, CHUNK_POINTS);
     const before = last.bytes;
     last.grow();
@@ -82,10 +76,10 @@ export class Column {
     return this.begin(0, soleMs, soleValue, FIRST_POINTS) - SOLE_BYTES;
   }
 
-  /** Calls back with each chunk that has points in the range (both ends included) and the indexes of them. */
-  eachPart(fromMs: number, toMs: number, visit: (chunk: Chunk, from: number, to: number) => void): void {
+  /** Calls back with each run of points in the range (both ends included) and the indexes of them. */
+  eachPart(fromMs: number, toMs: number, visit: (run: Run, from: number, to: number) => void): void {
     if (this.soleMs >= 0) {
-      if (this.soleMs >= fromMs && this.soleMs <= toMs) visit(Chunk.of(this.soleMs, this.soleValue), 0, 1);
+      if (this.soleMs >= fromMs && this.soleMs <= toMs) visit(new Sole(this.soleMs, this.soleValue), 0, 1);
       return;
     }
     for (let at = this.chunkAt(fromMs); at < this.chunks.length; at += 1) {
@@ -97,38 +91,63 @@ export class Column {
     }
   }
 
-  /** Of sum and extremes at least what is wanted. */
-  addTo(aggregate: Aggregate, fromMs: number, toMs: number, wanted: Wanted = 'all'): void {
-    const { soleMs, soleValue } = this;
+  /** Adds its points to the slices that they lie in. */
+  addTo(slices: Slices): void {
+    const { cuts, count, needs, totals } = slices;
+    const { chunks, soleMs } = this;
+    if (count === 0) return;
     if (soleMs >= 0) {
-      if (soleMs >= fromMs && soleMs <= toMs) combine(aggregate, { count: 1, sum: soleValue, min: soleValue, max: soleValue });
+      const slice = slices.indexOf(soleMs + 1) - 1;
+      if (slice >= 0 && slice < count) addValue(totals, slice * TOTAL_NUMBERS, this.soleValue);
       return;
     }
-    const { chunks } = this;
-    const { begins, ends, steps } = this.outlined;
-    const sealed = ends.length;
-    for (let at = this.chunkAt(fromMs); at < sealed; at += 1) {
-      const firstMs = begins[at]!;
-      if (firstMs > toMs) return;
-      if (steps[at]! > 0) this.addRegular(aggregate, at, fromMs, toMs, wanted);
-      else addOf(chunks[at]!, aggregate, fromMs, toMs, firstMs, ends[at]!, wanted);
+    if (chunks.length === 0) return;
+    const outline = this.outlined;
+    const sealed = chunks.length - 1;
+    const untilMs = cuts[count]!;
+    let slice = 0;
+    for (let at = this.rowAt(cuts[0]!) / ROW_NUMBERS; at < sealed; at += 1) {
+      const row = at * ROW_NUMBERS;
+      const firstMs = outline[row + ROW.firstMs]!;
+      if (firstMs >= untilMs) return;
+      while (cuts[slice + 1]! <= firstMs) slice += 1;
+      const stepMs = outline[row + ROW.stepMs]!;
+      const lastMs = outline[row + ROW.lastMs]!;
+      if (lastMs < cuts[slice + 1]! && firstMs >= cuts[slice]!) {
+        if (needs[slice] !== 0) this.addWhole(totals, slice * TOTAL_NUMBERS, outline, row);
+      } else if (stepMs === 0) slice = addParts(slices, slice, chunks[at]!, firstMs, lastMs);
+      else slice = this.addRegularParts(slices, slice, outline[row + ROW.address]!, firstMs, lastMs, stepMs);
+      if (slice === count) return;
     }
-    if (sealed > 0 && toMs <= ends[sealed - 1]!) return;
-    const last = chunks[sealed];
-    if (last === undefined) return;
-    const [firstMs, lastMs] = [last.firstMs, last.lastMs];
-    if (firstMs <= toMs && lastMs >= fromMs) addOf(last, aggregate, fromMs, toMs, firstMs, lastMs, wanted);
+    const last = chunks[sealed]!;
+    const firstMs = last.firstMs;
+    if (firstMs >= untilMs) return;
+    while (cuts[slice + 1]! <= firstMs) slice += 1;
+    addParts(slices, slice, last, firstMs, last.lastMs);
   }
 
-  /** Of a chunk that is full and regular only its first and last few values are read: where a time is can be told, and the rest stands in the outline. */
-  private addRegular(aggregate: Aggregate, at: number, fromMs: number, toMs: number, wanted: Wanted): void {
-    const { begins, ends, steps } = this.outlined;
-    const [firstMs, lastMs, stepMs] = [begins[at]!, ends[at]!, steps[at]!];
-    const from = firstMs >= fromMs ? 0 : Math.ceil((fromMs - firstMs) / stepMs);
-    const to = lastMs <= toMs ? CHUNK_POINTS : Math.floor((toMs - firstMs) / stepMs) + 1;
-    if (wanted === 'count') aggregate.count += to - from;
-    else if (to - from === CHUNK_POINTS) addBlocks(aggregate, 0, BLOCKS, wanted, this.summaries, at * SUMMARY_NUMBERS);
-    else this.chunks[at]!.addBlocksTo(aggregate, from, to, wanted, this.summaries, at * SUMMARY_NUMBERS);
+  private addWhole(totals: Float64Array, into: number, outline: Float64Array, row: number): void {
+    if (outline[row + ROW.count] === 0) this.drawRow(outline, row);
+    totals[into]! += outline[row + ROW.count]!;
+    totals[into + 1]! += outline[row + ROW.sum]!;
+    if (outline[row + ROW.min]! < totals[into + 2]!) totals[into + 2] = outline[row + ROW.min]!;
+    if (outline[row + ROW.max]! > totals[into + 3]!) totals[into + 3] = outline[row + ROW.max]!;
+  }
+
+  /** Of a chunk that is full and regular nothing but values and blocks is read: where a time is can be told. @returns the slice that goes on behind the chunk */
+  private addRegularParts({ cuts, count, needs, totals }: Slices, first: number, address: number, firstMs: number, lastMs: number, stepMs: number): number {
+    const page = this.slabs.values.pages[pageOf(address)]!;
+    const start = startOf(address);
+    let slice = first;
+    let from = cuts[slice]! <= firstMs ? 0 : Math.ceil((cuts[slice]! - firstMs) / stepMs) | 0;
+    for (; slice < count; slice += 1) {
+      const isLast = lastMs < cuts[slice + 1]!;
+      const to = isLast ? CHUNK_POINTS : Math.ceil((cuts[slice + 1]! - firstMs) / stepMs) | 0;
+      if (to > from && needs[slice] !== 0) addFullPart(totals, slice * TOTAL_NUMBERS, page, start, from, to, needs[slice]!);
+      if (isLast) return slice;
+      from = to;
+    }
+    return slice;
   }
 
   /** @returns bytes given back */
@@ -137,11 +156,17 @@ export class Column {
     let freed = 0;
     const kept: Chunk[] = [];
     for (const chunk of this.chunks) {
+      const { bytes } = chunk;
       const from = chunk.indexOf(fromMs);
       const to = chunk.indexOf(toMs + 1);
-      if (to > from) chunk.remove(from, to);
-      if (chunk.length > 0) kept.push(chunk);
-      else freed += chunk.bytes;
+      if (to - from < chunk.length) {
+        if (to > from) chunk.remove(from, to);
+        kept.push(chunk);
+        freed += bytes - chunk.bytes;
+      } else {
+        chunk.free();
+        freed += bytes;
+      }
     }
     this.become(kept);
     return freed;
@@ -150,21 +175,23 @@ export class Column {
   /** @returns bytes given back */
   clear(): number {
     const { bytes } = this;
+    for (const chunk of this.chunks) chunk.free();
     this.become(NONE);
     this.soleMs = -1;
     return bytes;
   }
 
-  /** Puts the other's points before its own; those that it has itself up to the time win. @returns bytes by which the column grew */
+  /** Puts the other's points, of the same slabs, before its own; those that it has itself up to the time win. @returns bytes by which the column grew */
   putBefore(other: Column, untilMs: number): number {
     const own: [number, number][] = [];
-    this.eachPart(0, untilMs, (chunk, from, to) => {
-      for (let at = from; at < to; at += 1) own.push([chunk.timeAt(at), chunk.valueAt(at)]);
+    this.eachPart(0, untilMs, (run, from, to) => {
+      for (let at = from; at < to; at += 1) own.push([run.timeAt(at), run.valueAt(at)]);
     });
     let grown = -this.delete(0, untilMs) + this.unfold();
     other.unfold();
     grown += other.bytes;
     this.become([...other.chunks, ...this.chunks]);
+    other.become(NONE);
     for (const [atMs, value] of own) grown += this.put(atMs, value);
     return grown;
   }
@@ -176,7 +203,12 @@ export class Column {
     if (first === 0) return 0;
     const gone = this.chunks.slice(0, first);
     this.become(this.chunks.slice(first));
-    return gone.reduce((bytes, chunk) => bytes + chunk.bytes, 0);
+    let freed = 0;
+    for (const chunk of gone) {
+      freed += chunk.bytes;
+      chunk.free();
+    }
+    return freed;
   }
 
   /** The newest point up to the time; undefined when there is none. */
@@ -187,7 +219,7 @@ export class Column {
   }
 
   private begin(at: number, atMs: number, value: number, points: number): number {
-    const chunk = new Chunk(points);
+    const chunk = new Chunk(this.slabs, points);
     chunk.push(atMs, value);
     this.become(this.chunks.toSpliced(at, 0, chunk));
     return chunk.bytes;
@@ -205,67 +237,124 @@ export class Column {
     const index = chunk.indexOf(atMs);
     if (chunk.timeAt(index) === atMs) {
       chunk.overwrite(index, value);
-      if (this.outline) this.outline.summaries = undefined;
+      this.spoilRow(at);
       return 0;
     }
     if (!chunk.fits(atMs)) return this.begin(at, atMs, value, FIRST_POINTS);
-    this.outline = undefined;
     const before = chunk.bytes;
     if (chunk.length === chunk.capacity && chunk.capacity < CHUNK_POINTS) chunk.grow();
     if (chunk.length < chunk.capacity) {
       chunk.insert(index, atMs, value);
+      this.spoilRow(at);
       return chunk.bytes - before;
     }
     const rest = chunk.cut(CHUNK_POINTS / 2);
     this.become(this.chunks.toSpliced(at + 1, 0, rest));
     if (index <= chunk.length) chunk.insert(index, atMs, value);
     else rest.insert(index - chunk.length, atMs, value);
-    return rest.bytes;
+    return chunk.bytes - before + rest.bytes;
   }
 
-  private get outlined(): Outline {
-    return this.outline ??= outlineOf(this.chunks);
+  // ── Outline ──────────────────────────────────────────────────────────────────────────────────
+
+  private get outlined(): Float64Array {
+    return this.outline ??= this.draw();
   }
 
-  private get summaries(): Float64Array {
-    const outline = this.outlined;
-    return outline.summaries ??= summariesOf(this.chunks, outline.steps);
+  private draw(): Float64Array {
+    const outline = new Float64Array(Math.max(this.chunks.length - 1, 0) * ROW_NUMBERS);
+    for (let row = 0; row < outline.length; row += ROW_NUMBERS) this.drawRow(outline, row);
+    return outline;
+  }
+
+  private drawRow(outline: Float64Array, row: number): void {
+    const chunk = this.chunks[row / ROW_NUMBERS]!;
+    const whole = emptyAggregate();
+    chunk.addPartTo(whole, 0, chunk.length);
+    outline[row + ROW.firstMs] = chunk.firstMs;
+    outline[row + ROW.lastMs] = chunk.lastMs;
+    outline[row + ROW.stepMs] = chunk.fullStepMs;
+    outline[row + ROW.address] = chunk.address;
+    outline[row + ROW.count] = whole.count;
+    outline[row + ROW.sum] = whole.sum;
+    outline[row + ROW.min] = whole.min;
+    outline[row + ROW.max] = whole.max;
+  }
+
+  /** A point of the chunk changed, or one came into it; its first and last times are always true, because a search needs them. */
+  private spoilRow(at: number): void {
+    if (this.outline === undefined || at * ROW_NUMBERS >= this.outline.length) return;
+    const chunk = this.chunks[at]!;
+    this.outline[at * ROW_NUMBERS + ROW.count] = 0;
+    this.outline[at * ROW_NUMBERS + ROW.firstMs] = chunk.firstMs;
+    this.outline[at * ROW_NUMBERS + ROW.lastMs] = chunk.lastMs;
   }
 
   /** Index of the first chunk that ends at or after the time. */
   private chunkAt(atMs: number): number {
     const { chunks } = this;
     if (chunks.length === 0) return 0;
-    const { ends } = this.outlined;
+    const at = chunks.length === 1 ? 0 : this.rowAt(atMs) / ROW_NUMBERS;
+    return at === chunks.length - 1 && chunks[at]!.lastMs < atMs ? at + 1 : at;
+  }
+
+  /** Where the row of the first of those chunks begins; behind the last row when there is none. */
+  private rowAt(atMs: number): number {
+    const outline = this.outlined;
     let low = 0;
-    let high = ends.length;
+    let high = outline.length / ROW_NUMBERS;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (ends[middle]! < atMs) low = middle + 1;
+      if (outline[middle * ROW_NUMBERS + ROW.lastMs]! < atMs) low = middle + 1;
       else high = middle;
     }
-    return low === ends.length && chunks[low]!.lastMs < atMs ? low + 1 : low;
+    return low * ROW_NUMBERS;
   }
 }
 
-function addOf(chunk: Chunk, aggregate: Aggregate, fromMs: number, toMs: number, firstMs: number, lastMs: number, wanted: Wanted): void {
-  if (firstMs >= fromMs && lastMs <= toMs) return chunk.addTo(aggregate);
-  const from = firstMs >= fromMs ? 0 : chunk.indexBetween(fromMs, firstMs, lastMs);
-  chunk.addPartTo(aggregate, from, lastMs <= toMs ? chunk.length : chunk.indexBetween(toMs + 1, firstMs, lastMs), wanted);
+/** A point that is alone. */
+class Sole implements Run {
+  constructor(private readonly atMs: number, private readonly value: number) {}
+
+  timeAt(): number {
+    return this.atMs;
+  }
+
+  valueAt(): number {
+    return this.value;
+  }
+
+  pairs(from: number, to: number): Float64Array {
+    return to > from ? Float64Array.of(this.atMs, this.value) : new Float64Array();
+  }
+
+  indexOf(atMs: number): number {
+    return this.atMs >= atMs ? 0 : 1;
+  }
+
+  addPartTo(aggregate: Aggregate, from: number, to: number): void {
+    const { value } = this;
+    if (to > from) combine(aggregate, { count: 1, sum: value, min: value, max: value });
+  }
 }
 
-function outlineOf(chunks: readonly Chunk[]): Outline {
-  const sealed = chunks.slice(0, -1);
-  return {
-    begins: sealed.map(({ firstMs }) => firstMs), ends: sealed.map(({ lastMs }) => lastMs),
-    steps: sealed.map(({ length, regularStepMs }) => length === CHUNK_POINTS ? regularStepMs : 0), summaries: undefined,
-  };
+function addValue(totals: Float64Array, into: number, value: number): void {
+  totals[into]! += 1;
+  totals[into + 1]! += value;
+  if (value < totals[into + 2]!) totals[into + 2] = value;
+  if (value > totals[into + 3]!) totals[into + 3] = value;
 }
 
-function summariesOf(chunks: readonly Chunk[], steps: readonly number[]): Float64Array {
-  const all = new Float64Array(steps.length * SUMMARY_NUMBERS);
-  steps.forEach((stepMs, at) => {
-    if (stepMs > 0) all.set(chunks[at]!.blockSummary, at * SUMMARY_NUMBERS);
-  });
-  return all;
+/** @returns the slice that goes on behind the chunk */
+function addParts({ cuts, count, needs, totals }: Slices, first: number, chunk: Chunk, firstMs: number, lastMs: number): number {
+  let slice = first;
+  let from = cuts[slice]! <= firstMs ? 0 : chunk.indexOf(cuts[slice]!);
+  for (; slice < count; slice += 1) {
+    const isLast = lastMs < cuts[slice + 1]!;
+    const to = isLast ? chunk.length : chunk.indexOf(cuts[slice + 1]!);
+    if (to > from && needs[slice] !== 0) chunk.addSpanTo(totals, slice * TOTAL_NUMBERS, from, to, needs[slice]!);
+    if (isLast) return slice;
+    from = to;
+  }
+  return slice;
 }

@@ -3,11 +3,11 @@
  * wait at the same moment therefore share a pass: each series is visited once, and adds to every one of them. Each still
  * gets what it would have got alone, of one moment.
  */
-import { type Aggregate, emptyAggregate } from './aggregate.js';
-import type { Wanted } from './chunk.js';
+import type { Aggregate } from './aggregate.js';
 import { SERIES_A_PASS } from '../model/limits.js';
 import type { Range, Selection } from './read-query.js';
 import type { Series } from './series.js';
+import { Slices, type Wanted } from './slices.js';
 
 export interface PassParts {
   select(selection: Selection, owner: string): Series[];
@@ -77,15 +77,12 @@ export class Passes {
       const most = Math.max(1, Math.floor(SERIES_A_PASS / Math.max(series.length, 1)));
       const taken = same.slice(0, most);
       left.push(...same.slice(most));
-      const asked = taken.map(({ range, wanted }) => ({ ...divide(range), wanted, aggregate: emptyAggregate() }));
-      // Ranges that overlap one after the other, while what they share is near.
-      const byTime = asked.toSorted((left, right) => left.hot.fromMs - right.hot.fromMs);
-      for (const { column } of series) {
-        for (const { hot, aggregate, wanted } of byTime) column.addTo(aggregate, hot.fromMs, hot.toMs, wanted);
-      }
+      const divided = taken.map(({ range }) => divide(range));
+      const slices = Slices.of(divided.map(({ hot }, at) => ({ ...hot, wanted: taken[at]!.wanted })));
+      for (const { column } of series) column.addTo(slices);
       taken.forEach(({ resolve }, at) => {
-        const { cold, aggregate } = asked[at]!;
-        resolve({ series, aggregate, ...(cold && { cold }) });
+        const { cold, hot } = divided[at]!;
+        resolve({ series, aggregate: slices.of(hot), ...(cold && { cold }) });
       });
       return series.length * taken.length;
     } catch (error) {

@@ -9,6 +9,7 @@ import type { Range, Selection } from './read-query.js';
 import { columnsOf } from './records.js';
 import { type Meta, Series, seriesBytes } from './series.js';
 import { Shelf } from './shelf.js';
+import { pointSlabs } from './slabs.js';
 
 /** A full region gives up so much at once, so that it is not cut a little at every batch. */
 const CUT_SHARE = 0.15;
@@ -38,6 +39,7 @@ export interface StoredBatch {
 export class Points {
   readonly byId = new Map<number, Series>();
   readonly shelves = new Map<string, Shelf>();
+  readonly slabs = pointSlabs();
   /** Points from here on are all in memory. */
   floorMs = 0;
   /** While older points are being brought back: from here on, points are put into memory already. */
@@ -134,7 +136,7 @@ export class Points {
   restore(id: number, entityID: string, metricID: string, owner: string): Series {
     const known = this.byId.get(id);
     if (known) return known;
-    const series = new Series(id, entityID, metricID, owner);
+    const series = new Series(id, entityID, metricID, owner, this.slabs);
     this.shelf(owner).add(series);
     this.byId.set(id, series);
     this.seriesBytesUsed += series.bytes;

@@ -1,5 +1,6 @@
 /** A series: what one entity says of one metric. Its identity, what is known about it, its latest value and its points in memory. */
 import { Column } from './column.js';
+import type { PointSlabs } from './slabs.js';
 
 /** The fields beside identity, value and time, as the seed names them. */
 export interface Meta {
@@ -49,7 +50,7 @@ function metaBytes(meta: object | undefined): number {
 const NOTHING_KNOWN: Meta = Object.freeze({});
 
 export class Series implements Identity {
-  readonly column = new Column();
+  readonly column: Column;
   meta: Meta = NOTHING_KNOWN;
   /** Time of the latest value; -1 when there is none or it was evicted. */
   latestMs = -1;
@@ -65,7 +66,8 @@ export class Series implements Identity {
   private head: string | undefined;
   private tail: string | undefined;
 
-  constructor(readonly id: number, readonly entityID: string, readonly metricID: string, readonly owner: string) {
+  constructor(readonly id: number, readonly entityID: string, readonly metricID: string, readonly owner: string, slabs: PointSlabs) {
+    this.column = new Column(slabs);
     this.bytes = seriesBytes(this, undefined);
   }
 

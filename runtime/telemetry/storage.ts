@@ -4,7 +4,6 @@ import { Fault } from '../model/faults.js';
 import { MAX_GROUPS_PER_ANSWER, MAX_POINTS_PER_ANSWER } from '../model/limits.js';
 import { combine, emptyAggregate, type PlainAgg } from './aggregate.js';
 import type { Partial, SeriesValues } from './answers.js';
-import type { Wanted } from './chunk.js';
 import type { Disk } from './disk.js';
 import { Keyed, type KeyedValues } from './keyed.js';
 import { type Divided, Passes } from './passes.js';
@@ -12,6 +11,7 @@ import { OWN, Points, type StoredBatch } from './points.js';
 import type { KeyedPoint, Point } from './read-put.js';
 import type { AggregateQuestion, KeyQuestion, Range, Selection } from './read-query.js';
 import type { Series } from './series.js';
+import { Slices, type Wanted } from './slices.js';
 import type { TelemetrySettings } from './settings.js';
 
 export interface StorageParts {
@@ -237,9 +237,14 @@ export class Storage {
     if (isPercentile) return groupsOfValues(await this.range(series, range), by);
     const { cold, hot } = this.divided(range);
     const groups = new Groups();
+    const slices = Slices.of([{ ...hot, wanted: 'all' }]);
     for (const each of series) {
       if (by.bucketMs !== undefined) bucketsOf(groups, each, hot, by.bucketMs, by.series);
-      else each.column.addTo(groups.of(each).aggregate, hot.fromMs, hot.toMs);
+      else {
+        each.column.addTo(slices);
+        slices.tell(groups.of(each).aggregate, hot);
+        slices.clear();
+      }
     }
     if (cold) {
       for (const { series: id, bucketMs, aggregate } of await this.parts.disk!.aggregate(series.map((each) => each.id), cold, by)) {

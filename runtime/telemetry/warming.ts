@@ -7,6 +7,7 @@ import { Column } from './column.js';
 import type { ColdPoints } from './disk.js';
 import type { HistoryClient } from './history-client.js';
 import type { Points } from './points.js';
+import type { PointSlabs } from './slabs.js';
 
 export interface WarmingParts {
   points: Points;
@@ -66,10 +67,18 @@ export class Warming {
     points.warmingMs = fromMs;
     const columns = new Map<number, Column>();
     // Whatever was stored until now is in the database: both go by this thread, one after the other.
-    await client.call('load', { fromMs, toMs: untilMs }, (part) => {
-      if (attempt === this.#attempt) fill(columns, part);
-    });
-    if (attempt !== this.#attempt) return;
+    try {
+      await client.call('load', { fromMs, toMs: untilMs }, (part) => {
+        if (attempt === this.#attempt) fill(columns, points.slabs, part);
+      });
+      if (attempt === this.#attempt) this.#place(columns, fromMs, untilMs);
+    } finally {
+      for (const column of columns.values()) column.clear();
+    }
+  }
+
+  #place(columns: ReadonlyMap<number, Column>, fromMs: number, untilMs: number): void {
+    const { points } = this.parts;
     for (const [id, column] of columns) {
       const series = points.byId.get(id);
       if (series) points.pointBytesUsed += series.column.putBefore(column, untilMs);
@@ -79,10 +88,10 @@ export class Warming {
   }
 }
 
-function fill(columns: Map<number, Column>, { series, times, values }: ColdPoints): void {
+function fill(columns: Map<number, Column>, slabs: PointSlabs, { series, times, values }: ColdPoints): void {
   for (let at = 0; at < series.length; at += 1) {
     let column = columns.get(series[at]!);
-    if (!column) columns.set(series[at]!, column = new Column());
+    if (!column) columns.set(series[at]!, column = new Column(slabs));
     column.put(times[at]!, values[at]!);
   }
 }

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { Random } from '../../bench/harness/random.js';
 import { Column } from '../../runtime/telemetry/column.js';
+import { pointSlabs } from '../../runtime/telemetry/slabs.js';
+import { Slices, type Wanted } from '../../runtime/telemetry/slices.js';
 
 const YEAR_MS = 365 * 86_400_000;
 
@@ -13,11 +15,19 @@ function pointsOf(column: Column, fromMs: number, toMs: number): [number, number
   return points;
 }
 
+/** What the points of a range come to. */
+function told(column: Column, fromMs: number, toMs: number, wanted: Wanted = 'all') {
+  const slices = Slices.of([{ fromMs, toMs, wanted }]);
+  column.addTo(slices);
+  return slices.of({ fromMs, toMs });
+}
+
 describe('a column of points', () => {
   it('of a few points says the same as a plain map of them, whatever is put, put before, dropped and deleted', () => {
     for (let seed = 1; seed <= 800; seed += 1) {
       const dice = new Random(seed);
-      const column = new Column();
+      const slabs = pointSlabs();
+      const column = new Column(slabs);
       const model = new Map<number, number>();
       let bytes = 0;
       for (let step = 0; step < 5; step += 1) {
@@ -38,7 +48,7 @@ describe('a column of points', () => {
             model.delete(each);
           }
         } else {
-          const other = new Column();
+          const other = new Column(slabs);
           const older = Array.from({ length: dice.below(3) }, () => dice.below(4));
           for (const each of older) other.put(each, 100 + each);
           bytes += column.putBefore(other, 3);
@@ -49,8 +59,7 @@ describe('a column of points', () => {
         expect(column.bytes, `seed ${seed}`).to.equal(bytes);
         expect(column.isEmpty).to.equal(all.length === 0);
         expect(column.latest()).to.deep.equal(all.length === 0 ? undefined : { atMs: all.at(-1)![0], value: all.at(-1)![1] });
-        const sum = { count: 0, sum: 0, min: Infinity, max: -Infinity };
-        column.addTo(sum, 2, 4);
+        const sum = told(column, 2, 4);
         const within = all.filter(([of]) => of >= 2 && of <= 4).map(([, value]) => value);
         expect(sum).to.deep.equal({ count: within.length, sum: within.reduce((total, value) => total + value, 0), min: Math.min(...within), max: Math.max(...within) });
       }
@@ -61,7 +70,7 @@ describe('a column of points', () => {
     it(`says the same as a plain map of points ${what}, whatever is put and deleted in whatever order`, () => {
       for (let seed = 1; seed <= 10; seed += 1) {
         const dice = new Random(seed);
-        const column = new Column();
+        const column = new Column(pointSlabs());
         const model = new Map<number, number>();
         const time = () => Math.floor(dice.below(1_000_000) / 1_000_000 * spanMs);
         let bytes = 0;
@@ -88,14 +97,11 @@ describe('a column of points', () => {
           const toMs = fromMs + time();
           const wanted = all.filter(([atMs]) => atMs >= fromMs && atMs <= toMs);
           expect(pointsOf(column, fromMs, toMs)).to.deep.equal(wanted);
-          const sum = { count: 0, sum: 0, min: Infinity, max: -Infinity };
-          column.addTo(sum, fromMs, toMs);
+          const sum = told(column, fromMs, toMs);
           const values = wanted.map(([, value]) => value);
-          const extremes = { count: 0, sum: 0, min: Infinity, max: -Infinity };
-          column.addTo(extremes, fromMs, toMs, 'extremes');
+          const extremes = told(column, fromMs, toMs, 'extremes');
           expect([extremes.count, extremes.min, extremes.max]).to.deep.equal([values.length, Math.min(...values), Math.max(...values)]);
-          const added = { count: 0, sum: 0, min: Infinity, max: -Infinity };
-          column.addTo(added, fromMs, toMs, 'sum');
+          const added = told(column, fromMs, toMs, 'sum');
           expect([added.count, added.sum]).to.deep.equal([values.length, values.reduce((total, value) => total + value, 0)]);
           expect(sum).to.deep.equal({ count: values.length, sum: values.reduce((total, value) => total + value, 0), min: Math.min(...values), max: Math.max(...values) });
         }
@@ -105,7 +111,7 @@ describe('a column of points', () => {
 
   it('of regular points says the same as a plain list of them, wherever a range begins and ends, and after points were overwritten', () => {
     const dice = new Random(5);
-    const column = new Column();
+    const column = new Column(pointSlabs());
     const [stepMs, count] = [7, 2_300];
     const values = Array.from({ length: count }, () => dice.below(1_000));
     values.forEach((value, at) => column.put(1_000 + at * stepMs, value));
@@ -117,11 +123,7 @@ describe('a column of points', () => {
       const fromMs = dice.below(count * stepMs + 2_000);
       const toMs = fromMs + dice.below(round % 2 ? 40 : count * stepMs);
       const within = values.filter((_, at) => 1_000 + at * stepMs >= fromMs && 1_000 + at * stepMs <= toMs);
-      const said = (wanted: 'count' | 'sum' | 'extremes' | 'all') => {
-        const all = { count: 0, sum: 0, min: Infinity, max: -Infinity };
-        column.addTo(all, fromMs, toMs, wanted);
-        return all;
-      };
+      const said = (wanted: Wanted) => told(column, fromMs, toMs, wanted);
       const sum = within.reduce((total, value) => total + value, 0);
       expect(said('all')).to.deep.equal({ count: within.length, sum, min: Math.min(...within), max: Math.max(...within) });
       expect(said('count').count).to.equal(within.length);
