@@ -36,6 +36,7 @@ import { createCallbackRules } from './gateway/calls/callback-rules.js';
 import { EndedCalls } from './gateway/calls/ended-calls.js';
 import { createSender } from './gateway/calls/sender.js';
 import { createCors } from './gateway/cors.js';
+import { bundleOf, isRemoval } from './gateway/deployment-rules.js';
 import { Deployments } from './gateway/deployments.js';
 import { Autoscaler } from './gateway/faas/autoscaler.js';
 import { FunctionLogs } from './gateway/faas/function-logs.js';
@@ -58,7 +59,7 @@ import { createAliasListener, createTelemetryDoor } from './gateway/telemetry-do
 import { createWorkers } from './handler/workers.js';
 import { configFromEnvironment } from './model/environment.js';
 import { type NodeConfig, VERSION } from './model/config.js';
-import { AUTOSCALE_EVERY_MS, CLOSE_GRACE_MS, DEFAULT_CAPACITY_PER_CORE, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS, TIDY_IDLE_SHARE } from './model/limits.js';
+import { AUTOSCALE_EVERY_MS, BUNDLE_KEEP_MS, CLOSE_GRACE_MS, DEFAULT_CAPACITY_PER_CORE, MAX_WAITING_PER_SESSION, MAX_WAIT_MS, STOP_MS, SWEEP_EVERY_MS, TIDY_AFTER_MS, TIDY_IDLE_SHARE } from './model/limits.js';
 import { folderArchive } from './offload/archive.js';
 import { createCommands } from './offload/commands.js';
 import { createForward } from './offload/forward.js';
@@ -242,6 +243,9 @@ async function startOver(opened: OpenedStore, { config, hooks, log, credentials,
   await Promise.all([secrets.open(), namespaces.open()]);
   // The functions come first: an effect delivered before they are here would find no receiver.
   await deployments.restore();
+  const wanted = new Set([...images.bundles(), ...deployments.entries().flatMap((entry) => isRemoval(entry) ? [] : bundleOf(entry) ?? [])]);
+  // None at all is a list that could not be read, or a node without a past.
+  if (wanted.size > 0) await bundles.sweep((sha256) => wanted.has(sha256), clock.now() - BUNDLE_KEEP_MS);
   await offload.resume();
   await telemetry.start();
   const url = await gateway.listen();

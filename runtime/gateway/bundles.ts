@@ -1,7 +1,7 @@
 /** The code of functions: one file per bundle, named by its SHA-256, written whole or not at all. */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Ids } from '../base/ids.js';
@@ -20,6 +20,8 @@ export interface Bundles {
    * @param beforeKept last word on the content's hash; throws to refuse it
    */
   write(sha256: string, content: AsyncIterable<Buffer>, beforeKept?: (sha256: string) => void): Promise<void>;
+  /** Removes what nobody wants any more and was written before then (ms since the epoch); what was left half written, too. */
+  sweep(isWanted: (sha256: string) => boolean, beforeMs: number): Promise<void>;
 }
 
 export function createBundles({ folder, ids, limit = MAX_BUNDLE_BYTES }: { folder: string; ids: Ids; limit?: number }): Bundles {
@@ -40,6 +42,13 @@ export function createBundles({ folder, ids, limit = MAX_BUNDLE_BYTES }: { folde
         await rename(draft, pathOf(sha256));
       } finally {
         await rm(draft, { force: true });
+      }
+    },
+    async sweep(isWanted, beforeMs) {
+      for (const name of await readdir(folder).catch(() => [])) {
+        const path = join(folder, name);
+        const isOld = await stat(path).then(({ mtimeMs }) => mtimeMs < beforeMs, () => false);
+        if (isOld && !isWanted(name.replace(/\.mjs$/, ''))) await rm(path, { force: true });
       }
     },
   };

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -183,6 +183,15 @@ describe('The builder, with packages and with guests it does not like', () => {
     for (const [name, secret] of [['password', 'sesame'], ['key', 'k'.repeat(64)], ['payload', SECRET]]) await writeFile(join(folder, name!), secret!);
     // A node that was killed has left a build half done.
     await mkdir(join(folder, 'node/builds/build-left/context'), { recursive: true });
+    // Nobody has named two of its bundles for long, one of them half written.
+    const [named, old, young] = ['a', 'b', 'c'].map((digit) => digit.repeat(64));
+    await mkdir(join(folder, 'node/bundles'));
+    await writeFile(join(folder, 'node/built-images.json'), JSON.stringify({ 'kept:latest': named }));
+    for (const name of [`${named}.mjs`, `${old}.mjs`, `.${old}.draft`, `${young}.mjs`]) {
+      const file = join(folder, 'node/bundles', name);
+      await writeFile(file, 'export default 1');
+      if (!name.startsWith(young!)) await utimes(file, 1, 1);
+    }
     node = await startNode({
       name: 'node', level: 'edge', host: '127.0.0.1', port: 0, domainId: 'd', labels: {}, store: 'memory', stateDir: join(folder, 'node'), adminUser: 'admin',
       adminPasswordFile: join(folder, 'password'), peerKeyFile: join(folder, 'key'), payloadSecretFile: join(folder, 'payload'), log: 'silent',
@@ -199,6 +208,11 @@ describe('The builder, with packages and with guests it does not like', () => {
   });
   const send = (body: Buffer) => request(node.url).post('/build').set({ 'Content-Type': 'application/octet-stream', 'X-Build-Signature': signed(body) }).send(body);
   const deploy = (service: string, image: string) => request(node.url).post('/system/functions').set('Authorization', ADMIN).send({ service, image });
+
+  it('has only the bundles of its former life that something names, and young ones', async () => {
+    expect((await readdir(join(folder, 'node/bundles'))).sort()).to.include.members([`${'a'.repeat(64)}.mjs`, `${'c'.repeat(64)}.mjs`]).and.not.include.members([`${'b'.repeat(64)}.mjs`]);
+    expect((await readdir(join(folder, 'node/bundles'))).filter((name) => name.startsWith('.b'))).to.deep.equal([]);
+  });
 
   it('builds a function with a package, which answers when it is deployed', async () => {
     const files = { 'package.json': '{"dependencies": {"greetings": "file:./greetings.tgz"}}', 'greetings.tgz': await greetings(folder) };

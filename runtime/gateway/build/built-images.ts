@@ -6,6 +6,8 @@ import { MAX_BUILT_IMAGES } from '../../model/limits.js';
 export interface BuiltImages {
   /** Hex SHA-256 of the bundle; undefined for what was not built here. */
   find(image: string): string | undefined;
+  /** Hex SHA-256 of every bundle that has a name. */
+  bundles(): Iterable<string>;
   put(image: string, sha256: string): Promise<void>;
 }
 
@@ -15,6 +17,7 @@ export async function openBuiltImages(file: string): Promise<BuiltImages> {
   let saving: Promise<unknown> = Promise.resolve();
   return {
     find: (image) => images.get(named(image)),
+    bundles: () => images.values(),
     async put(image, sha256) {
       images.delete(named(image));
       images.set(named(image), sha256);

@@ -1,5 +1,7 @@
 /** Bounds of deploying functions, and of what is kept beside them: secrets, namespaces, logs, scale. */
 
+/** A bundle that nothing names any more is removed when its node starts, unless it is younger: it may be about to be deployed. */
+export const BUNDLE_KEEP_MS = 24 * 60 * 60 * 1000;
 /** One deployment without its code: every node keeps all of them in memory and passes them on; Kubernetes has the same bound. */
 export const MAX_DEPLOYMENT_BYTES = 1024 * 1024;
 /** One function's bundle: code with its libraries, no data. */
