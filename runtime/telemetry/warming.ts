@@ -18,9 +18,9 @@ export interface WarmingParts {
 }
 
 /** Of the region, so that there is room for what comes. */
-const WARM_SHARE = 0.62;
-/** With half-filled chunks. */
-const BYTES_PER_POINT = 14;
+const WARM_SHARE = 0.76;
+/** Of regular ones, which take least: what is brought back is counted as it comes. */
+const BYTES_PER_POINT = 10;
 /** Points that are brought back together, about. */
 const WARM_POINTS = 500_000;
 
