@@ -31,5 +31,5 @@ local untilMs = leasedUntil(slot)
 if untilMs then return {reply({kind = 'leased', untilMs = untilMs})} end
 slot.lease, slot.state = '', 'leaving'
 slot.leaving = {to = command.to, epoch = command.epoch, attempt = command.attempt}
-save(slot)
+saveState(slot)
 return departed(false)

@@ -2,5 +2,5 @@
 --@include verb
 if not (slot and slot.arriving and slot.arriving.attempt == command.attempt) then return reply({kind = 'refused'}) end
 slot.arriving.departing = true
-save(slot)
+saveState(slot)
 return reply({kind = 'ok'})

@@ -12,18 +12,20 @@ local function isUnfinished(slot)
 end
 
 local function load()
-  local rest = call('HGET', slotKey, 'rest')
-  if not rest then return nil end
-  local slot = cjson.decode(rest)
-  local numbers = call('HMGET', slotKey, unpack(NUMBERS))
-  for i, name in ipairs(NUMBERS) do slot[name] = tonumber(numbers[i] or 0) end
-  local texts = call('HMGET', slotKey, unpack(TEXTS))
-  for i, name in ipairs(TEXTS) do slot[name] = texts[i] end
+  local found = call('HMGET', slotKey, unpack(LOADED))
+  if not found[1] then return nil end
+  local slot = cjson.decode(found[1])
+  for i, name in ipairs(NUMBERS) do slot[name] = tonumber(found[1 + i] or 0) end
+  for i, name in ipairs(TEXTS) do slot[name] = found[1 + #NUMBERS + i] end
   isKnown, wasUnfinished = true, isUnfinished(slot)
   return slot
 end
 
-local function number(value) return string.format('%.17g', value) end
+-- Most are whole, and those are written in a fraction of the time.
+local function number(value)
+  if value % 1 == 0 and value < 9007199254740992 and value > -9007199254740992 then return string.format('%d', value) end
+  return string.format('%.17g', value)
+end
 
 -- JSON of what changes rarely, but for its closing brace; the functions come last, where acquire can add one.
 local function restOf(slot)
@@ -33,20 +35,35 @@ local function restOf(slot)
     .. ',"functions":' .. slot.functions
 end
 
-local function save(slot)
+local function noteUnfinished(slot)
+  local unfinished = isUnfinished(slot)
+  if unfinished and not wasUnfinished then call('SADD', P .. 'unfinished', session) end
+  if wasUnfinished and not unfinished then call('SREM', P .. 'unfinished', session) end
+end
+
+local function restAndTwins(slot)
   local fields = {'rest', restOf(slot) .. '}'}
   for _, name in ipairs(TWINS) do
     local value = slot[name] or ''
     fields[#fields + 1] = name
     fields[#fields + 1] = type(value) == 'number' and number(value) or value
   end
+  return fields
+end
+
+local function save(slot)
+  local fields = restAndTwins(slot)
   for _, name in ipairs(NUMBERS) do fields[#fields + 1] = name; fields[#fields + 1] = number(slot[name]) end
   for _, name in ipairs(TEXTS) do fields[#fields + 1] = name; fields[#fields + 1] = slot[name] end
   call('HSET', slotKey, unpack(fields))
   if not isKnown then call('ZADD', P .. 'index', 0, session) end
-  local unfinished = isUnfinished(slot)
-  if unfinished and not wasUnfinished then call('SADD', P .. 'unfinished', session) end
-  if wasUnfinished and not unfinished then call('SREM', P .. 'unfinished', session) end
+  noteUnfinished(slot)
+end
+
+-- The same of a known slot of which nothing is new but the lease and what `rest` has: a move's writers wait for it.
+local function saveState(slot)
+  call('HSET', slotKey, 'lease', slot.lease, unpack(restAndTwins(slot)))
+  noteUnfinished(slot)
 end
 
 -- JSON of the slot as the client knows it.

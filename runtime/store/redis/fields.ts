@@ -37,5 +37,6 @@ export function declareFields(): string {
     `local TWINS = ${luaList(names('twin'))}`,
     `local NUMBERS = ${luaList(names('number'))}`,
     `local TEXTS = ${luaList(names('json', 'text'))}`,
+    `local LOADED = ${luaList(['rest', ...names('number'), ...names('json', 'text')])}`,
   ].join('\n');
 }
