@@ -40,7 +40,7 @@ export type AnalyticsLine = { put: KeyedPoint[]; storedMs: number; owner: string
 
 const NOTHING: Progress = { applied: 0, maxMs: -1, analyticsApplied: 0, analyticsMaxMs: -1 };
 /** Of the region of what is on disk; the least of it is counted beside the regions. */
-const DATABASE_SHARE = 0.08;
+const DATABASE_SHARE = 0.05;
 const MIN_DATABASE_MB = 48;
 
 export class History implements Disk {

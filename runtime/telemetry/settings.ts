@@ -34,7 +34,7 @@ const ENGINE_MB = 96;
 /** The library of the database, its thread, its cache, and what the allocator keeps of logs that it took up (measured: up to 120 MB). */
 const DATABASE_MB = 120;
 /** The engine's garbage until it is collected. */
-const GARBAGE_MB = 40;
+const GARBAGE_MB = 24;
 const HOUR_MS = 3_600_000;
 
 type Environment = Record<string, string | undefined>;

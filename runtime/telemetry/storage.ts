@@ -33,8 +33,8 @@ export interface StorageParts {
 export type KeyedChange = { put: readonly KeyedPoint[] } | { gone: readonly string[]; range?: Range };
 
 /** Of the region of what is on disk: points in memory, analytics; the rest is the database's own. */
-const POINTS_SHARE = 0.82;
-const ANALYTICS_SHARE = 0.1;
+const POINTS_SHARE = 0.87;
+const ANALYTICS_SHARE = 0.08;
 /** Of the region of what is in memory only: series and latest values, application data. */
 const SERIES_SHARE = 0.75;
 
