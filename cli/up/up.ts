@@ -39,7 +39,7 @@ type Say = (line: string) => void;
 /** Where EDGELESS's tools find the default domain's mirror; a domain on free ports has none. */
 const MIRROR_PORT = 7379;
 const HEALTH_EVERY_MS = 40;
-const HEALTH_MS = 60_000;
+const HEALTH_MS = 120_000;
 
 /** Resolves after the domain has been stopped. */
 export async function up(options: UpOptions, say: Say = (line) => console.log(line)): Promise<void> {
