@@ -110,7 +110,7 @@ export class Tree {
     const headers: Record<string, string> = { authorization: basicHeader({ user: 'admin', password: this.#password }) };
     if (body && !Buffer.isBuffer(body)) headers['content-type'] = 'application/json';
     const sent = body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-    const answer = await fetch(node.url + path, { method, headers, body: sent as never, signal: AbortSignal.timeout(30_000) });
+    const answer = await fetch(node.url + path, { method, headers, body: sent as never, signal: AbortSignal.timeout(120_000) });
     const text = await answer.text();
     if (!answer.ok && !anyStatus) throw new Error(`${method} ${path} at ${node.name}: ${answer.status} ${text}`);
     return { status: answer.status, json: text === '' ? undefined : parse(text) };
@@ -121,7 +121,7 @@ export class Tree {
     const untilMs = Date.now() + timeoutMs;
     for (const node of this.all.filter(({ isRunning }) => isRunning)) {
       for (;;) {
-        const answer = await fetch(`${node.url}/healthz`, { signal: AbortSignal.timeout(30_000) }).catch((error: Error) => error);
+        const answer = await fetch(`${node.url}/healthz`, { signal: AbortSignal.timeout(120_000) }).catch((error: Error) => error);
         if (answer instanceof Response && answer.ok) break;
         const said = answer instanceof Response ? `${answer.status} ${await answer.text()}` : answer.message;
         if (Date.now() > untilMs || !node.isRunning) throw new Error(`${node.name} is not healthy: ${said}\n${await this.logOf(node)}`);

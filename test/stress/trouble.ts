@@ -50,7 +50,7 @@ async function attempt({ tree, tally, signal }: TroubleOptions, kind: string, no
     if (status < 300) tally.moved[kind] = (tally.moved[kind] ?? 0) + 1;
     else count(tally.refused, (json as { code?: string })?.code ?? String(status));
   } catch (error) {
-    if (!signal.aborted) count(tally.refused, (error as Error).name === 'TimeoutError' ? 'no answer in 30 s' : 'no connection');
+    if (!signal.aborted) count(tally.refused, (error as Error).name === 'TimeoutError' ? 'no answer in 120 s' : 'no connection');
   }
 }
 
