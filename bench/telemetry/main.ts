@@ -1,5 +1,5 @@
 /**
- * `npm run bench:telemetry -- [--rounds N] [--only put,large,redis] [--redis URL] [--json FILE] [--prof FOLDER]`: a node's telemetry, its HTTP
+ * `npm run bench:telemetry -- [--rounds N] [--only put,large,redis] [--redis URL] [--size MB] [--json FILE] [--prof FOLDER]`: a node's telemetry, its HTTP
  * door in a process of its own, beside a Redis sorted set and beside one row per statement into the same database.
  */
 import { fork } from 'node:child_process';
@@ -15,7 +15,7 @@ import { Figures } from './figures.js';
 import { redisBaseline } from './redis-baseline.js';
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, only: { type: 'string' }, redis: { type: 'string' }, json: { type: 'string' }, prof: { type: 'string' } },
+  options: { rounds: { type: 'string', default: '3' }, only: { type: 'string' }, redis: { type: 'string' }, size: { type: 'string', default: '640' }, json: { type: 'string' }, prof: { type: 'string' } },
 });
 const rounds = Number(values.rounds);
 const BATCH = 1_000;
@@ -42,7 +42,7 @@ type Server = Awaited<ReturnType<typeof start>>;
 async function start(folder: string, durability: string) {
   const beganMs = performance.now();
   const profiling = values.prof === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.prof}`];
-  const child = fork(SERVER, [folder, durability], { stdio: 'inherit', execArgv: [...NODE_FLAGS, ...profiling] });
+  const child = fork(SERVER, [folder, durability, values.size], { stdio: 'inherit', execArgv: [...NODE_FLAGS, ...profiling] });
   const url = await new Promise<string>((resolve, reject) => {
     child.once('message', (message) => resolve((message as { url: string }).url));
     child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
@@ -165,7 +165,7 @@ async function large(folder: string): Promise<void> {
   await node.ask('settle');
   await reading(node);
   const { rss, heapUsed, external } = await memory();
-  figures.note('resident memory with 10 M points', 'MB', rss / 1e6, { most: 512 });
+  figures.note('resident memory with 10 M points', 'MB', rss / 1e6, { most: Number(values.size) });
   figures.note('of it in the heap and in buffers', 'MB', (heapUsed + external) / 1e6);
   figures.note('resident memory, the most at any time', 'MB', await node.peak());
   await node.stop();

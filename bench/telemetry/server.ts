@@ -12,11 +12,11 @@ import { createAliasListener, createTelemetryDoor } from '../../runtime/gateway/
 import { telemetrySettings } from '../../runtime/telemetry/settings.js';
 import { createTelemetry } from '../../runtime/telemetry/telemetry.js';
 
-const [folder, durability] = process.argv.slice(2) as [string, 'buffer' | 'flush'];
+const [folder, durability, size] = process.argv.slice(2) as [string, 'buffer' | 'flush', string];
 const START_MS = 1_700_000_000_000;
 const parts = { clock: systemClock, ids: systemIds, log: silentLog };
 const telemetry = createTelemetry({
-  node: 'bench', stateDir: folder, ...parts, settings: telemetrySettings({ durability, ownSamplesSeconds: 0 }, {}, true),
+  node: 'bench', stateDir: folder, ...parts, settings: telemetrySettings({ durability, ownSamplesSeconds: 0, sizeMb: Number(size) }, {}, true),
   directory: staticDirectory({ node: { name: 'bench', url: 'http://127.0.0.1:1', level: 'edge', accepting: true }, children: [] }),
   peers: createPeerClient({ signer: createPeerSigner({ node: 'bench', key: 'key', ...parts }) }),
 });

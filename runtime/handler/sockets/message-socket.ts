@@ -3,7 +3,7 @@
  * answered ends it, so that no message ever takes effect after one before it has not.
  */
 import { isUtf8 } from 'node:buffer';
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { MAX_SOCKET_WAITING, MAX_SOCKET_WAITING_BYTES, SOCKET_PING_MS } from '../../model/limits.js';
 import type { FunctionResponse } from '../../session/call.js';
 import type { Closing } from './closing.js';
@@ -72,7 +72,7 @@ export class MessageSocket {
     if (socket.isPaused) return this.#heard();
     const silentMs = nowMs - this.#heardMs;
     if (silentMs >= 2 * SOCKET_PING_MS) return socket.terminate();
-    if (silentMs < SOCKET_PING_MS || this.#isPinged || socket.readyState !== WebSocket.OPEN) return;
+    if (silentMs < SOCKET_PING_MS || this.#isPinged || socket.readyState !== socket.OPEN) return;
     this.#isPinged = true;
     socket.ping();
   }
@@ -113,7 +113,7 @@ export class MessageSocket {
 
   async #send({ status, headers, body }: FunctionResponse): Promise<void> {
     const { socket, monotonic } = this.#parts;
-    if (status === NO_CONTENT || socket.readyState !== WebSocket.OPEN) return;
+    if (status === NO_CONTENT || socket.readyState !== socket.OPEN) return;
     const binary = !TEXT.test(String(headers['content-type'])) || !isUtf8(body);
     this.#stalledSinceMs = monotonic();
     await new Promise<void>((resolve) => socket.send(body, { binary }, () => resolve()));
@@ -125,6 +125,6 @@ export class MessageSocket {
     this.#waiting = [];
     // The client's own close comes behind what was not read.
     socket.resume();
-    if (socket.readyState === WebSocket.OPEN) socket.close(this.#closing!.code, this.#closing!.reason);
+    if (socket.readyState === socket.OPEN) socket.close(this.#closing!.code, this.#closing!.reason);
   }
 }

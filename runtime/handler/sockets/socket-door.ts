@@ -4,7 +4,7 @@
  */
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import type { WebSocketServer } from 'ws';
 import type { Clock, Timer } from '../../base/clock.js';
 import { type FunctionPath, redirectTo } from '../../base/function-path.js';
 import { headerText } from '../../base/header-text.js';
@@ -70,7 +70,7 @@ const SERVER = { noServer: true, clientTracking: false, perMessageDeflate: false
 export function createSocketDoor(parts: SocketDoorParts): SocketDoor {
   const { node, sessions, clock, ids, log, monotonic } = parts;
   const limit = parts.limits?.sockets ?? MAX_SOCKETS;
-  const server = new WebSocketServer(SERVER);
+  let server: Promise<WebSocketServer> | undefined;
   const raw = new Set<Duplex>();
   const open = new Map<MessageSocket, SocketFunction>();
   const life = ids.uuid().slice(0, 8);
@@ -97,10 +97,10 @@ export function createSocketDoor(parts: SocketDoorParts): SocketDoor {
       raw.add(socket);
       const opening = openingOf(request.headers, at);
       const conversation = new Conversation(target, at, opening, request.socket.remoteAddress);
-      const place = await elsewhere(conversation, gone.signal);
+      const [place, speaking] = await Promise.all([elsewhere(conversation, gone.signal), speaker()]);
       if (draining) throw new Fault('DRAINING', { node });
       // A page is not shown where a redirect leads, so it is told by the socket.
-      if (place === undefined || request.headers.origin !== undefined) upgrade(conversation, place, request, socket, head);
+      if (place === undefined || request.headers.origin !== undefined) upgrade(speaking, conversation, place, request, socket, head);
       else redirect(socket, place, at);
       if (place !== undefined && at.redirectedHome === undefined) target.redirected?.(opening.session!);
     } catch (error) {
@@ -132,9 +132,17 @@ export function createSocketDoor(parts: SocketDoorParts): SocketDoor {
     ].join('\r\n'));
   }
 
-  function upgrade(conversation: Conversation, place: (Served & { kind: 'moved' }) | undefined, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /** The library costs 4 MB, which nodes without WebSockets need not spend. */
+  function speaker(): Promise<WebSocketServer> {
+    server ??= import('ws').then(({ WebSocketServer }) => new WebSocketServer(SERVER));
+    return server;
+  }
+
+  function upgrade(
+    speaking: WebSocketServer, conversation: Conversation, place: (Served & { kind: 'moved' }) | undefined, request: IncomingMessage, socket: Duplex, head: Buffer,
+  ): void {
     // A handshake that is none is answered by the library.
-    server.handleUpgrade(request, new Gate(socket, head), Buffer.alloc(0), (client) => {
+    speaking.handleUpgrade(request, new Gate(socket, head), Buffer.alloc(0), (client) => {
       const { target } = conversation;
       const conversing = new MessageSocket({
         socket: client, writeMs: target.writeMs, monotonic, run: (message, signal) => run(conversation, message, signal),
