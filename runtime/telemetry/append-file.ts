@@ -2,6 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../base/clock.js';
+import { syncFolder } from '../base/sync.js';
 import { TELEMETRY_RETRY_MS, TELEMETRY_WRITE_MS } from '../model/limits.js';
 
 export class AppendFile {
@@ -39,7 +40,7 @@ export class AppendFile {
   async write(bytes: Buffer, durable: boolean): Promise<void> {
     if (!this.handle) {
       this.handle = await open(this.path, 'a', 0o600);
-      if (durable) await flushFolder(dirname(this.path));
+      if (durable) await syncFolder(dirname(this.path));
     }
     const { handle } = this;
     if (this.isTorn) await handle.truncate(this.length);
@@ -53,16 +54,6 @@ export class AppendFile {
   async close(): Promise<void> {
     await this.handle?.close();
     this.handle = undefined;
-  }
-}
-
-/** A new file, or a new name, is there after a power failure only once its folder is on the disk too. */
-export async function flushFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { writeAtomically } from '../base/atomic-file.js';
 import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
+import { syncFolder } from '../base/sync.js';
 import { Fault } from '../model/faults.js';
 import { ANALYTICS_LOG_BYTES, MAX_UNWRITTEN_BYTES, TELEMETRY_LOG_BYTES } from '../model/limits.js';
-import { Committer, flushFolder } from './append-file.js';
+import { Committer } from './append-file.js';
 import type { ColdGroup, ColdPoints, ColdRow, Deletion, Disk } from './disk.js';
 import { HistoryClient } from './history-client.js';
 import type { Progress } from './history-protocol.js';
@@ -131,7 +132,7 @@ export class History implements Disk {
     this.progress = { ...this.progress, ...news };
     await writeAtomically(join(this.folder, 'applied.json'), JSON.stringify(this.progress));
     // The log is removed next: not before this is there for good.
-    await flushFolder(this.folder);
+    await syncFolder(this.folder);
   }
 
   /** @returns bytes until the first record that is torn */

@@ -2,7 +2,8 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Log } from '../base/log.js';
-import { AppendFile, type Committer, flushFolder } from './append-file.js';
+import { syncFolder } from '../base/sync.js';
+import { AppendFile, type Committer } from './append-file.js';
 import type { Points } from './points.js';
 import type { Meta, Series } from './series.js';
 
@@ -63,7 +64,7 @@ export class SeriesFile {
         }
         await before.close();
         await rename(`${path}.new`, path);
-        await flushFolder(dirname(path));
+        await syncFolder(dirname(path));
         const fresh = await AppendFile.open(path, content.length);
         for (const line of this.file.pending) fresh.append(line);
         this.file = fresh;

@@ -8,7 +8,7 @@ import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/
 import { canonicalMac, canonicalXname } from '../../../runtime/model/inventory/xname.js';
 import { MAX_QUERY_BYTES } from '../../../runtime/model/limits.js';
 import { EARLY_FIELDS } from '../state/indexes.js';
-import { syncFile } from '../sync.js';
+import { syncFile } from '../../../runtime/base/sync.js';
 import { type Column, hasSecret, keyOf, ROW_COLUMNS, SECRET_COLUMN, tableColumns, VALUE_COLUMNS } from './columns.js';
 import { diffSql } from './diff.js';
 import { literal, quoted } from './quote.js';

@@ -3,7 +3,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { chmod, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeAtomically } from '../../../runtime/base/atomic-file.js';
-import { syncFolder } from '../sync.js';
+import { syncFolder } from '../../../runtime/base/sync.js';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;

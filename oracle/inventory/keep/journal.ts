@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { JOURNAL_SEGMENT_BYTES } from '../../../runtime/model/limits.js';
 import type { Change } from '../state/row.js';
-import { syncFolder } from '../sync.js';
+import { syncFolder } from '../../../runtime/base/sync.js';
 
 export interface Segment {
   /** Absolute path. */

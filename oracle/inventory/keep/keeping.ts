@@ -21,7 +21,7 @@ import { Follower } from './follower.js';
 import { Journal, type JournalFile } from './journal.js';
 import type { Recorded } from './recover.js';
 import { applyAll, fill, findInSnapshot, indexLate, readSnapshot } from './rows.js';
-import { copySynced, type Snapshot, SnapshotFolder, snapshotName, type SnapshotReason, timeOf } from './snapshots.js';
+import { type Snapshot, SnapshotFolder, snapshotName, type SnapshotReason, timeOf } from './snapshots.js';
 
 export interface KeepingParts {
   inventory: Inventory;
@@ -257,10 +257,7 @@ export class Keeping implements Keeper {
     const { inventory } = this.parts;
     const seq = inventory.seq + 1;
     const name = this.#freeName();
-    const copy = await this.#folder.make({ name, createdAt: new Date(timeOf(name)!).toISOString(), seq, reason: 'restore', restored: wanted.name }, async (folder) => {
-      for (const object of OBJECT_NAMES) await copySynced(join(wanted.folder, `${object}.parquet`), join(folder, `${object}.parquet`));
-      return wanted.tables;
-    });
+    const copy = await this.#folder.copy(wanted, { name, createdAt: new Date(timeOf(name)!).toISOString(), seq, reason: 'restore', restored: wanted.name });
     await this.#journal.rotate();
     this.#journal.continueAfter(seq);
     this.#snapshots = [...this.#snapshots, copy];

@@ -3,7 +3,7 @@ import { copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/pr
 import { join } from 'node:path';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
 import type { TableFacts } from '../engine/messages.js';
-import { syncFile, syncFolder } from '../sync.js';
+import { syncFile, syncFolder } from '../../../runtime/base/sync.js';
 
 export type SnapshotReason = 'timer' | 'request' | 'shutdown' | 'restore';
 
@@ -59,6 +59,14 @@ export class SnapshotFolder {
     return { snapshots, torn };
   }
 
+  /** A new one with the objects of another. */
+  copy(from: Snapshot, facts: Omit<Manifest, 'format' | 'tables'>): Promise<Snapshot> {
+    return this.make(facts, async (folder) => {
+      for (const object of OBJECT_NAMES) await copySynced(join(from.folder, `${object}.parquet`), join(folder, `${object}.parquet`));
+      return from.tables;
+    });
+  }
+
   /** `fill` writes the tables into a folder of its own, which gets its name when everything is on the disk. */
   async make(facts: Omit<Manifest, 'format' | 'tables'>, fill: (folder: string) => Promise<Record<ObjectName, TableFacts>>): Promise<Snapshot> {
     const draft = join(this.path, DRAFT + facts.name);
@@ -106,7 +114,7 @@ export class SnapshotFolder {
 }
 
 /** A copy that outlives a power cut. */
-export async function copySynced(from: string, to: string): Promise<void> {
+async function copySynced(from: string, to: string): Promise<void> {
   await mkdir(join(to, '..'), { recursive: true });
   await copyFile(from, to);
   await syncFile(to);
