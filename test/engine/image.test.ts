@@ -131,7 +131,8 @@ describe('The image of a template', function () {
       expect(answer.headers.get('x-call-id')).to.equal(`call-${count}`);
       expect(Number(answer.headers.get('x-duration-seconds'))).to.be.at.least(0);
     }
-    expect(await logsOf(id)).to.match(/"call":"call-2"[^\n]*"served"/);
+    // The engine hands a line on some time after the process wrote it.
+    await until(async () => /"call":"call-2"[^\n]*"served"/.test(await logsOf(id)));
     expect((await inspect(id)).Config.User).to.equal('node');
     await until(async () => (await inspect(id)).State.Health?.Status === 'healthy');
     await remove(id);
