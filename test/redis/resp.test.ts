@@ -59,7 +59,35 @@ describe('answers on the wire', () => {
     }
   });
 
-  it('are refused when they are none', () => {
-    expect(() => answersTo(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 64)).to.throw(RangeError);
+  const NO_ANSWERS: [string, string][] = [
+    ['of another protocol', 'HTTP/1.1 400 Bad Request\r\n\r\n'], ['a length that is no number', '$ab\r\n'], ['no length', '$\r\n'], ['a length below none', '$-7\r\n'],
+    ['a count below none', '*-2\r\n'], ['longer than a value can be', '$99999999999\r\n'], ['a value that goes on behind its end', '$3\r\nabcdef\r\n'],
+    ['lists within lists without an end', '*1\r\n'.repeat(100_000)], ['a line without an end', `+${'x'.repeat(200_000)}`], ['a number without an end', `:${'1'.repeat(200_000)}`],
+    ['a number whose line does not end', ':12\rx'],
+  ];
+  for (const [what, text] of NO_ANSWERS) {
+    it(`are refused when they are none: ${what}`, () => {
+      for (const size of [64, 65_536]) expect(() => answersTo(Buffer.from(text), size), `in chunks of ${size}`).to.throw(RangeError);
+    });
+  }
+
+  it('are cut once, in however many reads a list comes', () => {
+    const count = 2_000;
+    const item = '*3\r\n$1\r\nd\r\n$4\r\nname\r\n-ERR one\r\n';
+    const wire = Buffer.from(`*${count}\r\n${item.repeat(count)}:7\r\n`);
+    const { from } = Buffer;
+    let copied = 0;
+    Buffer.from = ((...args: Parameters<typeof from>) => {
+      copied += 1;
+      return from(...args);
+    }) as typeof from;
+    try {
+      const answers = answersTo(wire, 100);
+      expect(answers).to.have.length(2);
+      expect(answers[0]).to.have.length(count);
+    } finally {
+      Buffer.from = from;
+    }
+    expect(copied).to.equal(2 * count);
   });
 });
