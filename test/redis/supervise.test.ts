@@ -77,7 +77,7 @@ describe('a supervised store server', () => {
   });
 
   it('is ended by stop, and its data is there again at the next start', async () => {
-    const { server, stateDir, end } = await startServer();
+    const { server, stateDir, end } = await startServer({ fsync: 'no' });
     const store = await openRedisStore({ node: NODE, clock, url: server.url });
     await born(store, 's', { writes: [set('a', '1')] });
     await store.close();

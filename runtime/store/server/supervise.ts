@@ -15,8 +15,8 @@ import { makePlace, type Place } from './place.js';
 import { askServer } from './talk.js';
 
 const POLL_MS = 20;
-/** A server that is there answers within this, unless it is reading its file. */
-const ADOPT_MS = 2_000;
+/** A server that is there answers within this, unless it is reading its file; a slow disk or a busy machine may hold it up for seconds. */
+const ADOPT_MS = 10_000;
 
 export interface SuperviseOptions {
   stateDir: string;
