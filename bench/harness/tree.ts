@@ -107,7 +107,8 @@ export class Tree {
 
   /** Calls what needs the admin's credentials. Rejects when the answer is no 2xx, unless `anyStatus`. */
   async admin(node: NodeProcess, method: string, path: string, body?: object | Buffer, anyStatus = false): Promise<{ status: number; json: unknown }> {
-    const headers: Record<string, string> = { authorization: basicHeader({ user: 'admin', password: this.#password }) };
+    // A connection of its own: a kept one may be closed by the node, or by a relay before it, in the moment in which it is used again.
+    const headers: Record<string, string> = { authorization: basicHeader({ user: 'admin', password: this.#password }), connection: 'close' };
     if (body && !Buffer.isBuffer(body)) headers['content-type'] = 'application/json';
     const sent = body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const answer = await fetch(node.url + path, { method, headers, body: sent as never, signal: AbortSignal.timeout(120_000) });

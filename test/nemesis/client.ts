@@ -109,9 +109,7 @@ export class Client {
     const text = answer.body.toString();
     const code = codeOf(text);
     tally.refused[code] = (tally.refused[code] ?? 0) + 1;
-    // A paused process finds its handlers' time run out when it goes on; nothing was changed.
-    const isExpected = code === 'HANDLER_TIMEOUT' || FAULTS[code as FaultCode]?.retryable === true;
-    if (!isExpected) tally.violations.push(`${session}: ${answer.status} ${text.slice(0, 300)} by ${path.join(' → ')} after ${redirects} redirects`);
+    if (!mayTryAgain(answer)) tally.violations.push(`${session}: ${answer.status} ${text.slice(0, 300)} by ${path.join(' → ')} after ${redirects} redirects`);
     return undefined;
   }
 
@@ -122,6 +120,13 @@ export class Client {
     else this.#seen = version;
     if (WHOLE_KINDS.includes(kind)) sightings.push({ session, client: name, version, content: JSON.stringify(output) });
   }
+}
+
+/** Whether an answer that is no success only says that it is to be tried again. */
+export function mayTryAgain({ body }: Answer): boolean {
+  const code = codeOf(body.toString());
+  // A paused process finds its handlers' time run out when it goes on; nothing was changed.
+  return code === 'HANDLER_TIMEOUT' || FAULTS[code as FaultCode]?.retryable === true;
 }
 
 function codeOf(text: string): string {

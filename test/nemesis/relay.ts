@@ -29,11 +29,21 @@ export class Relay {
   /** @param port of the node */
   constructor(private readonly port: number, private readonly random: Random) {}
 
+  /** One that listens in front of a port that nobody has, which is asked for last: the relay itself would be as glad of it. */
+  static async beforeFreePort(random: Random): Promise<{ relay: Relay; port: number; url: string }> {
+    const server = await listening();
+    const port = await freePort();
+    const relay = new Relay(port, random);
+    return { relay, port, url: relay.#takeOver(server) };
+  }
+
   async listen(): Promise<string> {
-    this.#server = createServer({ allowHalfOpen: true }, (caller) => this.#relay(caller));
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return `http://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
+    return this.#takeOver(await listening());
+  }
+
+  #takeOver(server: Server): string {
+    this.#server = server.on('connection', (caller: Socket) => this.#relay(caller));
+    return `http://127.0.0.1:${portOf(server)}`;
   }
 
   set(trouble: Trouble | undefined): void {
@@ -125,12 +135,21 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, ms));
 }
 
-/** A port that nobody has now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
+async function listening(): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address() as { port: number };
+  return server;
+}
+
+function portOf(server: Server): number {
+  return (server.address() as { port: number }).port;
+}
+
+/** A port that nobody has now. */
+async function freePort(): Promise<number> {
+  const server = await listening();
+  const port = portOf(server);
   server.close();
   await once(server, 'close');
   return port;

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../bench/harness/random.js';
 import { SIX_NODES, Tree } from '../../bench/harness/tree.js';
 import { Shell } from '../cli/support.js';
-import { freePort, Relay } from '../nemesis/relay.js';
+import { Relay } from '../nemesis/relay.js';
 
 const LIST = `import { Offloadable } from 'xylem';
   export default class extends Offloadable {
@@ -56,9 +56,9 @@ describe('six real nodes', function suite() {
       functions: ['list', 'shop', 'buyer'].map((name) => ({ name, folder: join(folder, name), annotations: { worker: 'inline' } })),
       frontOf: async ({ name }) => {
         if (name !== 'cloud') return undefined;
-        const port = await freePort();
-        relay = new Relay(port, new Random(1));
-        return { port, url: await relay.listen() };
+        const { relay: made, ...front } = await Relay.beforeFreePort(new Random(1));
+        relay = made;
+        return front;
       },
     });
     await tree.start();

@@ -25,7 +25,7 @@ const { values } = parseArgs({
 });
 const PROGRESS_EVERY_MS = 30_000;
 /** So much longer than its seconds a run may take before it is ended by force. */
-const GRACE_MS = 30_000;
+const GRACE_MS = 3 * 60_000;
 const [first, size, nodes] = [Number(values.seed), Number(values.size), Number(values.nodes)];
 const guards: Guards | undefined = values.without === undefined ? undefined : { ...ALL_GUARDS, [values.without]: false };
 if (values.without !== undefined && !(values.without in ALL_GUARDS)) throw new Error(`there is no guard ${values.without}: ${Object.keys(ALL_GUARDS).join(', ')}`);
