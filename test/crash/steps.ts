@@ -55,8 +55,7 @@ export async function killAt(scene: Scene, { step, role, withStore }: Killing): 
   const { client: writer, writing } = startWriting(scene, session);
   const victim = tree.node(NODE_OF[role]);
   const stopped = stopAt(tree, step, session);
-  const move = tree.admin(tree.node('cloud'), 'POST', `/api/v1/sessions/${session}/migrate`, { to: 'cloud' }, true).catch(() => undefined);
-  const reached = await Promise.race([stopped.reached, move.then(() => false)]);
+  const { move, reached } = await moveUntil(stopped.reached, tree, session);
   if (reached) {
     const storePid = await victim.storePid();
     await victim.kill();
@@ -74,6 +73,19 @@ export async function killAt(scene: Scene, { step, role, withStore }: Killing): 
   faults.push(...await unsettled(tree, PATIENCE_MS));
   if (!reached) faults.push(`the move never reached ${step}`);
   return faults.map((fault) => `${role} killed at ${step}${withStore ? ' with its store' : ''}: ${fault}`);
+}
+
+/** Has the session taken until the move is at its step; one that a busy machine is too slow for is given up before, and asked for again. */
+async function moveUntil(stopped: Promise<boolean>, tree: Tree, session: string): Promise<{ move: Promise<unknown>; reached: boolean }> {
+  for (const untilMs = Date.now() + PATIENCE_MS; ; await sleep(100)) {
+    const move = tree.admin(tree.node('cloud'), 'POST', `/api/v1/sessions/${session}/migrate`, { to: 'cloud' }, true).catch(() => undefined);
+    const answer = await Promise.race([stopped, move]);
+    if (answer === true || !isGivenUp(answer) || Date.now() > untilMs) return { move, reached: answer === true };
+  }
+}
+
+function isGivenUp(answer: { status: number; json: unknown } | false | undefined): boolean {
+  return Boolean(answer && answer.status !== 200 && FAULTS[(answer.json as { code: FaultCode }).code]?.retryable);
 }
 
 /** Kills a node at any moment of a move. */
