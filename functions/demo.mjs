@@ -81,7 +81,7 @@ export function expect(what, seen, expected) {
 }
 
 /** Asks again until the answer is as expected: effects arrive a moment later. */
-export async function until(what, ask, expected, tries = 200) {
+export async function until(what, ask, expected, tries = 1_200) {
   for (let left = tries; left > 0; left -= 1) {
     if (JSON.stringify(await ask()) === JSON.stringify(expected)) break;
     await new Promise((done) => setTimeout(done, 50));

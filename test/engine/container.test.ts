@@ -6,7 +6,7 @@ import { systemClock } from '../../runtime/base/clock.js';
 import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
 import type { Deployment } from '../../runtime/model/config.js';
 import type { Worker } from '../../runtime/session/call.js';
-import { call, deployment, faultOf, Lines, request } from '../handler/support.js';
+import { call, deployment, faultOf, Lines, request, textOf } from '../handler/support.js';
 import { cannotRun, startEngine, type TestEngine } from './support.js';
 
 /** An HTTP server of busybox: its CGI scripts are the function. */
@@ -61,10 +61,7 @@ describe('A container worker', function () {
   const load = (options: Partial<Deployment> = {}, by = workers) => by.load(deployment('f', { image: 'test/who:1', ...options }), undefined);
   const ask = async (worker: Worker, script: string, body = ''): Promise<string> => {
     const made = call({ request: request({ method: 'POST', path: `/cgi-bin/${script}`, body: Buffer.from(body) }) });
-    const { response } = await worker.run(made);
-    const chunks = [response.body];
-    if (response.stream) for await (const chunk of response.stream) chunks.push(chunk);
-    return Buffer.concat(chunks).toString();
+    return textOf((await worker.run(made)).response);
   };
   const ours = async () => (await engine.containers()).filter(({ Labels }) => Labels['functions.name'] === 'f');
 

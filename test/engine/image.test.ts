@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { pack } from 'tar-stream';
 import { systemClock } from '../../runtime/base/clock.js';
 import { createWorkers } from '../../runtime/handler/workers.js';
-import { call, deployment, Lines, request } from '../handler/support.js';
+import { call, deployment, Lines, request, textOf } from '../handler/support.js';
 import { makeNodeImage } from './base-image.js';
 import { type Registry, startRegistry } from './registry.js';
 import { cannotRun, startEngine, type TestEngine } from './support.js';
@@ -168,7 +168,7 @@ describe('The image of a template', function () {
     const workers = createWorkers({ clock: systemClock, log: lines.log, containers: { socket: engine.socket, owner: 'image' } });
     const worker = await workers.load(deployment('counter', { image: 'test/counter:1', envVars: { greeting: 'from a node' } }), undefined);
     const { response } = await worker.run(call({ request: request({ method: 'POST', headers: { 'x-session': 'dora' } }) }));
-    expect(JSON.parse(response.body.toString())).to.include({ count: 1, greeting: 'from a node' });
+    expect(JSON.parse(await textOf(response))).to.include({ count: 1, greeting: 'from a node' });
     await workers.close();
   });
 

@@ -23,7 +23,7 @@ import { faultOf } from '../handler/support.js';
 
 const SECRET = 'the payload secret';
 const ADMIN = basicHeader({ user: 'admin', password: 'sesame' });
-const ENOUGH = { ms: 60_000, bytes: 10_000_000, files: 10_000 };
+const ENOUGH = { ms: 240_000, bytes: 10_000_000, files: 10_000 };
 const signed = (body: Buffer) => `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`;
 
 async function tar(files: Record<string, string | Buffer>): Promise<Buffer> {

@@ -6,7 +6,7 @@ import { Crew } from '../../runtime/handler/container/crew.js';
 import type { ContainerConfig, Engine } from '../../runtime/handler/container/engine.js';
 import { functionLogTo } from '../../runtime/handler/log.js';
 import { RESTART_FIRST_MS } from '../../runtime/model/limits.js';
-import { call, faultOf, Lines } from './support.js';
+import { call, faultOf, Lines, textOf } from './support.js';
 
 /** An engine whose containers are servers of this process, in the machine's own network. */
 class FakeEngine {
@@ -91,7 +91,7 @@ describe('The containers of a function', () => {
       const [id, one] = [...engine.running][0]!;
       one.end(4);
       while (!engine.removed.includes(id)) await new Promise((resolve) => setImmediate(resolve));
-      expect((await crew.run(call())).response.body.toString()).to.equal('served');
+      expect(await textOf((await crew.run(call())).response)).to.equal('served');
     }
     expect(pauses.filter((ms) => [1, 2, 4].map((factor) => factor * RESTART_FIRST_MS).includes(ms)))
       .to.deep.equal([RESTART_FIRST_MS, 2 * RESTART_FIRST_MS, 4 * RESTART_FIRST_MS]);
@@ -127,7 +127,7 @@ describe('The containers of a function', () => {
     await make(engine).scale(1);
     const { request } = call();
     expect(await faultOf(crew.run(call({ request: { ...request, path: '/breaks' } })))).to.include({ code: 'UPSTREAM_UNREACHABLE' });
-    expect((await crew.run(call())).response.body.toString()).to.equal('served');
+    expect(await textOf((await crew.run(call())).response)).to.equal('served');
   });
 
   it('are not taken for ready when they end while they say that they are well', async () => {

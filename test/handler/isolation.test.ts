@@ -4,6 +4,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { hasEnded } from '../../runtime/base/process.js';
 import { createWorkers, type Workers } from '../../runtime/handler/workers.js';
 import { ANNOTATIONS } from '../../runtime/model/config.js';
 import type { Worker } from '../../runtime/session/call.js';
@@ -133,14 +134,7 @@ for (const kind of ['process', 'thread']) describe(`A worker ${kind}`, () => {
     const first = await run(worker, '/pid');
     // Where filling so much takes long, it is ended over it.
     await run(worker, '/leak').catch((error: unknown) => expect(error).to.include({ code: 'WORKER_LOST' }));
-    const ended = async (): Promise<boolean> => {
-      for (let tries = 0; tries < 400; tries += 1) {
-        if (await run(worker, '/pid') !== first) return true;
-        await run(worker, '/slow', { body: '20' });
-      }
-      return false;
-    };
-    expect(await ended()).to.equal(true);
+    while (await run(worker, '/pid') === first) await run(worker, '/slow', { body: '20' });
   });
 
   it('gets no environment but the deployment\'s and what node needs', async () => {
@@ -217,14 +211,7 @@ for (const kind of ['process', 'thread']) describe(`A worker ${kind}`, () => {
     const children = stdout.trim().split(/\s+/).map(Number);
     expect(children.length).to.be.greaterThan(1);
     node.kill('SIGKILL');
-    const alive = (): number[] => children.filter((pid) => {
-      try {
-        return process.kill(pid, 0);
-      } catch {
-        return false;
-      }
-    });
-    while (alive().length > 0) await new Promise(setImmediate);
+    expect(await Promise.all(children.map((pid) => hasEnded(pid, 60_000)))).not.to.include(false);
   });
 
   only('thread')('that fills memory beside its heap without giving the processor back is ended, and the node goes on', async () => {

@@ -180,13 +180,14 @@ describe('A function by itself', () => {
     });
     const program = fileURLToPath(new URL('../../runtime/handler/serve.js', import.meta.url));
     const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PORT: '0', healthcheck_interval: '100ms' } });
+    // From the first moment: it may have ended before its answer is read here.
+    const exit = once(child, 'exit');
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     const { url } = JSON.parse((await lines.next()).value as string) as { url: string };
     const answer = fetch(url);
     expect((await lines.next()).value).to.equal('begun');
     child.kill('SIGTERM');
     expect(await (await answer).text()).to.equal('done');
-    const [code] = await once(child, 'exit') as [number];
-    expect(code).to.equal(0);
+    expect(await exit).to.deep.equal([0, null]);
   });
 });

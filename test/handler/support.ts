@@ -7,7 +7,7 @@ import { type Clock, systemClock, type Timer } from '../../runtime/base/clock.js
 import type { Log } from '../../runtime/base/log.js';
 import type { Deployment } from '../../runtime/model/config.js';
 import type { FunctionLine } from '../../runtime/handler/log.js';
-import type { FunctionRequest, SessionAccess, WorkerCall } from '../../runtime/session/call.js';
+import type { FunctionRequest, FunctionResponse, SessionAccess, WorkerCall } from '../../runtime/session/call.js';
 import type { SessionData } from '../../runtime/store/store.js';
 
 export function request(options: Partial<FunctionRequest> = {}): FunctionRequest {
@@ -36,6 +36,13 @@ export function deployment(service: string, options: Partial<Deployment> = {}): 
 }
 
 export const text = (value: string): Buffer => Buffer.from(`t${value}`);
+
+/** The whole body, also of an answer that came in pieces: where these end is the network's choice. */
+export async function textOf({ body, stream }: FunctionResponse): Promise<string> {
+  const pieces = [body];
+  if (stream) for await (const piece of stream) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
 
 /** The system's time, but for one deadline, which passes when a test says so: no machine is too slow for it, and none has to wait. */
 export class HeldClock implements Clock {

@@ -30,7 +30,8 @@ export class Machine {
       const container = name === undefined ? undefined : this.containers.get(name);
       if (!container) return void outgoing.writeHead(404).end(`error finding function ${name}.openfaas-fn`);
       const path = rest!.startsWith('/') ? rest! : `/${rest!}`;
-      const onward = request({ port: container.port, method: incoming.method, path, headers: incoming.headers }, (answer) => {
+      // On a connection of its own: one that was kept may be closed by the container just when it is taken again.
+      const onward = request({ agent: false, port: container.port, method: incoming.method, path, headers: incoming.headers }, (answer) => {
         outgoing.writeHead(answer.statusCode!, answer.headers);
         answer.pipe(outgoing);
       });

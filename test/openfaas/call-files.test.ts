@@ -27,7 +27,7 @@ describe('Files of asynchronous calls', () => {
     calls = join(folder, 'calls');
     await mkdir(calls);
   });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+  afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
 
   it('are read with fewer open files than there are calls', async () => {
     await Promise.all(Array.from({ length: 400 }, (_, count) => writeFile(join(calls, `c${count}.json`), JSON.stringify(callOf(`c${count}`)))));

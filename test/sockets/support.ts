@@ -19,7 +19,8 @@ export class Talk {
       for (const look of this.#waiting.splice(0)) look();
     });
     socket.on('error', () => undefined);
-    this.closed = once(socket, 'close').then(([code, reason]) => ({ code: code as number, reason: String(reason) }));
+    // What goes wrong with it closes it, and is not to be thrown at whoever waits for that.
+    this.closed = new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason: String(reason) })));
     void this.closed.then(() => { for (const look of this.#waiting.splice(0)) look(); });
   }
 

@@ -24,9 +24,9 @@ const [KEY_BYTES, IV_BYTES, TAG_BYTES] = [32, 12, 16];
 export function createPassedSettings({ secrets, namespaces, key }: { secrets: Secrets; namespaces: Namespaces; key: string }): PassedSettings {
   const sealing = Buffer.from(hkdfSync('sha256', key, '', 'secrets of functions', KEY_BYTES));
   const keyOf = ({ kind, word }: PassedSetting) => (kind === 'secret' ? `secret ${word.namespace}/${word.name}` : `namespace ${word.name}`);
-  const all = (): PassedSetting[] => [
+  const all = (): PassedSetting[] => inOrder([
     ...namespaces.words.words().map((word) => ({ kind: 'namespace' as const, word })), ...secrets.words.words().map((word) => ({ kind: 'secret' as const, word })),
-  ];
+  ]);
 
   async function sealedOf(setting: PassedSetting): Promise<PassedSetting> {
     if (setting.kind === 'namespace' || setting.word.removed) return setting;
@@ -58,15 +58,19 @@ export function createPassedSettings({ secrets, namespaces, key }: { secrets: Se
       if (batch.length > 0) yield { keys: batch.map(keyOf), settings: batch };
     },
     async receive(settings) {
-      const checked = settings.map(checkedSetting);
-      // A secret's namespace is there before it.
-      for (const kind of ['namespace', 'secret']) for (const setting of checked) if (setting.kind === kind) await take(setting);
+      for (const setting of inOrder(settings.map(checkedSetting))) await take(setting);
     },
     onChange(listener) {
       secrets.onChange(listener);
       namespaces.onChange(listener);
     },
   };
+}
+
+/** A secret's namespace is there before it, and goes after it. */
+function inOrder(settings: PassedSetting[]): PassedSetting[] {
+  const rankOf = ({ kind, word }: PassedSetting) => (kind === 'secret' ? 1 : word.removed ? 2 : 0);
+  return settings.sort((left, right) => rankOf(left) - rankOf(right));
 }
 
 /** A value is good for its name and time only. */

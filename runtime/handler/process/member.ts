@@ -10,7 +10,7 @@ import type { Packer, Unpacker } from './packing.js';
 /** Time for one whose wire was closed to end by itself. */
 const END_GRACE_MS = 500;
 /** After its end what it sent before may still be on its way. */
-const LAST_WORDS_MS = 200;
+const LAST_WORDS_MS = 1_000;
 const MB = 1024 * 1024;
 
 export interface MemberOptions {
