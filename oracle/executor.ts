@@ -2,7 +2,7 @@
 import type { PeerClient } from '../runtime/base/http-client.js';
 import type { Log } from '../runtime/base/log.js';
 import { INTENT_DEADLINE_MS, MAX_RUNNING_INTENTS, MAX_RUNNING_INTENTS_OF_NODE, STALE_DECISION_MS } from '../runtime/model/limits.js';
-import type { Intent } from '../runtime/model/oracle-answers.js';
+import type { Intent, Wish } from '../runtime/model/oracle-answers.js';
 import type { Domain } from './domain.js';
 import type { Intents } from './intents.js';
 import type { Registry } from './registry.js';
@@ -12,7 +12,7 @@ export interface ExecutorParts {
   domain: Domain;
   registry: Registry;
   peers: PeerClient;
-  /** Have the nodes had time to say what they hold? Before, a session that nobody has reported is waited for. */
+  /** Have the nodes had time to say what they hold? Before, a session that nobody has reported is waited for, and a node that has not registered yet. */
   isSettled(): boolean;
   now(): number;
   log: Log;
@@ -52,11 +52,16 @@ export class Executor {
     await this.idle();
   }
 
+  /** Is everything there that is named in the wish? */
+  isKnown(wish: Wish): boolean {
+    const { domain, registry } = this.parts;
+    return registry.has(nodeOf(wish)) && (wish.kind !== 'migrate' || domain.session(wish.session) !== undefined);
+  }
+
   private mayBegin({ wish }: Intent): boolean {
-    const { domain, isSettled } = this.parts;
-    if (wish.kind !== 'migrate') return true;
-    const entry = domain.session(wish.session);
-    return entry ? [entry.current, wish.to].every((node) => (this.callsOf.get(node) ?? 0) < MAX_RUNNING_INTENTS_OF_NODE) : isSettled();
+    if (!this.isKnown(wish) && !this.parts.isSettled()) return false;
+    const entry = wish.kind === 'migrate' ? this.parts.domain.session(wish.session) : undefined;
+    return !entry || [entry.current, nodeOf(wish)].every((node) => (this.callsOf.get(node) ?? 0) < MAX_RUNNING_INTENTS_OF_NODE);
   }
 
   private async carryOut(intent: Intent): Promise<void> {
@@ -112,4 +117,8 @@ export class Executor {
     await peers.call(target.url, 'POST', `/function/set-offload-status?status=${status}`);
     return `its status is ${status}`;
   }
+}
+
+function nodeOf(wish: Wish): string {
+  return wish.kind === 'migrate' ? wish.to : wish.node;
 }

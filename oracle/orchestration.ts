@@ -203,11 +203,12 @@ export class Orchestration {
     }, URGENT_LOOK_MS);
   }
 
-  /** Counted in ticks, which a step of the clock does not change. */
+  /** Counted in ticks, which a step of the clock does not change. Whoever is named in an intent of a former life is still to come. */
   private haveAllReported(): boolean {
     if (this.ticks < SETTLE_LEAST_TICKS) return false;
+    if (this.ticks >= SETTLE_MOST_TICKS) return true;
     const alive = this.parts.registry.list().filter(({ state }) => state === 'alive');
-    return this.ticks >= SETTLE_MOST_TICKS || (alive.length > 0 && alive.every(({ name }) => this.domain.nodes.get(name)?.isComplete));
+    return alive.length > 0 && alive.every(({ name }) => this.domain.nodes.get(name)?.isComplete) && this.intents.snapshot().every(({ wish }) => this.executor.isKnown(wish));
   }
 
   private onEnd(intent: Intent): void {

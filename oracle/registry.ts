@@ -92,6 +92,11 @@ export class Registry {
     return below(null).map((entry) => this.viewOf(entry));
   }
 
+  /** Was it ever heard of, alive or not? */
+  has(name: string): boolean {
+    return this.entries.has(name);
+  }
+
   find(name: string): RegisteredNode | undefined {
     this.sweep();
     const entry = this.entries.get(name);

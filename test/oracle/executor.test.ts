@@ -86,6 +86,24 @@ describe('whoever carries intents out', () => {
     expect(nobody).to.include({ state: 'refused', answer: 'no node has reported this session' });
   });
 
+  it('waits for a node that has not registered since the start before it refuses to ask it for anything', async () => {
+    isSettled = false;
+    domain.report('edge', reportOf(1, [told('anna')], { isFull: true }));
+    const [up, closed] = [intents.submit(move('anna', 'late'), 'operator', ''), intents.submit({ kind: 'cordon', node: 'late' }, 'operator', '')];
+    executor.go();
+    expect([up.state, closed.state]).to.deep.equal(['waiting', 'waiting']);
+    registry.register({ name: 'late', url: 'http://late', level: 'l', parent: 'cloud', boot: 'b', deadlineMs: 600_000 });
+    executor.go();
+    expect(calls.map(({ url }) => url)).to.deep.equal(['http://edge', 'http://late']);
+    for (const call of calls) call.answer();
+    await executor.idle();
+    isSettled = true;
+    const nowhere = intents.submit({ kind: 'cordon', node: 'nowhere' }, 'operator', '');
+    executor.go();
+    await executor.idle();
+    expect(nowhere).to.include({ state: 'refused', answer: 'there is no node nowhere' });
+  });
+
   it('drops what a policy decided too long ago, and nothing of an operator', async () => {
     domain.report('edge', reportOf(1, [told('anna'), told('bob')], { isFull: true }));
     const [old, asked] = [intents.submit(move('anna'), 'policy', ''), intents.submit(move('bob'), 'operator', '')];
