@@ -4,7 +4,8 @@ import { CliFailure, EXIT } from './failure.js';
 import type { KnownNode } from './state.js';
 import type { Target } from './target.js';
 
-const TIMEOUT_MS = 3_000;
+/** One that is not there says so at once: who waits so long is told of a machine that hangs, and not of one that is merely busy. */
+const TIMEOUT_MS = 10_000;
 
 export interface NodeStatus extends KnownNode {
   /** `no access`: it joined later and has another admin's password. */

@@ -15,7 +15,8 @@ import { findTarget, type Target, type TargetOptions, withTarget } from './targe
 import { treePicture } from './tree.js';
 import type { UpOptions } from './up/up.js';
 
-const STOP_MS = 6_000;
+/** It takes four seconds at most where there is a processor for it. */
+const STOP_MS = 30_000;
 
 export function domainCommands(noun: Command): void {
   noun.command('up').description('start the domain and keep it running until Ctrl-C')
