@@ -7,7 +7,7 @@ import { appliesAt } from '../../runtime/base/constraints.js';
 import { basicHeader } from '../../runtime/base/credentials.js';
 import { systemClock } from '../../runtime/base/clock.js';
 import { parseDomainFile } from '../../runtime/base/domain-file.js';
-import { detectMachine } from '../../runtime/base/machine.js';
+import { detectMachine, type Machine } from '../../runtime/base/machine.js';
 import { createPeerClient, type PeerClient } from '../../runtime/base/http-client.js';
 import { systemIds } from '../../runtime/base/ids.js';
 import { createPeerSigner } from '../../runtime/base/peer-signature.js';
@@ -18,6 +18,12 @@ describe('the nodes of the domain in the inventory', () => {
   let folder: string;
   let oracle: RunningOracle;
   const clients: PeerClient[] = [];
+  /** Looked at once, as a node does: the clock rate of a processor is another one a moment later. */
+  let hardware: Machine;
+
+  before(async () => {
+    hardware = await detectMachine(tmpdir());
+  });
 
   const start = (more: Partial<OracleConfig> = {}) => startOracle({
     host: '127.0.0.1', port: 0, domainId: 'd', peerKeyFile: join(folder, 'key'), adminPasswordFile: join(folder, 'password'), stateDir: folder, log: 'silent', ...more,
@@ -39,7 +45,7 @@ describe('the nodes of the domain in the inventory', () => {
   const register = async (name: string, parent: string | null, more: object = {}) => {
     const client = createPeerClient({ signer: createPeerSigner({ node: name, key: 'key-of-this-domain', clock: systemClock, ids: systemIds }) });
     clients.push(client);
-    const registration = { name, url: `http://127.0.0.1:${8000 + [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)}`, level: parent === null ? 'cloud' : 'edge', parent, boot: 'b', deadlineMs: 600_000, hardware: await detectMachine(folder), ...more };
+    const registration = { name, url: `http://127.0.0.1:${8000 + [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)}`, level: parent === null ? 'cloud' : 'edge', parent, boot: 'b', deadlineMs: 600_000, hardware, ...more };
     return (await client.call(oracle.url, 'POST', '/api/v1/nodes', registration)).body as { id: string; collections: string[] };
   };
   const get = async (path: string) => (await fetch(oracle.url + path)).json() as Promise<any>;
@@ -81,8 +87,9 @@ describe('the nodes of the domain in the inventory', () => {
   });
 
   it('lose their readiness with their heartbeat, and have it again when they are back', async () => {
-    await register('cloud', null, { deadlineMs: 1 });
+    await register('cloud', null);
     await until('/Component/cloud', ({ State }) => State === 'Ready');
+    await register('cloud', null, { deadlineMs: 1 });
     await until('/api/v1/nodes', ([node]) => node.state === 'failed');
     expect(await until('/Component/cloud', ({ State }) => State !== 'Ready')).to.include({ State: 'Standby', Flag: 'Alert' });
     await register('cloud', null);

@@ -105,8 +105,10 @@ describe('telemetry of a node itself', function own() {
       return found.length === 2 && found;
     }, 'the other node');
     expect(hosts).to.have.deep.members([{ hostname: 'saying', cluster_head: true }, { hostname: 'other', cluster_head: false }]);
-    const { monitoring } = await post('other', '/get', { metricID: ['proc_memory'], nodes: [] });
-    expect(monitoring.map(({ node }: any) => node)).to.have.members(['saying', 'other']);
+    await eventually(async () => {
+      const { monitoring } = await post('other', '/get', { metricID: ['proc_memory'], nodes: [] });
+      return monitoring.map(({ node }: any) => node).sort().join() === 'other,saying';
+    }, 'what both say');
     await killChild(nodes['saying']!.child);
     await eventually(async () => (await post('other', '/nodes', {})).nodes.length === 1, 'the word that it is down');
     expect((await post('other', '/get', { nodes: ['saying'] })).unavailable).to.deep.equal(['saying']);
