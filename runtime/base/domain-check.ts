@@ -154,6 +154,9 @@ class Checker {
 
   private checkStore(store: At<string>): void {
     if (STORE_KINDS.includes(store.value) || isStoreUrl(store.value)) return;
+    // A password that stands there by mistake is not repeated.
+    const isSecret = /:\/\/.*@/.test(store.value);
+    if (isSecret) return this.fail(store, 'this store\'s address has a password in it; it belongs into the file store-password of the node\'s state folder');
     this.fail(store, `${store.value} is no store: use ${STORE_KINDS.join(', ')}, redis://host:port or unix:///path`);
   }
 
@@ -187,5 +190,7 @@ function valuesOf({ capacity, memoryLimitBytes, performanceSamples, drain }: Rea
 /** Whether it is an address of a Redis server; a password does not belong into it. */
 function isStoreUrl(text: string): boolean {
   if (/^(unix|redis\+unix):\/\/\/./.test(text)) return true;
-  return /^rediss?:\/\//.test(text) && URL.canParse(text) && new URL(text).hostname !== '' && new URL(text).password === '';
+  if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) return false;
+  const { hostname, password, search } = new URL(text);
+  return hostname !== '' && password === '' && search === '';
 }

@@ -9,6 +9,7 @@ import { asFault } from '../model/faults.js';
 import { STORE_START_MS } from '../model/limits.js';
 import { createMemoryStore } from './memory.js';
 import { findServer } from './server/find.js';
+import { parseStoreUrl } from './redis/url.js';
 import type { SessionStore } from './store.js';
 
 const EMBEDDED_FILE = 'sessions.lmdb';
@@ -100,7 +101,7 @@ async function openRemote(config: NodeConfig, { clock, log }: Parts): Promise<Op
   const store = await patiently(clock, log, () => openRedisStore({
     node: config.name, clock, url: config.store, ...(password !== undefined && { password }), onEvent: (event) => log.warn({ event }, 'the store\'s connection'),
   }));
-  return { store, url: withoutPassword(config.store), why: 'given as a URL', close: () => store.close() };
+  return { store, url: parseStoreUrl(config.store).shown, why: 'given as a URL', close: () => store.close() };
 }
 
 /** Somebody else's store may come up after the node does: it is waited for as long as a server of the node's own would be. */
@@ -127,8 +128,4 @@ async function patiently<T>(clock: Clock, log: Log, open: () => Promise<T>): Pro
 async function passwordFor({ storePasswordFile, stateDir }: NodeConfig): Promise<string | undefined> {
   const file = storePasswordFile ?? join(stateDir, 'store-password');
   return await exists(file) ? readSecret(file) : undefined;
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//');
 }

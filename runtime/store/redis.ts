@@ -30,6 +30,7 @@ export interface RedisStoreOptions {
   /** From a secret file; wins over one in the URL. */
   password?: string;
   onEvent?: ConnectionOptions['onEvent'];
+  answerMs?: ConnectionOptions['answerMs'];
 }
 
 /**
@@ -37,8 +38,8 @@ export interface RedisStoreOptions {
  * @throws Fault PARAMETER_INVALID (the URL), STORE_UNAVAILABLE (nobody there) or STORE_UNSUITABLE (not a Redis that will do).
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<RedisStore> {
-  const { node, url, password, onEvent } = options;
-  const connection = new RedisConnection({ node, place: parseStoreUrl(url), password, onEvent });
+  const { node, url, password, onEvent, answerMs } = options;
+  const connection = new RedisConnection({ node, place: parseStoreUrl(url), password, onEvent, answerMs });
   await connection.open();
   return new RedisStore(connection, options);
 }

@@ -116,7 +116,11 @@ describe('the domain file', () => {
   });
 
   it('never takes a password in a store\'s address', () => {
-    expect(errorsOf('store: redis://:secret@h:1\nroot: {name: x}\n')).to.have.length(1);
+    for (const address of ['redis://:secret@h:1', 'redis://:sec/secret@h:1', 'redis://h:1?db=2']) {
+      const errors = errorsOf(`store: ${address}\nroot: {name: x}\n`);
+      expect(errors).to.have.length(1);
+      expect(errors.join()).to.not.include('secret');
+    }
   });
 
   it('becomes the configuration of every node', () => {

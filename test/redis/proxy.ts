@@ -1,23 +1,38 @@
-/** A socket between client and server that loses answers on demand. */
+/** A socket between client and server that loses answers, or keeps them back, on demand. */
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+
+export interface Passage {
+  client: Socket;
+  /** Whether a script has been run through it. */
+  hasScripts: boolean;
+  /** The server's answers do not get through any more. */
+  isMute: boolean;
+  kept: Buffer[];
+}
 
 export class LossyProxy {
   readonly #server: Server;
-  readonly #clients = new Set<Socket>();
+  readonly passages = new Set<Passage>();
+  /** Who comes from now on gets no answer. */
+  mutesNew = false;
   #isLosing = false;
   #lost: (() => void) | undefined;
 
   constructor(readonly path: string, upstreamPath: string) {
     this.#server = createServer((client) => {
       const upstream = createConnection(upstreamPath);
-      this.#clients.add(client);
-      client.on('data', (data) => upstream.write(data));
-      upstream.on('data', (data) => this.#answer(client, data));
+      const passage: Passage = { client, hasScripts: false, isMute: this.mutesNew, kept: [] };
+      this.passages.add(passage);
+      client.on('data', (data) => {
+        passage.hasScripts ||= data.includes('EVALSHA');
+        upstream.write(data);
+      });
+      upstream.on('data', (data) => this.#answer(passage, data));
       for (const [from, to] of [[client, upstream], [upstream, client]] as const) {
         from.on('error', () => to.destroy());
         from.on('close', () => to.destroy());
       }
-      client.on('close', () => this.#clients.delete(client));
+      client.on('close', () => this.passages.delete(passage));
     });
   }
 
@@ -31,18 +46,32 @@ export class LossyProxy {
     return new Promise((resolve) => { this.#lost = resolve; });
   }
 
+  passagesWith(hasScripts: boolean): Passage[] {
+    return [...this.passages].filter((passage) => passage.hasScripts === hasScripts);
+  }
+
+  /** What was kept back gets through, and all that follows. */
+  unmute(passage: Passage): void {
+    passage.isMute = false;
+    for (const data of passage.kept.splice(0)) passage.client.write(data);
+  }
+
   async close(): Promise<void> {
-    for (const client of this.#clients) client.destroy();
+    for (const { client } of this.passages) client.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #answer(client: Socket, data: Buffer): void {
+  #answer(passage: Passage, data: Buffer): void {
+    if (passage.isMute) {
+      passage.kept.push(data);
+      return;
+    }
     if (!this.#isLosing) {
-      client.write(data);
+      passage.client.write(data);
       return;
     }
     this.#isLosing = false;
-    client.destroy();
+    passage.client.destroy();
     this.#lost?.();
   }
 }

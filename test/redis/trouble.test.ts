@@ -7,12 +7,14 @@ import type { Log } from '../../runtime/base/log.js';
 import type { NodeConfig } from '../../runtime/model/config.js';
 import { Fault } from '../../runtime/model/faults.js';
 import { openStore } from '../../runtime/store/open.js';
-import { openRedisStore, type RedisStore } from '../../runtime/store/redis.js';
+import { openRedisStore, type RedisStore, type RedisStoreOptions } from '../../runtime/store/redis.js';
 import { born, bytes, commandsFor, dataOf, NODE, set, shown, START_MS } from '../store/support.js';
 import { LossyProxy } from './proxy.js';
 import { startServer, type TestServer } from './server.js';
 
 const clock = { now: () => START_MS };
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Tries until the store answers again. */
 async function recovered(store: RedisStore): Promise<void> {
@@ -77,6 +79,84 @@ describe('a store on Redis in trouble', () => {
     expect((await store.slot('lost'))!.version).to.equal(1);
     expect(shown(await dataOf(store, 'lost'))).to.deep.equal([['log', ['once']]]);
     await store.close();
+  });
+
+  /** A store that is reached through the proxy. */
+  async function openThrough(options: Partial<RedisStoreOptions> = {}): Promise<RedisStore> {
+    proxy = new LossyProxy(join(redis.stateDir, 'proxy.sock'), redis.server.socket);
+    await proxy.listen();
+    return openRedisStore({ node: NODE, clock, url: `unix://${proxy.path}`, answerMs: 1_000, ...options });
+  }
+
+  it('does not wait for ever on a connection that was taken and then left without a word', async () => {
+    const store = await openThrough();
+    const { passages } = proxy!;
+    proxy!.mutesNew = true;
+    for (const { client } of passages) client.destroy();
+    while (![...passages].some(({ isMute, kept }) => isMute && kept.length > 0)) await turn();
+    proxy!.mutesNew = false;
+    await recovered(store);
+    await store.close();
+  });
+
+  it('notices that the connection of its scripts is silent, though the other one answers all the time', async () => {
+    const store = await openThrough();
+    await born(store, 's');
+    proxy!.passagesWith(true)[0]!.isMute = true;
+    const asked = store.slot('s').then(() => expect.fail('it answered'), (error: Fault) => error);
+    let fault: Fault | undefined;
+    void asked.then((error) => { fault = error; });
+    while (!fault) await store.ping().catch(() => undefined);
+    expect(fault).to.have.property('code', 'STORE_UNAVAILABLE');
+    for (;;) {
+      const slot = await store.slot('s').catch(() => undefined);
+      if (slot) break;
+    }
+    await store.close();
+  });
+
+  it('answers what its scripts have in hand although the other connection is made anew', async () => {
+    const ups: string[] = [];
+    const store = await openThrough({ answerMs: 600_000, onEvent: ({ kind }) => { if (kind === 'up') ups.push(kind); } });
+    await born(store, 's');
+    const [scripts] = proxy!.passagesWith(true);
+    scripts!.isMute = true;
+    const asked = store.slot('s');
+    while (scripts!.kept.length === 0) await turn();
+    const [up, before] = [ups.length, new Set(proxy!.passages)];
+    for (const { client } of proxy!.passagesWith(false)) client.destroy();
+    // Two more: the other connection, and one for the scripts that are still to come.
+    while (ups.length === up || [...proxy!.passages].filter((passage) => !before.has(passage)).length < 2) await turn();
+    const others = [];
+    while (!proxy!.passagesWith(true).some((passage) => passage !== scripts)) {
+      others.push(store.slot('nobody'));
+      await turn();
+    }
+    proxy!.unmute(scripts!);
+    expect(await asked).to.have.property('session', 's');
+    expect(new Set(await Promise.all(others))).to.deep.equal(new Set([undefined]));
+    while (proxy!.passages.has(scripts!)) await turn();
+    await store.close();
+  });
+
+  it('is not available while its server refuses to write, and is there again afterwards', async () => {
+    const admin = createClient({ socket: { path: redis.server.socket, tls: false } });
+    await admin.connect();
+    const store = await openRedisStore({ node: NODE, clock, url: redis.server.url });
+    const troubles: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
+      ['OOM', () => admin.configSet('maxmemory', '1'), () => admin.configSet('maxmemory', '0')],
+      ['NOREPLICAS', () => admin.configSet('min-replicas-to-write', '3'), () => admin.configSet('min-replicas-to-write', '0')],
+      ['READONLY', () => admin.replicaOf('127.0.0.1', 1), () => admin.sendCommand(['REPLICAOF', 'NO', 'ONE'])],
+    ];
+    for (const [what, begin, end] of troubles) {
+      await begin();
+      const fault = await store.acquire(commandsFor(what).create()).then(() => expect.fail(`it took it in spite of ${what}`), (error: Fault) => error);
+      expect(fault, what).to.include({ code: 'STORE_UNAVAILABLE', status: 503 });
+      await end();
+      await born(store, what);
+    }
+    await store.close();
+    admin.destroy();
   });
 
   it('is waited for at a start when it is somebody else\'s and not there yet', async () => {
@@ -148,12 +228,21 @@ describe('a store on Redis in trouble', () => {
     expect(`${fault.message} ${JSON.stringify(fault)}`).to.include('user and password').and.not.to.include('hunter2');
   });
 
-  const impostors: [string, string, (socket: Socket) => void][] = [
-    ['what speaks HTTP', 'as a Redis does', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')],
-    ['what hangs up', 'as a Redis does', (socket) => socket.end()],
-    ['a Redis of version 6', 'Redis 6.2.14', (socket) => answerAs(socket, '6.2.14')],
+  const busy = (text: string) => (socket: Socket) => socket.write(`-${text}\r\n`);
+  const impostors: [string, string, string, (socket: Socket) => void][] = [
+    ['what speaks HTTP', 'STORE_UNSUITABLE', 'as a Redis does', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')],
+    ['what hangs up', 'STORE_UNSUITABLE', 'as a Redis does', (socket) => socket.end()],
+    ['a Redis of version 6', 'STORE_UNSUITABLE', 'Redis 6.2.14', answering('redis_version:6.2.14')],
+    ['a sentinel', 'STORE_UNSUITABLE', 'a sentinel', answering('redis_version:7.2.4\r\nredis_mode:sentinel')],
+    ['a cluster of several shards', 'STORE_UNSUITABLE', 'a cluster of 3 shards', answering('redis_version:7.2.4\r\nredis_mode:cluster\r\ncluster_size:3')],
+    ['a server in protected mode', 'STORE_UNSUITABLE', 'protected mode', busy('DENIED Redis is running in protected mode')],
+    ['a user without permissions', 'STORE_UNSUITABLE', 'may not run', busy('NOPERM this user has no permissions')],
+    ['a server that still reads its file', 'STORE_UNAVAILABLE', 'does not answer', answering('redis_version:7.2.4\r\nloading:1')],
+    ['a server with all its places taken', 'STORE_UNAVAILABLE', 'does not answer', busy('ERR max number of clients reached')],
+    ['a server that is busy with a script', 'STORE_UNAVAILABLE', 'does not answer', busy('BUSY Redis is busy running a script')],
+    ['a server that says nothing', 'STORE_UNAVAILABLE', 'does not answer', () => undefined],
   ];
-  for (const [what, reason, answer] of impostors) {
+  for (const [what, code, reason, answer] of impostors) {
     it(`is refused at ${what}`, async () => {
       const sockets = new Set<Socket>();
       const server = createServer((socket) => {
@@ -162,8 +251,9 @@ describe('a store on Redis in trouble', () => {
       });
       const path = join(redis.stateDir, 'impostor.sock');
       await new Promise<void>((resolve) => server.listen(path, resolve));
-      const fault = await faultOf(openRedisStore({ node: NODE, clock, url: `unix://${path}` }));
-      expect(fault).to.include({ code: 'STORE_UNSUITABLE', retryable: false });
+      const isSilent = what.endsWith('nothing');
+      const fault = await faultOf(openRedisStore({ node: NODE, clock, url: `unix://${path}`, ...(isSilent && { answerMs: 50 }) }));
+      expect(fault).to.include({ code, retryable: code === 'STORE_UNAVAILABLE' });
       expect(fault.message).to.include(reason);
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
@@ -171,8 +261,8 @@ describe('a store on Redis in trouble', () => {
   }
 });
 
-/** Greets as RESP3 wants it, and says its version: one answer is enough for either command. */
-function answerAs(socket: Socket, version: string): void {
-  const info = `# Server\r\nredis_version:${version}\r\n`;
-  socket.write(socket.bytesWritten === 0 ? '%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n' : `$${info.length}\r\n${info}\r\n`);
+/** Greets as RESP3 wants it, and says this of itself: one answer is enough for every command after that. */
+function answering(about: string): (socket: Socket) => void {
+  const info = `# Server\r\n${about}\r\n`;
+  return (socket) => socket.write(socket.bytesWritten === 0 ? '%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n' : `$${info.length}\r\n${info}\r\n`);
 }

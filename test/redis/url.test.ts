@@ -15,7 +15,8 @@ describe('the address of a store', () => {
     it(`is read from ${text}`, () => { expect(parseStoreUrl(text)).to.deep.equal(expected); });
   }
 
-  for (const text of ['', 'nonsense', 'http://host', 'redis://', 'unix://', 'unix://host/path', 'redis://:secret@host/x', 'redis://%zz:secret@host']) {
+  for (const text of ['', 'nonsense', 'http://host', 'redis://', 'unix://', 'unix://host/path', 'redis://:secret@host/x', 'redis://%zz:secret@host', 'redis://:secret@host?db=3', 'redis://:secret@host/2#x',
+    'unix:///run/store.sock?database=3', 'redis://host/-1', 'redis://host/1/', 'redis://:secret@']) {
     it(`is refused when it is ${JSON.stringify(text)}, without repeating a password`, () => {
       expect(() => parseStoreUrl(text)).to.throw(Fault).that.satisfies((fault: Fault) =>
         fault.code === 'PARAMETER_INVALID' && !JSON.stringify(fault).includes('secret'));

@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createClient } from 'redis';
 import { systemClock } from '../../runtime/base/clock.js';
 import { type Log, silentLog } from '../../runtime/base/log.js';
 import type { NodeConfig } from '../../runtime/model/config.js';
 import { openStore } from '../../runtime/store/open.js';
-import { requireServer } from '../redis/server.js';
+import { requireServer, startServer } from '../redis/server.js';
 
 describe('a node with store: auto', () => {
   let stateDir: string;
@@ -55,5 +57,24 @@ describe('a node with store: auto', () => {
     expect(error).to.have.property('code', 'STORE_UNAVAILABLE');
     expect(said).to.include('redis://127.0.0.1:1').and.not.include('secret');
     expect(String(error)).to.not.include('secret');
+  });
+
+  it('never says a password of an address, whatever it is made of', async () => {
+    const server = await startServer();
+    const admin = createClient({ socket: { path: server.server.socket, tls: false } });
+    await admin.connect();
+    await admin.configSet('requirepass', 'p@ss/w:rd@x');
+    const listening = createServer((socket) => {
+      const there = createConnection(server.server.socket);
+      socket.on('error', () => there.destroy()).pipe(there).on('error', () => socket.destroy()).pipe(socket);
+    });
+    await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+    const at = `127.0.0.1:${(listening.address() as AddressInfo).port}`;
+    const opened = await openStore({ ...config(undefined), store: `redis://default:p@ss%2Fw:rd@x@${at}` }, { clock: systemClock, log: silentLog });
+    expect(opened.url).to.equal(`redis://${at}`);
+    await opened.close();
+    admin.destroy();
+    await new Promise((resolve) => listening.close(resolve));
+    await server.end();
   });
 });

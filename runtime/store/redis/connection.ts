@@ -22,12 +22,24 @@ export interface ConnectionOptions {
   /** Wins over one in the URL. */
   password?: string;
   onEvent?: (event: { kind: 'up' | 'down'; reason?: string }) => void;
+  /** After so long without a word a connection is taken for dead; tests wait shorter. */
+  answerMs?: number;
 }
 
 type Client = RedisClientType<Record<string, never>, Record<string, never>, Record<string, never>, 3>;
 
-/** Answers that say something about the server rather than about the command. */
-const SERVER_TROUBLE = /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|OOM|NOAUTH|NOPERM|CLUSTERDOWN|ERR max number of clients)/;
+/** Answers that say something about the server, and only for now, rather than about the command. */
+const SERVER_BUSY = /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|OOM|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|ERR max number of clients)/;
+/** Answers that stay until somebody changes the server's settings. */
+const SERVER_REFUSES = /^(NOAUTH|WRONGPASS|NOPERM|DENIED|MOVED|ASK|CROSSSLOT|ERR Script attempted to access a non local key)/;
+/** Looks at a connection before it is taken for dead. */
+const LOOKS = 5;
+/** What the first answers of a server that will not do mean. */
+const REASONS: [RegExp, string][] = [
+  [/^DENIED/, 'it is in protected mode and takes nobody from another machine'],
+  [/^NOPERM/, 'its user may not run the commands that a node needs'],
+  [/WRONGPASS|NOAUTH|AUTH/, 'it does not accept the user and password'],
+];
 const BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 
 /** Before another try to connect, the longer the more have failed. */
@@ -38,12 +50,17 @@ function pauseOf(retries: number): number {
 export class RedisConnection {
   readonly #scripts = loadScripts();
   #client: Client;
+  /** Takes the scripts. */
   #pipe: Pipe | undefined;
+  /** All that are not at their end: those being opened and those being left, too. */
+  readonly #pipes = new Set<Pipe>();
   #piping: Promise<void> | undefined;
   #pipesFailed = 0;
+  /** Of node-redis alone. */
   #inHand = 0;
   #progress = 0;
-  #stalledAt = 0;
+  #silentLooks = 0;
+  #isGreeting = false;
   #watchdog: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -54,7 +71,8 @@ export class RedisConnection {
   /** @throws Fault STORE_UNAVAILABLE (nobody answers) or STORE_UNSUITABLE (no Redis, too old, wrong credentials). */
   async open(): Promise<void> {
     const late = new Promise<never>((_, reject) => {
-      setTimeout(() => reject(new Fault('STORE_UNSUITABLE', this.#named({ reason: 'it does not answer as a Redis does' }))), STORE_CONNECT_MS).unref();
+      // Silence is no answer of a wrong kind: whoever can wait tries again.
+      setTimeout(() => reject(new Fault('STORE_UNAVAILABLE', this.#named())), this.options.answerMs ?? STORE_CONNECT_MS).unref();
     });
     const client = this.#client;
     try {
@@ -66,9 +84,14 @@ export class RedisConnection {
     // From now on it is tried for ever.
     this.#client = this.#create(false);
     if (client.isOpen) client.destroy();
-    await this.#connected(this.#client);
-    await this.#piping;
     this.#watch();
+    try {
+      await this.#client.connect();
+      await this.#piping;
+    } catch (error) {
+      this.close();
+      throw this.#fault(error as Error);
+    }
   }
 
   /** Runs a script; strings in its answer come as buffers. */
@@ -81,7 +104,7 @@ export class RedisConnection {
     }
     // A refusal for want of the script is certain: nothing was run.
     try {
-      await this.#load([script]);
+      await this.#watched(() => this.#load([script]));
       return await this.#evaluate(script, args);
     } catch (error) {
       throw this.#fault(error as Error);
@@ -100,24 +123,23 @@ export class RedisConnection {
     this.#isClosed = true;
     clearInterval(this.#watchdog);
     if (this.#client.isOpen) this.#client.destroy();
-    this.#pipe?.destroy();
+    for (const pipe of this.#pipes) pipe.destroy();
   }
 
   #evaluate(script: Script, args: Argument[]): Promise<unknown> {
     const command = ['EVALSHA', script.sha, '0', ...args];
-    const pipe = this.#pipe;
-    return this.#watched(() => (pipe ? pipe.send(command) : this.#client.sendCommand(command, BYTES)));
+    return this.#pipe ? this.#pipe.send(command) : this.#watched(() => this.#client.sendCommand(command, BYTES));
   }
 
   #watched(send: () => Promise<unknown>): Promise<unknown> {
     if (this.#isClosed) return Promise.reject(new Error('the store is closed'));
     this.#inHand += 1;
-    const ended = () => {
-      this.#inHand -= 1;
-      this.#progress += 1;
-    };
     const answer = send();
-    answer.then(ended, ended);
+    const ended = (isAnswer: boolean) => {
+      this.#inHand -= 1;
+      if (isAnswer) this.#progress += 1;
+    };
+    answer.then(() => ended(true), (error: unknown) => ended(error instanceof ErrorReply));
     return answer;
   }
 
@@ -133,10 +155,15 @@ export class RedisConnection {
       // Deadlines belong to the request; a timer a command costs more than the command.
       commandOptions: { timeout: 0 },
     }) as unknown as Client;
+    client.on('connect', () => {
+      if (client === this.#client) this.#isGreeting = true;
+    });
     client.on('error', (error: Error) => {
+      if (client === this.#client) this.#isGreeting = false;
       if (!isTrial && client === this.#client) onEvent?.({ kind: 'down', reason: error.message });
     });
     client.on('ready', () => {
+      if (client === this.#client) this.#isGreeting = false;
       if (isTrial) return;
       onEvent?.({ kind: 'up' });
       this.#load([...this.#scripts.values()]).catch(() => {});
@@ -145,23 +172,26 @@ export class RedisConnection {
     return client;
   }
 
-  /** Resolves when there is a pipe, or none for now. */
+  /** Resolves when there is a pipe, or none for now. One that is in use ends when what it has in hand is answered. */
   async #openPipe(): Promise<void> {
     const { socket, username, database, password } = { ...this.options.place, ...(this.options.password === undefined ? {} : this.options) };
     if ('tls' in socket && socket.tls || this.#isClosed) return;
-    this.#pipe?.destroy();
+    const former = this.#pipe;
     const pipe = new Pipe(socket, () => {
+      this.#pipes.delete(pipe);
       if (this.#pipe !== pipe) return;
       this.#pipe = undefined;
       this.#pipeAgain();
     });
+    this.#pipes.add(pipe);
     try {
       if (password !== undefined) await pipe.send(['AUTH', username ?? 'default', password]);
       await pipe.send(['SELECT', String(database ?? 0)]);
       // Closed meanwhile, or another was quicker.
-      if (this.#isClosed || this.#pipe) return pipe.destroy();
+      if (this.#isClosed || (this.#pipe && this.#pipe !== former)) return pipe.destroy();
       this.#pipe = pipe;
       this.#pipesFailed = 0;
+      former?.retire();
     } catch (error) {
       pipe.destroy(error as Error);
       this.#pipeAgain();
@@ -178,54 +208,63 @@ export class RedisConnection {
 
   async #greet(client: Client): Promise<void> {
     await client.connect();
-    const info = String(await client.sendCommand(['INFO', 'server']));
-    const valkey = /^valkey_version:/m.test(info);
-    const version = /^redis_version:(\S+)/m.exec(info)?.[1] ?? 'unknown';
-    if (valkey || Number.parseInt(version, 10) >= OLDEST_REDIS) return;
-    throw new Fault('STORE_UNSUITABLE', this.#named({ reason: `it is Redis ${version}, and 7.0 or newer (or Valkey) is needed` }));
+    const info = String(await client.sendCommand(['INFO']));
+    const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
+    const version = field('redis_version') ?? 'unknown';
+    if (field('valkey_version') === undefined && !(Number.parseInt(version, 10) >= OLDEST_REDIS)) {
+      throw this.#unsuitable(`it is Redis ${version}, and 7.0 or newer (or Valkey) is needed`);
+    }
+    switch (field('redis_mode') ?? field('server_mode')) {
+      case 'sentinel': throw this.#unsuitable('it is a sentinel and keeps no data; name the server that it watches');
+      case 'cluster': await this.#assertOneShard(client);
+    }
+    // Until it has read its file it would refuse every call.
+    if (field('loading') === '1' || field('async_loading') === '1') throw new Fault('STORE_UNAVAILABLE', this.#named());
   }
 
-  async #connected(client: Client): Promise<void> {
-    try {
-      await client.connect();
-    } catch (error) {
-      throw this.#fault(error as Error);
-    }
+  /** A script takes all keys of a session, and of the lists beside, from one server. */
+  async #assertOneShard(client: Client): Promise<void> {
+    const shards = /^cluster_size:(\d+)/m.exec(String(await client.sendCommand(['CLUSTER', 'INFO'])))?.[1] ?? '0';
+    if (shards !== '1') throw this.#unsuitable(`it is a cluster of ${shards} shards, and its data has to be in one`);
   }
 
   async #load(scripts: Script[]): Promise<void> {
     await Promise.all(scripts.map(({ source }) => this.#client.sendCommand(['SCRIPT', 'LOAD', source])));
   }
 
-  /** A server that holds the connection but answers nothing any more is left, so that calls fail instead of waiting for ever. */
+  /** A server that holds a connection but answers nothing any more is left, so that calls fail instead of waiting for ever. */
   #watch(): void {
     let seen = this.#progress;
     this.#watchdog = setInterval(() => {
-      this.#stalledAt = this.#inHand > 0 && seen === this.#progress ? this.#stalledAt + STORE_ANSWER_MS / 5 : 0;
+      for (const pipe of this.#pipes) if (pipe.silence() >= LOOKS) pipe.destroy(new Error('the store does not answer'));
+      this.#silentLooks = this.#isGreeting || (this.#inHand > 0 && seen === this.#progress) ? this.#silentLooks + 1 : 0;
       seen = this.#progress;
-      if (this.#stalledAt < STORE_ANSWER_MS) return;
-      this.#stalledAt = 0;
+      if (this.#silentLooks < LOOKS) return;
+      this.#silentLooks = 0;
+      this.#isGreeting = false;
       const former = this.#client;
       this.#client = this.#create(false);
       former.destroy();
-      this.#pipe?.destroy();
       this.#client.connect().catch(() => {});
-    }, STORE_ANSWER_MS / 5).unref();
+    }, (this.options.answerMs ?? STORE_ANSWER_MS) / LOOKS).unref();
   }
 
   #fault(error: Error): Error {
     if (error instanceof Fault) return error;
-    if (error instanceof ErrorReply && !SERVER_TROUBLE.test(error.message)) return error;
+    if (error instanceof ErrorReply && !SERVER_BUSY.test(error.message) && !SERVER_REFUSES.test(error.message)) return error;
     return new Fault('STORE_UNAVAILABLE', this.#named(), { cause: error });
   }
 
   /** Why the very first connection failed. */
   #refusal(error: Error): Fault {
     const isAnswer = error instanceof ErrorReply || !('code' in error || 'errors' in error);
-    if (!isAnswer) return new Fault('STORE_UNAVAILABLE', this.#named(), { cause: error });
-    const isCredentials = /WRONGPASS|NOAUTH|AUTH/.test(error.message);
-    const reason = isCredentials ? 'it does not accept the user and password' : 'it does not answer as a Redis does';
-    return new Fault('STORE_UNSUITABLE', this.#named({ reason }), { cause: error });
+    if (!isAnswer || SERVER_BUSY.test(error.message)) return new Fault('STORE_UNAVAILABLE', this.#named(), { cause: error });
+    const reason = REASONS.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'it does not answer as a Redis does';
+    return this.#unsuitable(reason, error);
+  }
+
+  #unsuitable(reason: string, cause?: Error): Fault {
+    return new Fault('STORE_UNSUITABLE', this.#named({ reason }), { cause });
   }
 
   #named(more: Record<string, string> = {}): Record<string, string> {

@@ -23,6 +23,9 @@ export class Pipe {
   readonly #reader = new ReplyReader();
   readonly #waiting: Waiting[] = [];
   #end: Error | undefined;
+  #isRetired = false;
+  #seenBytes = 0;
+  #silentLooks = 0;
 
   /** @param ended called once, when it cannot be used any more */
   constructor(place: PipePlace, private readonly ended: () => void) {
@@ -50,6 +53,20 @@ export class Pipe {
     });
   }
 
+  /** Looked at in even times: how many looks in a row commands have waited and not a byte has come. */
+  silence(): number {
+    const { bytesRead } = this.#socket;
+    this.#silentLooks = this.#waiting.length > 0 && bytesRead === this.#seenBytes ? this.#silentLooks + 1 : 0;
+    this.#seenBytes = bytesRead;
+    return this.#silentLooks;
+  }
+
+  /** Ends once what it has in hand is answered. */
+  retire(): void {
+    this.#isRetired = true;
+    if (this.#waiting.length === 0) this.destroy();
+  }
+
   destroy(error: Error = new Error('the connection has ended')): void {
     if (this.#end) return;
     this.#end = error;
@@ -71,5 +88,6 @@ export class Pipe {
     if (!waiting) throw new RangeError('an answer that nobody has asked for');
     if (answer instanceof ErrorReply) waiting.reject(answer);
     else waiting.resolve(answer);
+    if (this.#isRetired && this.#waiting.length === 0) this.destroy();
   }
 }

@@ -29,7 +29,8 @@ export function parseStoreUrl(text: string): RedisPlace {
 function placeOnNetwork(url: URL): RedisPlace {
   // The brackets of an IPv6 address belong to the URL only.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  if (host === '') throw invalid(FORMS);
+  // What would be passed over in silence might be meant for the choice of a database.
+  if (host === '' || url.search !== '' || url.hash !== '') throw invalid(FORMS);
   const port = url.port === '' ? 6379 : Number(url.port);
   const socket = url.protocol === 'rediss:' ? { host, port, tls: true as const } : { host, port };
   const database = databaseOf(url.pathname.replace(/^\//, ''));
@@ -38,7 +39,8 @@ function placeOnNetwork(url: URL): RedisPlace {
 
 function placeOfSocket(url: URL): RedisPlace {
   const path = decoded(url.pathname);
-  if (url.hostname !== '' || path.length < 2) throw invalid(FORMS);
+  const isKnown = [...url.searchParams.keys()].every((name) => name === 'db') && url.hash === '';
+  if (!isKnown || url.hostname !== '' || path.length < 2) throw invalid(FORMS);
   return { shown: `unix://${path}`, socket: { path, tls: false }, ...credentialsOf(url), database: databaseOf(url.searchParams.get('db') ?? '') };
 }
 
