@@ -3,16 +3,23 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 20;
+/** Nothing outlives SIGKILL for so long, however slow the disk that it is writing to, or the machine. */
+const KILLED_MS = 30_000;
 
 /** A zombie has ended; only nobody has asked for its exit code yet. */
 export async function isAlive(pid: number): Promise<boolean> {
+  if (!exists(pid)) return false;
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // Nothing to read: there is no /proc here, or the zombie went between the two looks.
+  return stat === '' ? exists(pid) : !/^\d+ \(.*\) [ZX]/s.test(stat);
+}
+
+function exists(pid: number): boolean {
   try {
-    process.kill(pid, 0);
+    return process.kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return !/^\d+ \(.*\) [ZX]/s.test(stat);
 }
 
 /** Tells a process from a later one with the same pid; '' where there is no /proc. */
@@ -36,7 +43,7 @@ export async function endProcess(pid: number, patienceMs: number): Promise<void>
   signal(pid, 'SIGTERM');
   if (await hasEnded(pid, patienceMs)) return;
   signal(pid, 'SIGKILL');
-  await hasEnded(pid, patienceMs);
+  await hasEnded(pid, KILLED_MS);
 }
 
 /** False when there is no such process any more. */
