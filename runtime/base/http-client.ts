@@ -39,7 +39,8 @@ export interface PeerClient {
   close(): Promise<void>;
 }
 
-export function createPeerClient(parts: { signer: PeerSigner; timeoutMs?: number }): PeerClient {
+/** @param parts `mostBytes` of an answer in JSON */
+export function createPeerClient(parts: { signer: PeerSigner; timeoutMs?: number; mostBytes?: number }): PeerClient {
   // A stream may pause (its reader applies it to a store) but not for ever: bodyTimeout counts silence only.
   const agent = new Agent({ connections: MAX_PEER_CONNECTIONS, keepAliveTimeout: PEER_IDLE_MS, bodyTimeout: PEER_DEADLINE_MS * 3 });
   return {
@@ -59,7 +60,7 @@ export function createPeerClient(parts: { signer: PeerSigner; timeoutMs?: number
         const base = url.replace(/\/+$/, '');
         if (accept === JSON_TYPE || options.whole) {
           // What a session has beside its values (answers under request ids, framing) fits into as much again.
-          const mostBytes = accept === JSON_TYPE ? MAX_PEER_REPLY_BYTES : 2 * MAX_SESSION_BYTES;
+          const mostBytes = accept === JSON_TYPE ? parts.mostBytes ?? MAX_PEER_REPLY_BYTES : 2 * MAX_SESSION_BYTES;
           return replyOf(await wholeAnswer(agent, base + path, sent, { signal: deadline.signal, mostBytes }), accept, url);
         }
         return await streamedReplyOf(await request(base + path, { ...sent, dispatcher: agent, signal: deadline.signal }), accept, url);

@@ -19,6 +19,7 @@ export function wholeAnswer(
 ): Promise<WholeAnswer> {
   const { origin, pathname, search } = new URL(url);
   return new Promise((resolve, reject) => {
+    const tooLarge = `its answer is larger than ${mostBytes} bytes`;
     const chunks: Buffer[] = [];
     let [status, bytes]: [number, number] = [0, 0];
     let headers: WholeAnswer['headers'] = {};
@@ -41,11 +42,13 @@ export function wholeAnswer(
       },
       onResponseStart(_, code, given) {
         [status, headers] = [code, given];
+        // What says how large it is need not come first.
+        if (Number(given['content-length'] ?? 0) > mostBytes) fail(new Error(tooLarge));
       },
       onResponseData(_, chunk) {
         bytes += chunk.length;
         if (bytes <= mostBytes) chunks.push(chunk);
-        else fail(new Error(`its answer is larger than ${mostBytes} bytes`));
+        else fail(new Error(tooLarge));
       },
       onResponseEnd() {
         signal.removeEventListener('abort', onAbort);

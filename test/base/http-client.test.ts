@@ -87,11 +87,19 @@ describe('a call to a peer', () => {
     expect(left.message).to.include('given up');
   });
 
-  it('rejects a JSON answer that is larger than any may be', async () => {
-    answer = (_, response) => response.end(Buffer.alloc(MAX_PEER_REPLY_BYTES + 1, '1'));
-    // So much may take longer to come than a call usually waits.
-    const fault = await faultOf(peers.call(url, 'GET', '/', undefined, undefined, { timeoutMs: 200_000 }));
-    expect(fault.message).to.include(String(MAX_PEER_REPLY_BYTES));
+  it('rejects a JSON answer that is larger than any may be: before it comes where it says so, and while it comes', async () => {
+    answer = (_, response) => response.writeHead(200, { 'content-length': MAX_PEER_REPLY_BYTES + 1 }).flushHeaders();
+    expect((await faultOf(peers.call(url, 'GET', '/'))).message).to.include(`larger than ${MAX_PEER_REPLY_BYTES} bytes`);
+    const bounded = createPeerClient({ signer: { sign: () => 'signed' }, mostBytes: 1_000 });
+    const answering = (bytes: number): RequestListener => (_, response) => {
+      response.write(`"${'x'.repeat(bytes - 2)}`);
+      response.end('"');
+    };
+    answer = answering(1_001);
+    expect((await faultOf(bounded.call(url, 'GET', '/'))).message).to.include('larger than 1000 bytes');
+    answer = answering(1_000);
+    expect((await bounded.call(url, 'GET', '/')).body).to.equal('x'.repeat(998));
+    await bounded.close();
   });
 
   it('rejects when nobody listens', async () => {

@@ -15,7 +15,8 @@ export function tunnel(upstream: Upstream, call: UpgradeCall, client: Duplex, he
   const send = protocol === 'https:' ? secureRequest : plainRequest;
   const own = forwarded(request, callId);
   const outgoing = send({
-    hostname: hostname.replace(/^\[|\]$/g, ''), ...(port !== '' && { port: Number(port) }), method, path: upstream.pathOf(request), signal,
+    // A connection of its own: one that was kept from an earlier request may be closed by the other side just now.
+    agent: false, hostname: hostname.replace(/^\[|\]$/g, ''), ...(port !== '' && { port: Number(port) }), method, path: upstream.pathOf(request), signal,
     headers: { ...carried(request.headers), host, ...own, connection: 'Upgrade', upgrade }, ...(timeoutMs > 0 && { timeout: timeoutMs }),
   });
   client.on('error', () => outgoing.destroy());

@@ -53,8 +53,8 @@ export const MAX_COMMAND_OUTPUT_BYTES = 64 * 1024 * 1024;
 export const MAX_COMMANDS_HELD_BYTES = 512 * 1024 * 1024;
 /** Connections to one place where functions run: as many as calls may be in hand there, and sockets are no scarce good. */
 export const MAX_UPSTREAM_CONNECTIONS = 1_024;
-/** A container engine that has not answered a question by then is taken for dead. */
-export const ENGINE_DEADLINE_MS = 30_000;
+/** A container engine that has not answered a question by then is taken for dead; on a busy machine it takes long to start a container. */
+export const ENGINE_DEADLINE_MS = 120_000;
 /** Pulling an image takes no longer than this, or the deployment fails. */
 export const MAX_PULL_MS = 5 * 60_000;
 /** A container has to be healthy by then, or it is given up. */
