@@ -81,7 +81,9 @@ describe('The builder', () => {
   });
   const send = (body: Buffer, signature = signed(body), accept = 'application/json') => request(node.url).post('/build')
     .set({ 'Content-Type': 'application/octet-stream', 'X-Build-Signature': signature, Accept: accept }).send(body);
-  const deploy = (service: string, image: string, more: object = {}) => request(node.url).post('/system/functions').set('Authorization', ADMIN).send({ service, image, ...more });
+  // On a busy machine it takes long until the first process of a function is there.
+  const deploy = (service: string, image: string, envVars: Record<string, string> = {}) => request(node.url).post('/system/functions').set('Authorization', ADMIN)
+    .send({ service, image, envVars: { exec_timeout: '3m', ...envVars } });
   const refused = async (body: Buffer, code: string, status = 400, reason = /./) => {
     const { body: fault, status: actual } = await send(body);
     expect([actual, fault.code], JSON.stringify(fault)).to.deep.equal([status, code]);
@@ -109,7 +111,7 @@ describe('The builder', () => {
   for (const language of ['node20', 'node22']) it(`builds handlers of OpenFaaS's ${language}, with what they answer and how they fail`, async () => {
     const image = `events-${language}:1`;
     await send(await context(language, { 'function/handler.js': EVENTS, 'function/package.json': '{"name": "f", "main": "handler.js"}', 'index.js': 'throw 1' }, image)).expect(200);
-    await deploy(language, image, { envVars: { greeting: 'hello' } }).expect(202);
+    await deploy(language, image, { greeting: 'hello' }).expect(202);
     const at = (path: string) => `/function/${language}${path}`;
     const { text, headers } = await request(node.url).post(at('/a/b?q=1&q=2&p=3')).set('Content-Type', 'application/json').send('{"n": 1}').expect(201);
     expect(JSON.parse(text)).to.deep.equal({ body: { n: 1 }, method: 'POST', path: 'b', query: { q: ['1', '2'], p: '3' }, type: 'application/json' });
@@ -130,7 +132,7 @@ describe('The builder', () => {
   it('names the bundle to the nodes below, which never heard of the image', async () => {
     const below = await start('below', { parentUrl: node.url, payload: 'none' });
     await send(await context('node-offload-js', { 'function/handler.js': 'export default () => "far";' }, 'far:1')).expect(200);
-    const { body } = await request(node.url).post('/system/functions?wait=subtree').set('Authorization', ADMIN).send({ service: 'far', image: 'far:1' }).expect(202);
+    const { body } = await request(node.url).post('/system/functions?wait=subtree').set('Authorization', ADMIN).send({ service: 'far', image: 'far:1', envVars: { exec_timeout: '3m' } }).expect(202);
     expect(body).to.deep.equal({ nodes: ['node', 'below'], pending: [] });
     await request(below.url).get('/function/far').expect(200, 'far');
     await request(below.url).post('/build').send('x').expect(404);

@@ -21,7 +21,7 @@ describe('A node that is told to stop', function () {
     const folder = await mkdtemp(join(tmpdir(), 'drain-'));
     await mkdir(join(folder, 'f'));
     await writeFile(join(folder, 'f', 'handler.js'), SOURCE);
-    const code = { folder: join(folder, 'f'), envVars: { GO: join(folder, 'go') } };
+    const code = { folder: join(folder, 'f'), envVars: { GO: join(folder, 'go'), exec_timeout: '0' } };
     const tree = new Tree({
       plans: [{ name: 'cloud', level: 'cloud' }], store: 'memory', functions: [{ name: 'apart', ...code }, { name: 'inside', ...code, annotations: { worker: 'inline' } }],
     });

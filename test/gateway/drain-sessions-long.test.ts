@@ -48,7 +48,7 @@ describe('The sessions of a node that is told to stop', function () {
     const headers = { authorization: AUTHORIZATION };
     await fetch(`${top.url}/system/bundles/${sha256}`, { method: 'PUT', headers, body: new Uint8Array(code) });
     const deployed = await fetch(`${top.url}/system/functions?wait=subtree`, {
-      method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify({ service: 'shopping-cart', image: `bundle:${sha256}` }),
+      method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify({ service: 'shopping-cart', image: `bundle:${sha256}`, envVars: { exec_timeout: '3m' } }),
     });
     expect((await deployed.json() as { pending: string[] }).pending).to.deep.equal([]);
     return { top, leaf };

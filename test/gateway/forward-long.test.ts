@@ -40,7 +40,7 @@ describe('A node that carries a request on', function () {
     await writeFile(join(folder, 'echo', 'handler.ts'), ECHO);
     tree = new Tree({
       plans: [{ name: 'cloud', level: 'cloud', statefulBodyMb: 32 }, { name: 'milan', level: 'city', parent: 'cloud' }], store: 'memory',
-      functions: [{ name: 'echo', folder: join(folder, 'echo'), annotations: { worker: 'thread' } }],
+      functions: [{ name: 'echo', folder: join(folder, 'echo'), annotations: { worker: 'thread' }, envVars: { exec_timeout: '3m' } }],
     });
     await tree.start();
     await send(url(), { method: 'POST', headers }).then(({ body }) => body.dump());

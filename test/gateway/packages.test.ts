@@ -207,7 +207,7 @@ describe('The builder, with packages and with guests it does not like', () => {
     'com.openfaas.docker.config': JSON.stringify({ image }),
   });
   const send = (body: Buffer) => request(node.url).post('/build').set({ 'Content-Type': 'application/octet-stream', 'X-Build-Signature': signed(body) }).send(body);
-  const deploy = (service: string, image: string) => request(node.url).post('/system/functions').set('Authorization', ADMIN).send({ service, image });
+  const deploy = (service: string, image: string) => request(node.url).post('/system/functions').set('Authorization', ADMIN).send({ service, image, envVars: { exec_timeout: '3m' } });
 
   it('has only the bundles of its former life that something names, and young ones', async () => {
     expect((await readdir(join(folder, 'node/bundles'))).sort()).to.include.members([`${'a'.repeat(64)}.mjs`, `${'c'.repeat(64)}.mjs`]).and.not.include.members([`${'b'.repeat(64)}.mjs`]);

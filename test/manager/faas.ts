@@ -56,7 +56,7 @@ export class Machine {
 
   /** Starts the container of a function. */
   deploy(name: string, folder: string, env: Record<string, string> = {}): Promise<void> {
-    return this.run(name, ['dist/runtime/handler/serve.js', folder], (port) => ({ ...env, FUNCTION_NAME: name, PORT: String(port) }));
+    return this.run(name, ['dist/runtime/handler/serve.js', folder], (port) => ({ exec_timeout: '3m', ...env, FUNCTION_NAME: name, PORT: String(port) }));
   }
 
   async kill(name: string): Promise<void> {

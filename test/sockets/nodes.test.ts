@@ -47,7 +47,7 @@ describe('WebSockets of functions, on real nodes', function suite() {
     tree = new Tree({
       plans: [{ name: 'cloud', level: 'cloud' }, { name: 'milan', level: 'city', parent: 'cloud' }], store: 'embedded',
       functions: ['echo', 'echo-inline', 'counter', 'counter-inline', 'late', 'plain'].map((name) => ({
-        name, folder: join(folder, name), annotations: { worker: name.endsWith('-inline') ? 'inline' : 'process', ...(name === 'late' && { 'timeout-ms': '200' }) },
+        name, folder: join(folder, name), envVars: { exec_timeout: '3m' }, annotations: { worker: name.endsWith('-inline') ? 'inline' : 'process', ...(name === 'late' && { 'timeout-ms': '200' }) },
       })),
     });
     await tree.start();

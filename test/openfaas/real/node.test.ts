@@ -34,7 +34,7 @@ describe('OpenFaaS: a whole node', () => {
     expect((await call('PUT', `/system/bundles/${sha256}`, code)).status).to.equal(201);
     expect((await call('POST', '/system/secrets', { name: 'key', value: 'hush' })).status).to.equal(201);
     const labels = { 'com.openfaas.scale.min': '2', 'com.openfaas.scale.max': '3' };
-    expect((await call('POST', '/system/functions', { service: 'pages', image: `bundle:${sha256}`, secrets: ['key'], labels })).status).to.equal(202);
+    expect((await call('POST', '/system/functions', { service: 'pages', image: `bundle:${sha256}`, secrets: ['key'], labels, envVars: { exec_timeout: '3m' } })).status).to.equal(202);
   });
   after(async () => {
     await node.close();
