@@ -23,6 +23,8 @@ export interface StressOptions {
   thinkMs?: number;
   killEveryMs?: number;
   keep?: boolean;
+  /** Kinds of moves that have to succeed: whoever moves goes on until each has, however soon the clients are through. */
+  kinds?: readonly string[];
   /** Compare the counters too (default). */
   counters?: boolean;
   progress?: (line: string) => void;
@@ -77,6 +79,7 @@ async function stress(options: StressOptions, tree: Tree): Promise<StressReport>
   try {
     const carts = plan.map((session, at) => fillCart(options, tree, http, tally, session, at, startedMs));
     const filled = await Promise.allSettled(carts);
+    while (options.kinds?.some((kind) => !trouble.moved[kind])) await sleep(20);
     stop.abort();
     await Promise.all(busy);
     await tree.healthy();
