@@ -67,9 +67,11 @@ class Checker {
     const { levels, levelsKey } = this.read;
     if (!levels) return;
     if (levels.value.length === 0) this.fail(levels, `${levelsKey} names at least one level, the root's`);
-    levels.value.forEach((level, index) => {
+    const listed = new Set<string>();
+    levels.value.forEach((level) => {
       if (!NAME.test(level.value)) this.fail(level, `${level.value} is no good name of a level: ${NAME_RULE}`);
-      if (levels.value.findIndex(({ value }) => value === level.value) < index) this.fail(level, `the level ${level.value} is listed twice`);
+      if (listed.has(level.value)) this.fail(level, `the level ${level.value} is listed twice`);
+      listed.add(level.value);
     });
   }
 
@@ -120,12 +122,11 @@ class Checker {
 
   /** Each with its nodes and everything below them, in the order of the tree. */
   private areas(nodes: DomainNode[]): DomainArea[] {
+    const below = new Below(nodes);
     return (this.read.areas ?? []).map(({ name, nodes: named }) => {
       if (!AREA_NAME.test(name.value)) this.fail(name, `"${name.value}" is no good name of an area: 1 to 253 characters, and no slash`);
       for (const each of named) if (!this.names.has(each.value)) this.fail(each, `the area ${name.value} names ${each.value}, and there is no such node`);
-      const inside = new Set(named.map(({ value }) => value));
-      for (const node of nodes) if (node.parent !== undefined && inside.has(node.parent)) inside.add(node.name);
-      return { name: name.value, nodes: nodes.filter((node) => inside.has(node.name)).map((node) => node.name) };
+      return { name: name.value, nodes: below.from(named.map(({ value }) => value)) };
     });
   }
 
@@ -168,6 +169,33 @@ class Checker {
 
   private fail({ line, column }: Place, reason: string): void {
     this.errors.push({ line, column, reason });
+  }
+}
+
+/** Subtrees of a list in which every node stands before all that is below it, and nothing else in between. */
+class Below {
+  /** By name: places of the first node of the subtree and of the first behind it. */
+  private readonly spans = new Map<string, [first: number, end: number]>();
+
+  constructor(private readonly nodes: DomainNode[]) {
+    const open: string[] = [];
+    nodes.forEach(({ name, parent }, index) => {
+      while (open.length > 0 && open.at(-1) !== parent) this.spans.get(open.pop()!)![1] = index;
+      if (!this.spans.has(name)) this.spans.set(name, [index, nodes.length]);
+      open.push(name);
+    });
+  }
+
+  /** The nodes and all below them, each once, in the order of the list. */
+  from(names: string[]): string[] {
+    const spans = [...new Set(names)].flatMap((name) => { const span = this.spans.get(name); return span ? [span] : []; }).sort(([left], [right]) => left - right);
+    const found: string[] = [];
+    let done = 0;
+    for (const [first, end] of spans) {
+      for (let at = Math.max(first, done); at < end; at += 1) found.push(this.nodes[at]!.name);
+      done = Math.max(done, end);
+    }
+    return found;
   }
 }
 

@@ -2,7 +2,7 @@
  * From the text of a domain file to its parts, each with its place; shape and types are checked here. There are two forms:
  * the tree of nodes below `root`, and the hierarchy of areas as the offloading thesis writes it. YAML and JSON are both read.
  */
-import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, type Scalar, visit } from 'yaml';
 import type { CorsSettings } from '../model/cors.js';
 import { MAX_TREE_DEPTH } from '../model/limits.js';
 import type { Watermarks } from '../model/watermarks.js';
@@ -56,12 +56,30 @@ const NODE_KEYS = ['name', 'port', 'metricsPort', 'store', 'labels', 'cors', 'ca
 
 export function readTree(text: string): { read: ReadDomain; errors: DomainFileError[] } {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  // The reader's own look for a key that is there twice compares each key with all before it.
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false });
   const reader = isHierarchy(document.contents) ? new HierarchyReader(lines) : new TreeReader(lines);
   for (const { pos, message } of document.errors) reader.failAt(pos[0], message.split(/ at line \d+/)[0]!.replace(/^./, (first) => first.toLowerCase()));
+  for (const key of document.errors.length > 0 ? [] : keysTwice(document)) reader.failAt(key.range?.[0] ?? 0, 'map keys must be unique');
   // A tree guessed from a broken file would only add errors that are none.
-  const read = document.errors.length > 0 ? { levelsKey: 'levels', remarks: [] } : reader.domain(document.contents);
+  const read = reader.errors.length > 0 ? { levelsKey: 'levels', remarks: [] } : reader.domain(document.contents);
   return { read, errors: reader.errors };
+}
+
+/** Keys that their map has already. */
+function keysTwice(document: Document): Scalar[] {
+  const found: Scalar[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const keys = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (keys.has(key.value)) found.push(key);
+        keys.add(key.value);
+      }
+    },
+  });
+  return found;
 }
 
 function isHierarchy(node: Node | null): boolean {

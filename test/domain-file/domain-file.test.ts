@@ -65,6 +65,23 @@ describe('the domain file', () => {
     expect(errorsOf('root:\n  name: a\n  name: b\n')).to.deep.equal(['f:3:3: map keys must be unique']);
   });
 
+  it('takes no longer for a key the more stand before it', () => {
+    // With every key compared with all before it, these would be seventy million comparisons.
+    const labels = Array.from({ length: 12_000 }, (_, index) => `    l${index}: x\n`).join('');
+    expect(Object.keys(domainOf(`root:\n  name: a\n  labels:\n${labels}`).nodes[0]!.labels)).to.have.length(12_000);
+    expect(errorsOf(`root:\n  name: a\n  labels:\n${labels}    l0: y\n`)).to.deep.equal(['f:12004:5: map keys must be unique']);
+  });
+
+  it('looks only at an area\'s own nodes, however many there are', () => {
+    const count = 500;
+    const leaves = Array.from({ length: count }, (_, index) => `    - {name: n${index}}\n`).join('');
+    const areas = Array.from({ length: count }, (_, index) => `  a${index}: [n${index}, n${index}]\n`).join('');
+    const domain = domainOf(`areas:\n${areas}  all: [n3, top]\n  some: [n7, n5, n7]\nroot:\n  name: top\n  children:\n${leaves}`);
+    expect(domain.areas!.slice(0, count)).to.deep.equal(Array.from({ length: count }, (_, index) => ({ name: `a${index}`, nodes: [`n${index}`] })));
+    expect(domain.areas!.at(-2)!.nodes).to.have.length(count + 1);
+    expect(domain.areas!.at(-1)!.nodes).to.deep.equal(['n5', 'n7']);
+  });
+
   it('is refused when it is empty or has no root', () => {
     expect(errorsOf('')).to.have.length(1);
     expect(errorsOf('domain: d\n')).to.deep.equal(['f:1:1: the key root is missing: the node at the top of the tree']);
