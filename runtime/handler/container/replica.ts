@@ -23,7 +23,7 @@ export interface ReplicaOptions {
 /** What every image of a function listens on. */
 const PORT = 8080;
 const REMOVALS = 3;
-const LAST_WORDS_MS = 2_000;
+const LAST_WORDS_MS = 10_000;
 
 export class Replica {
   inHand = 0;
