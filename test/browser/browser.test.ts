@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { Tree } from '../../bench/harness/tree.js';
-import { launchOrSkip, PageServer } from './support.js';
+import { launchOrSkip, PageServer, PATIENCE_MS } from './support.js';
 
 interface Result {
   status?: number;
@@ -57,7 +57,10 @@ describe('A page in a browser', function () {
     await tree?.stop();
     if (folder) await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   });
-  beforeEach(async () => { page = await browser.newPage(); });
+  beforeEach(async () => {
+    page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+  });
   afterEach(() => page?.close());
 
   const urlOf = (node: string, path: string) => `${tree.node(node).url}/function/${path}`;

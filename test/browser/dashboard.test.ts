@@ -9,10 +9,9 @@ import { listDomain } from '../cli/list-domain.js';
 import { Shell } from '../cli/support.js';
 import { PASSWORD, ToldDomain } from '../dashboard/support.js';
 import { told } from '../oracle/reports.js';
-import { launchOrSkip } from './support.js';
+import { launchOrSkip, PATIENCE_MS } from './support.js';
 
 const HOSTILE = '<img src=x onerror=document.title=1>';
-const PATIENCE_MS = 120_000;
 
 /** Everything that went wrong in the page; nothing of it may. */
 function complaintsOf(page: Page): string[] {

@@ -5,6 +5,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Browser, chromium } from 'playwright-core';
 
+/** Longer than a browser takes for anything here, on whatever machine. */
+export const PATIENCE_MS = 120_000;
 const PAGE = new URL('./page.html', import.meta.url);
 const FLAGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -31,7 +33,7 @@ export async function launchOrSkip(suite: Mocha.Context): Promise<Browser> {
     console.log(`    skipped: ${reason}`);
     suite.skip();
   }
-  return chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
+  return chromium.launch({ executablePath: chromiumPath(), args: FLAGS, timeout: PATIENCE_MS });
 }
 
 /** Serves the page at an origin of its own. */

@@ -41,6 +41,8 @@ export async function startInventory(given: Partial<CreateInventoryParts> = {}):
   };
   let running = await open({});
   const server = createServer((request, response) => running.serve(request, response));
+  // Who asks again just when an idle connection is closed gets no answer: here only the client closes them.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

@@ -55,6 +55,8 @@ export async function startTelemetry(options: TestOptions = {}): Promise<TestTel
   const peers = createPeerClient({ signer: createPeerSigner({ node: name, key: KEY, clock: peerClock, ids: systemIds }) });
   let door: ReturnType<typeof createTelemetryDoor>;
   const server = createServer((request, response) => door.serve(request, response, false));
+  // Who asks again just when an idle connection is closed gets no answer: here only the client closes them.
+  server.keepAliveTimeout = 0;
   server.on('checkContinue', (request, response) => door.serve(request, response, true));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   own.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
