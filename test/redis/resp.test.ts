@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { ErrorReply } from 'redis';
-import { encodeCommand, ReplyReader } from '../../runtime/store/redis/resp.js';
+import type { Argument } from '../../runtime/store/redis/connection.js';
+import { encodeCommand, Lettered, ReplyReader } from '../../runtime/store/redis/resp.js';
 
-const wireOf = (args: (string | Buffer)[]): string =>
+const wireOf = (args: Argument[]): string =>
   encodeCommand(args).map((piece) => (typeof piece === 'string' ? piece : piece.toString('latin1'))).join('');
 
 /** Everything that a reader makes of these bytes when they come in chunks of the given size, whose memory is used again. */
@@ -28,6 +29,22 @@ describe('a command on the wire', () => {
     const long = Buffer.alloc(10_000, 'x');
     expect(encodeCommand(['a', long, 'b'])[1]).to.equal(long);
     expect(wireOf(['a', long, 'b'])).to.equal(`*3\r\n$1\r\na\r\n$10000\r\n${'x'.repeat(10_000)}\r\n$1\r\nb\r\n`);
+  });
+});
+
+describe('a value with its letter on the wire', () => {
+  it('is one argument, however long it is, and the same in one piece', () => {
+    for (const bytes of [0, 1, 4_096, 10_000]) {
+      const cell = new Lettered('v', Buffer.alloc(bytes, 0xe9));
+      expect(wireOf(['a', cell, 'b']), `${bytes} bytes`).to.equal(`*3\r\n$1\r\na\r\n$${bytes + 1}\r\nv${'\xe9'.repeat(bytes)}\r\n$1\r\nb\r\n`);
+      expect(wireOf([cell])).to.equal(wireOf([cell.joined()]));
+      expect(cell.length).to.equal(bytes + 1);
+    }
+  });
+
+  it('is sent from where it is when it is too long to be copied', () => {
+    const long = Buffer.alloc(10_000, 'x');
+    expect(encodeCommand(['a', new Lettered('v', long)])[1]).to.equal(long);
   });
 });
 

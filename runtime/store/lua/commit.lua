@@ -28,11 +28,10 @@ do
   --@include space
 end
 call('UNLINK', spaceKey('t:', space))
-local resident = blank(passport['function'])
+local resident = blank(passport['function'], ARGV[6])
 for _, name in ipairs({'home', 'version', 'incarnation', 'ttlMs', 'createdAtMs', 'lastAccessAtMs'}) do resident[name] = passport[name] end
-resident.functions, resident.knownBy = ARGV[6], ARGV[7]
+resident.knownBy = ARGV[7]
 resident.current, resident.epoch, resident.state, resident.bornBy = node, command.epoch, 'resident', command.attempt
 resident.owed = joined(slot.owed, ARGV[8])
 resident.space, resident.bytes, resident.nextReply, resident.effects, resident.nextEffect = space, bytes, nextReply, effects, nextEffect
-save(resident)
-return '{"kind":"committed","repeat":false,"slot":' .. describe(resident) .. '}'
+return '{"kind":"committed","repeat":false,"slot":' .. describe(resident, save(resident)) .. '}'

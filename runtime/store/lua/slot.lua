@@ -41,8 +41,8 @@ local function noteUnfinished(slot)
   if wasUnfinished and not unfinished then call('SREM', P .. 'unfinished', session) end
 end
 
-local function restAndTwins(slot)
-  local fields = {'rest', restOf(slot) .. '}'}
+local function restAndTwins(slot, rest)
+  local fields = {'rest', rest .. '}'}
   for _, name in ipairs(TWINS) do
     local value = slot[name] or ''
     fields[#fields + 1] = name
@@ -51,32 +51,35 @@ local function restAndTwins(slot)
   return fields
 end
 
+-- Answers `rest`, for who describes the slot behind it.
 local function save(slot)
-  local fields = restAndTwins(slot)
+  local rest = restOf(slot)
+  local fields = restAndTwins(slot, rest)
   for _, name in ipairs(NUMBERS) do fields[#fields + 1] = name; fields[#fields + 1] = number(slot[name]) end
   for _, name in ipairs(TEXTS) do fields[#fields + 1] = name; fields[#fields + 1] = slot[name] end
   call('HSET', slotKey, unpack(fields))
   if not isKnown then call('ZADD', P .. 'index', 0, session) end
   noteUnfinished(slot)
+  return rest
 end
 
 -- The same of a known slot of which nothing is new but the lease and what `rest` has: a move's writers wait for it.
 local function saveState(slot)
-  call('HSET', slotKey, 'lease', slot.lease, unpack(restAndTwins(slot)))
+  call('HSET', slotKey, 'lease', slot.lease, unpack(restAndTwins(slot, restOf(slot))))
   noteUnfinished(slot)
 end
 
 -- JSON of the slot as the client knows it.
-local function describe(slot)
-  local text = restOf(slot) .. ',"version":' .. number(slot.version) .. ',"ttlMs":' .. number(slot.ttlMs)
+local function describe(slot, rest)
+  local text = (rest or restOf(slot)) .. ',"version":' .. number(slot.version) .. ',"ttlMs":' .. number(slot.ttlMs)
     .. ',"lastAccessAtMs":' .. number(slot.lastAccessAtMs) .. ',"bytes":' .. number(slot.bytes)
   if slot.lease ~= '' then text = text .. ',"lease":' .. slot.lease end
   return text .. '}'
 end
 
-local function blank(creator)
+local function blank(creator, functions)
   return {
-    session = session, ['function'] = creator, functions = cjson.encode({creator}), home = '', current = '', epoch = 0, version = 0,
+    session = session, ['function'] = creator, functions = functions or cjson.encode({creator}), home = '', current = '', epoch = 0, version = 0,
     incarnation = '', state = 'absent', owed = '[]', knownBy = '[]', ttlMs = 0, createdAtMs = now, lastAccessAtMs = now,
     lease = '', bytes = 0, space = '', firstReply = 0, nextReply = 0, effects = 0, nextEffect = 0,
   }

@@ -8,8 +8,8 @@ local INLINE, CHUNK = 4096, 16384
 for _ = 1, count do
   local op, name = ARGV[at], ARGV[at + 1]
   if op == 'k' then
-    -- A value over nothing or another value, with the number of bytes by which the session grows.
-    redis.call('HSET', D, name, 'v' .. ARGV[at + 2])
+    -- A value, as its cell, over nothing or another value, with the number of bytes by which the session grows.
+    redis.call('HSET', D, name, ARGV[at + 2])
     bytes = bytes + ARGV[at + 3]
     if isNoting then redis.call('ZADD', P .. 'nd:' .. session, 0, name) end
     at = at + 4
@@ -41,9 +41,9 @@ for _ = 1, count do
       end
       at = at + 2
     elseif op == 's' then
-      local value = ARGV[at + 2]
-      redis.call('HSET', D, name, 'v' .. value)
-      bytes = bytes + #value - size + (kind and 0 or #name)
+      local cell = ARGV[at + 2]
+      redis.call('HSET', D, name, cell)
+      bytes = bytes + #cell - 1 - size + (kind and 0 or #name)
       at = at + 3
     else
       local total, content, from = tonumber(ARGV[at + 2]), ARGV[at + 3], 0

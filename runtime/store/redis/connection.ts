@@ -10,10 +10,11 @@ import { Fault } from '../../model/faults.js';
 import { STORE_ANSWER_MS, STORE_CONNECT_MS, STORE_RESTART_MAX_MS, STORE_RESTART_MIN_MS } from '../../model/limits.js';
 import { OLDEST_REDIS } from '../server/binary.js';
 import { Pipe } from './pipe.js';
+import { Lettered } from './resp.js';
 import { loadScripts, type Script } from './scripts.js';
 import type { RedisPlace } from './url.js';
 
-export type Argument = string | Buffer;
+export type Argument = string | Buffer | Lettered;
 
 export interface ConnectionOptions {
   /** Of the node, for faults. */
@@ -45,6 +46,10 @@ const BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 /** Before another try to connect, the longer the more have failed. */
 function pauseOf(retries: number): number {
   return Math.min(STORE_RESTART_MAX_MS, STORE_RESTART_MIN_MS * 2 ** Math.min(retries, 10)) * (0.75 + 0.25 * Math.random());
+}
+
+function plain(arg: Argument): string | Buffer {
+  return arg instanceof Lettered ? arg.joined() : arg;
 }
 
 export class RedisConnection {
@@ -111,7 +116,7 @@ export class RedisConnection {
     }
   }
 
-  async command(args: Argument[]): Promise<unknown> {
+  async command(args: (string | Buffer)[]): Promise<unknown> {
     try {
       return await this.#watched(() => this.#client.sendCommand(args, BYTES));
     } catch (error) {
@@ -128,7 +133,7 @@ export class RedisConnection {
 
   #evaluate(script: Script, args: Argument[]): Promise<unknown> {
     const command = ['EVALSHA', script.sha, '0', ...args];
-    return this.#pipe ? this.#pipe.send(command) : this.#watched(() => this.#client.sendCommand(command, BYTES));
+    return this.#pipe ? this.#pipe.send(command) : this.#watched(() => this.#client.sendCommand(command.map(plain), BYTES));
   }
 
   #watched(send: () => Promise<unknown>): Promise<unknown> {

@@ -5,6 +5,20 @@ import type { Argument } from './connection.js';
 /** Longer arguments are sent from where they are; shorter ones are cheaper to copy together. */
 const COPY_BYTES = 4 * 1024;
 
+/** Bytes behind the letter with which the store keeps them: neither side has to copy them to put it there. */
+export class Lettered {
+  constructor(readonly letter: string, readonly bytes: Buffer) {}
+
+  get length(): number {
+    return 1 + this.bytes.length;
+  }
+
+  /** In one piece, for who cannot send it in two. */
+  joined(): Buffer {
+    return Buffer.concat([Buffer.from(this.letter, 'latin1'), this.bytes]);
+  }
+}
+
 /** A command as pieces to be written one after another; strings are Latin-1, one character a byte. Nearly always it is one string. */
 export function encodeCommand(args: readonly Argument[]): (string | Buffer)[] {
   const pieces: (string | Buffer)[] = [];
@@ -13,10 +27,15 @@ export function encodeCommand(args: readonly Argument[]): (string | Buffer)[] {
     if (typeof arg === 'string') {
       const bytes = Buffer.byteLength(arg);
       text += `$${bytes}\r\n${bytes === arg.length ? arg : Buffer.from(arg).toString('latin1')}\r\n`;
-    } else if (arg.length <= COPY_BYTES) {
-      text += `$${arg.length}\r\n${arg.toString('latin1')}\r\n`;
+      continue;
+    }
+    const isLettered = arg instanceof Lettered;
+    const bytes = isLettered ? arg.bytes : arg;
+    text += isLettered ? `$${arg.length}\r\n${arg.letter}` : `$${arg.length}\r\n`;
+    if (bytes.length <= COPY_BYTES) {
+      text += `${bytes.toString('latin1')}\r\n`;
     } else {
-      pieces.push(`${text}$${arg.length}\r\n`, arg);
+      pieces.push(text, bytes);
       text = '\r\n';
     }
   }

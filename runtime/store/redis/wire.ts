@@ -3,6 +3,7 @@ import { MAX_KEPT_RESPONSE_BYTES } from '../../model/limits.js';
 import { decodeList, decodeReply, encodeList, encodeReply } from '../codec.js';
 import type { Commitment, Item, ItemName, MarkChange, SessionData, StoredReply, Write } from '../store.js';
 import type { Argument } from './connection.js';
+import { Lettered } from './resp.js';
 
 /** Letters by which the scripts know kinds: space.lua (changes), content.lua (names). */
 const LETTERS = { data: 'd', reply: 'r', effect: 'x', mark: 'm' } as const;
@@ -34,7 +35,7 @@ export class Changes {
       case 'list': return this.#list(item.more ? 'a' : 'l', item.key, item.values);
       case 'reply': return this.reply(item.reply);
       case 'value':
-        this.args.push('s', item.key, item.value);
+        this.args.push('s', item.key, cellOf(item.value));
         break;
       case 'deleted':
         this.args.push('d', item.key);
@@ -56,7 +57,7 @@ export class Changes {
       case 'append': return this.#list('a', write.key, write.values);
       case 'setList': return this.#list('l', write.key, write.values);
       case 'set':
-        this.args.push('s', write.key, write.value);
+        this.args.push('s', write.key, cellOf(write.value));
         break;
       case 'delete':
         this.args.push('d', write.key);
@@ -79,7 +80,7 @@ export class Changes {
   /** A value where nothing or another value was: by how many bytes the session grows is known here. */
   #replace(key: string, value: Buffer, there: Buffer | undefined): void {
     const grown = there ? value.length - there.length : value.length + Buffer.byteLength(key);
-    this.args.push('k', key, value, String(grown));
+    this.args.push('k', key, cellOf(value), String(grown));
     this.#counted();
   }
 
@@ -93,6 +94,11 @@ export class Changes {
     this.#count += 1;
     this.args[this.#countAt] = String(this.#count);
   }
+}
+
+/** A value as it is kept. The script only hands it on: for each string that Lua makes it looks at every byte. */
+function cellOf(value: Buffer): Lettered {
+  return new Lettered('v', value);
 }
 
 /** A cell: 'v' and a value, 'i' (count 4 bytes) and a short list, or 'c' (count, length) with the list in chunks. */
