@@ -3,12 +3,14 @@
  * is a head in JSON, then come items, and the last is an explicit end with their count and hash:
  * a stream that stops without it is an abort, whatever the connection says.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash, type Hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { COPY_BATCH_BYTES, MAX_VALUE_BYTES } from '../model/limits.js';
 import type { Item } from '../store/store.js';
 
 const TYPES = { head: 1, value: 2, list: 3, more: 4, deleted: 5, reply: 6, effect: 7, effectDone: 8, end: 9, mark: 10, markGone: 11 } as const;
+/** Of frames' sums, before they are hashed together. */
+const SUMS_BYTES = 512;
 /** Longer pieces go out from where they are; shorter ones are cheaper to copy together. */
 const COPY_BYTES = 16 * 1024;
 /** A value at its limit, its key and room for framing. */
@@ -36,7 +38,7 @@ export function encodeWhole(head: unknown, items: Item[]): Buffer {
 }
 
 function headOf(head: unknown): Buffer {
-  return Buffer.concat(frame(TYPES.head, [Buffer.from(JSON.stringify(head))]));
+  return bare(TYPES.head, JSON.stringify(head));
 }
 
 /**
@@ -44,20 +46,35 @@ function headOf(head: unknown): Buffer {
  * is what it is for; a hash over every byte would be most of what a copy costs, twice, on the threads that serve.
  */
 class StreamHash {
-  readonly #hash = createHash('sha256');
+  #hash: Hash | undefined;
+  readonly #sums = Buffer.allocUnsafe(SUMS_BYTES);
+  #at = 0;
   count = 0;
 
   /** @param pieces of one frame, however it is cut */
   add(pieces: readonly Buffer[]): void {
-    const sum = Buffer.allocUnsafe(8);
-    sum.writeUInt32BE(pieces.reduce((crc, piece) => crc32(piece, crc), 0));
-    sum.writeUInt32BE(pieces.reduce((bytes, piece) => bytes + piece.length, 0), 4);
-    this.#hash.update(sum);
+    if (this.#at === SUMS_BYTES) this.#flush();
+    let [crc, bytes] = [0, 0];
+    for (const piece of pieces) {
+      crc = crc32(piece, crc);
+      bytes += piece.length;
+    }
+    this.#sums.writeUInt32BE(crc, this.#at);
+    this.#sums.writeUInt32BE(bytes, this.#at + 4);
+    this.#at += 8;
     this.count += 1;
   }
 
+  /** Of few frames at once: to make a hash that can be added to is most of what a short stream costs. */
   digest(): string {
-    return this.#hash.digest('hex');
+    const rest = this.#sums.subarray(0, this.#at);
+    return this.#hash ? this.#hash.update(rest).digest('hex') : hash('sha256', rest);
+  }
+
+  #flush(): void {
+    this.#hash ??= createHash('sha256');
+    this.#hash.update(this.#sums);
+    this.#at = 0;
   }
 }
 
@@ -67,17 +84,13 @@ class Body {
 
   framesOf(items: Item[]): Buffer[][] {
     const frames: Buffer[][] = [];
-    for (const item of items) {
-      for (const pieces of piecesOf(item)) {
-        frames.push(pieces);
-        this.#hash.add(pieces);
-      }
-    }
+    for (const item of items) frame(item, frames);
+    for (const pieces of frames) this.#hash.add(pieces);
     return frames;
   }
 
   end(): Buffer {
-    return Buffer.concat(frame(TYPES.end, [Buffer.from(JSON.stringify({ count: this.#hash.count, hash: this.#hash.digest() }))]));
+    return bare(TYPES.end, JSON.stringify({ count: this.#hash.count, hash: this.#hash.digest() }));
   }
 }
 
@@ -96,49 +109,61 @@ function* joined(frames: Buffer[][]): Generator<Buffer> {
   if (short.length > 0) yield Buffer.concat(short);
 }
 
-function* piecesOf(item: Item): Generator<Buffer[]> {
+/** Adds the frames of an item, each in pieces. No generators: a departure's few items are framed once, by code that V8 has not compiled yet. */
+function frame(item: Item, frames: Buffer[][]): void {
   switch (item.kind) {
-    case 'value': yield frame(TYPES.value, [sized(item.key), item.value]); return;
-    case 'deleted': yield frame(TYPES.deleted, [Buffer.from(item.key)]); return;
-    case 'effect-done': yield frame(TYPES.effectDone, [Buffer.from(item.id)]); return;
-    case 'effect': yield frame(TYPES.effect, [sized(item.effect.id), item.effect.body]); return;
-    case 'mark': yield frame(TYPES.mark, [sized(item.lane), item.row]); return;
-    case 'mark-gone': yield frame(TYPES.markGone, [Buffer.from(item.lane)]); return;
+    case 'value': frames.push(named(TYPES.value, item.key, [item.value])); return;
+    case 'deleted': frames.push([bare(TYPES.deleted, item.key)]); return;
+    case 'effect-done': frames.push([bare(TYPES.effectDone, item.id)]); return;
+    case 'effect': frames.push(named(TYPES.effect, item.effect.id, [item.effect.body])); return;
+    case 'mark': frames.push(named(TYPES.mark, item.lane, [item.row])); return;
+    case 'mark-gone': frames.push([bare(TYPES.markGone, item.lane)]); return;
     case 'reply': {
       const { body, ...meta } = item.reply;
-      yield frame(TYPES.reply, [sized(JSON.stringify({ ...meta, kept: body !== undefined })), body ?? Buffer.alloc(0)]);
+      frames.push(named(TYPES.reply, JSON.stringify({ ...meta, kept: body !== undefined }), body ? [body] : []));
       return;
     }
-    case 'list': yield* listPieces(item.key, item.values, item.more ?? false);
+    case 'list': frameList(item.key, item.values, item.more ?? false, frames);
   }
 }
 
 /** A long list goes in parts, so that no frame is larger than a value may be. */
-function* listPieces(key: string, values: Buffer[], more: boolean): Generator<Buffer[]> {
+function frameList(key: string, values: Buffer[], more: boolean, frames: Buffer[][]): void {
   let part: Buffer[] = [];
   let bytes = 0;
   let type: number = more ? TYPES.more : TYPES.list;
   for (const value of values) {
     if (bytes > 0 && bytes + value.length > COPY_BATCH_BYTES) {
-      yield frame(type, [sized(key), ...part]);
+      frames.push(named(type, key, part));
       [part, bytes, type] = [[], 0, TYPES.more];
     }
     part.push(lengthOf(value), value);
     bytes += value.length;
   }
-  yield frame(type, [sized(key), ...part]);
+  frames.push(named(type, key, part));
 }
 
-function frame(type: number, payload: Buffer[]): Buffer[] {
-  const head = Buffer.allocUnsafe(5);
-  head.writeUInt32BE(payload.reduce((sum, part) => sum + part.length, 1));
+/** A frame of nothing but text. */
+function bare(type: number, text: string): Buffer {
+  const bytes = Buffer.byteLength(text);
+  const whole = Buffer.allocUnsafe(5 + bytes);
+  whole.writeUInt32BE(1 + bytes, 0);
+  whole.writeUInt8(type, 4);
+  whole.write(text, 5);
+  return whole;
+}
+
+/** A frame of a name, behind its length, and what is kept under it. */
+function named(type: number, name: string, content: readonly Buffer[]): Buffer[] {
+  const nameBytes = Buffer.byteLength(name);
+  const head = Buffer.allocUnsafe(9 + nameBytes);
+  let bytes = 5 + nameBytes;
+  for (const piece of content) bytes += piece.length;
+  head.writeUInt32BE(bytes, 0);
   head.writeUInt8(type, 4);
-  return [head, ...payload];
-}
-
-function sized(content: string): Buffer {
-  const bytes = Buffer.from(content);
-  return Buffer.concat([lengthOf(bytes), bytes]);
+  head.writeUInt32BE(nameBytes, 5);
+  head.write(name, 9);
+  return [head, ...content];
 }
 
 function lengthOf(bytes: Buffer): Buffer {
@@ -233,12 +258,12 @@ function itemOf({ type, payload }: Frame): Item {
       const nameEnd = 4 + payload.readUInt32BE(0);
       const name = payload.toString('utf8', 4, nameEnd);
       const content = payload.subarray(nameEnd);
-      return named(type, name, content);
+      return itemNamed(type, name, content);
     }
   }
 }
 
-function named(type: number, name: string, content: Buffer): Item {
+function itemNamed(type: number, name: string, content: Buffer): Item {
   switch (type) {
     case TYPES.value: return { kind: 'value', key: name, value: content };
     case TYPES.list: return { kind: 'list', key: name, values: [...partsOf(content)] };
