@@ -3,13 +3,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FunctionPath } from '../base/function-path.js';
 import type { RequestStream } from '../handler/http-body.js';
 import { Fault } from '../model/faults.js';
-import type { FunctionRequest, FunctionResponse, WorkerCall } from '../session/call.js';
+import type { FunctionRequest, FunctionResponse, Taker, WorkerAnswer, WorkerCall } from '../session/call.js';
 import type { RawHeaders } from './answer.js';
 import type { Deployed } from './deployed.js';
 
 const CALL_ID = 'x-call-id';
 
-export class FunctionCall implements WorkerCall {
+/** What all calls of a door have in common. */
+export interface CallDoor {
+  /** Begins the id of each of its calls. */
+  readonly life: string;
+  finish(call: FunctionCall, answer: WorkerAnswer): void;
+  refuse(call: FunctionCall, error: unknown): void;
+}
+
+export class FunctionCall implements WorkerCall, Taker {
   request!: FunctionRequest;
   /** The answer is on its way, or nobody waits for it any more. */
   settled = false;
@@ -37,14 +45,14 @@ export class FunctionCall implements WorkerCall {
     readonly deployed: Deployed,
     /** Of the monotonic clock. */
     readonly startedMs: number,
-    private readonly life: string,
+    private readonly door: CallDoor,
     private readonly count: number,
   ) {
     this.ranMs = startedMs;
   }
 
   get callId(): string {
-    return `${this.life}-${this.count.toString(36)}`;
+    return `${this.door.life}-${this.count.toString(36)}`;
   }
 
   /** Its id for the client: the one that came with it, which may name a whole chain of calls, else its own. */
@@ -81,6 +89,14 @@ export class FunctionCall implements WorkerCall {
     this.control ??= new AbortController();
     if (this.ended && !this.control.signal.aborted) this.control.abort(this.ended);
     return this.control.signal;
+  }
+
+  answered(answer: WorkerAnswer): void {
+    this.door.finish(this, answer);
+  }
+
+  failed(error: unknown): void {
+    this.door.refuse(this, error);
   }
 
   /** What has taken too long, if anything has. */

@@ -24,7 +24,7 @@ import type { Cors } from './cors.js';
 import { CallsInHand } from './calls-in-hand.js';
 import type { Deployed } from './deployed.js';
 import { DueAnswers } from './due-answers.js';
-import { FunctionCall, LazyRequest } from './function-call.js';
+import { type CallDoor, FunctionCall, LazyRequest } from './function-call.js';
 import { KeptBody } from './kept-body.js';
 import { invocationOf, wasSentOn } from './stateful-call.js';
 
@@ -60,7 +60,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
   const statefulBytes = parts.limits?.statefulBodyBytes ?? MAX_STATEFUL_BODY_BYTES;
   const statelessBytes = parts.limits?.statelessBodyBytes ?? MAX_STATELESS_BODY_BYTES;
   const inHand = parts.limits?.inHand ?? MAX_IN_HAND_PER_FUNCTION;
-  const life = parts.ids.uuid().slice(0, 8);
+  const door: CallDoor = { life: parts.ids.uuid().slice(0, 8), finish, refuse };
   const running = new CallsInHand(onDisconnect);
   const due = new DueAnswers<FunctionCall>(sendDue, monotonic);
   let calls = 0;
@@ -70,7 +70,7 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     calls += 1;
     const nowMs = monotonic();
     due.flushLate(nowMs);
-    const call = new FunctionCall(incoming, response, deployed, nowMs, life, calls);
+    const call = new FunctionCall(incoming, response, deployed, nowMs, door, calls);
     begin(call);
     if (cors !== undefined) cors.admit(incoming, response, at);
     if (deployed.isAsleep) deployed.wake();
@@ -153,8 +153,9 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
     try {
       call.request = request;
       const { worker } = call.deployed;
+      if (worker.runFor) return worker.runFor(call, call);
       const answer = worker.runNow ? worker.runNow(call) : worker.run(call);
-      if ('then' in answer) answer.then((late) => finish(call, late)).catch((error: unknown) => refuse(call, error));
+      if ('then' in answer) answer.then((late) => finish(call, late), (error: unknown) => refuse(call, error));
       else finish(call, answer);
     } catch (error) {
       refuse(call, error);
@@ -163,8 +164,12 @@ export function createFunctionDoor(parts: FunctionDoorParts): FunctionDoor {
 
   function finish(call: FunctionCall, { response, telemetry }: Pick<WorkerAnswer, 'response' | 'telemetry'>): void {
     if (call.settled) return;
-    if (telemetry !== undefined && telemetry.length > 0) parts.onSaid?.(call.function, telemetry);
-    reply(call, response, ['x-call-id', call.answerId]);
+    try {
+      if (telemetry !== undefined && telemetry.length > 0) parts.onSaid?.(call.function, telemetry);
+      reply(call, response, ['x-call-id', call.answerId]);
+    } catch (error) {
+      refuse(call, error);
+    }
   }
 
   /** The function takes the body as it comes, or leaves it. */

@@ -6,7 +6,7 @@ import type { FunctionKind, FunctionRequest, SessionAccess, Worker, WorkerAnswer
 import { describe, execute, isThenable, type Place, type Run, type Target } from './execution.js';
 import type { FunctionLog } from './log.js';
 import { importTarget } from './recognise.js';
-import { createWatch, type Watch } from './watch.js';
+import { Watch } from './watch.js';
 
 export interface InlineOptions {
   service: string;
@@ -26,7 +26,7 @@ export async function loadInline(options: InlineOptions): Promise<Worker> {
     now: () => clock.now(),
     log: (level, callId, message, details) => log({ level, function: service, callId, message, details }),
   };
-  return new InlineWorker(await loadTarget(options), place, createWatch(clock));
+  return new InlineWorker(await loadTarget(options), place, new Watch(clock));
 }
 
 async function loadTarget({ service, bundlePath, log }: InlineOptions): Promise<Target> {

@@ -10,107 +10,150 @@ export interface Watched {
   readonly timeoutMs: number;
 }
 
-interface Guard {
-  readonly call: Watched;
-  settled: boolean;
+/** A run that is watched, until it is settled. */
+export abstract class Guard {
+  settled = false;
   /** An answer that streams is watched to its end. */
-  stream?: WatchedStream;
-  timer?: Timer;
-  onAbort?: () => void;
-  give(fault: Fault): void;
-}
+  watched: WatchedStream | undefined;
+  /** Its neighbours among the runs that began lately, and the look that it began before. */
+  newer: Guard | undefined;
+  older: Guard | undefined;
+  look = 0;
+  timer: Timer;
+  onAbort: (() => void) | undefined;
 
-export interface Watch {
-  /**
-   * Settles as `running` does, or earlier with HANDLER_TIMEOUT or CLIENT_GONE; then `stopped` is called. An answer that streams is
-   * watched further: `stopped` is also called when its reader leaves.
-   */
-  over(running: Promise<WorkerAnswer>, call: Watched, stopped: () => void): Promise<WorkerAnswer>;
-  /** For an answer that streams and came at once. */
-  stream(answer: WorkerAnswer, call: Watched, stopped: () => void): WorkerAnswer;
+  constructor(readonly call: Watched) {}
+
+  /** It is settled: with a fault, because its time is up or its client gone. An answer that streams has been told. */
+  abstract failed(fault: Fault): void;
+  /** Nobody waits for what it goes on doing: after `failed`, and when the reader of an answer that streams has left. */
+  abstract stopped(): void;
 }
 
 /** Runs shorter than this are never watched: making a signal and a timer costs more than many a call. */
 const WATCHED_AFTER_MS = 5;
 
-/** Timers and abort listeners of all runs that began together are armed together, a little later: most have ended by then. */
-export function createWatch(clock: Clock): Watch {
-  let fresh: Guard[] = [];
+/**
+ * Runs are looked at together now and then; those that were there at the last look are given a timer and a listener of their own. Most
+ * have ended by then, and nothing holds on to them: what a young collection finds alive is what it costs.
+ */
+export class Watch {
+  #newest: Guard | undefined;
+  #oldest: Guard | undefined;
+  #looks = 0;
+  #isLookDue = false;
 
-  function add(guard: Guard): void {
-    if (fresh.push(guard) === 1) clock.setTimeout(armAll, WATCHED_AFTER_MS);
+  constructor(private readonly clock: Clock) {}
+
+  begin(guard: Guard): void {
+    guard.look = this.#looks;
+    guard.older = this.#newest;
+    if (this.#newest) this.#newest.newer = guard;
+    else this.#oldest = guard;
+    this.#newest = guard;
+    if (!this.#isLookDue) this.#lookLater();
   }
 
-  function armAll(): void {
-    const guards = fresh;
-    fresh = [];
-    for (const guard of guards) if (!guard.settled) arm(guard);
-  }
-
-  function arm(guard: Guard): void {
-    const { signal, timeoutMs } = guard.call;
-    if (signal.aborted) return guard.give(new Fault('CLIENT_GONE'));
-    guard.onAbort = () => guard.give(new Fault('CLIENT_GONE'));
-    signal.addEventListener('abort', guard.onAbort, { once: true });
-    if (timeoutMs === 0) return;
-    const leftMs = Math.max(timeoutMs - WATCHED_AFTER_MS, 0);
-    guard.timer = clock.setTimeout(() => guard.give(new Fault('HANDLER_TIMEOUT', { limit: timeoutMs, setting: 'exec_timeout', layer: 'worker' })), leftMs);
-  }
-
-  function settle(guard: Guard): boolean {
+  /** False when it was settled before: then nothing may be made of what it came to. */
+  settle(guard: Guard): boolean {
     if (guard.settled) return false;
     guard.settled = true;
     if (guard.onAbort) {
       guard.call.signal.removeEventListener('abort', guard.onAbort);
-      clock.clearTimeout(guard.timer);
-    }
+      this.clock.clearTimeout(guard.timer);
+    } else this.#remove(guard);
     return true;
   }
 
-  function over(running: Promise<WorkerAnswer>, call: Watched, stopped: () => void): Promise<WorkerAnswer> {
+  /**
+   * Settles as `running` does, or earlier with HANDLER_TIMEOUT or CLIENT_GONE; then `stopped` is called. An answer that streams is
+   * watched further: `stopped` is also called when its reader leaves.
+   */
+  over(running: Promise<WorkerAnswer>, call: Watched, stopped: () => void): Promise<WorkerAnswer> {
     return new Promise<WorkerAnswer>((resolve, reject) => {
-      const guard: Guard = {
-        call, settled: false,
-        give(fault) {
-          if (!settle(guard)) return;
-          if (guard.stream) guard.stream.fail(fault);
-          else reject(fault);
-          stopped();
-        },
-      };
+      const guard = new Told(call, reject, stopped);
       running.then(
         (answer) => {
-          if (answer.response.stream !== undefined) {
-            if (guard.settled) void answer.response.stream[Symbol.asyncIterator]().return?.();
-            else resolve(further(guard, answer, stopped));
-          } else if (settle(guard)) resolve(answer);
+          const given = this.take(guard, answer);
+          if (given) resolve(given);
         },
-        (error: unknown) => { if (settle(guard)) reject(error as Error); },
+        (error: unknown) => { if (this.settle(guard)) reject(error as Error); },
       );
-      add(guard);
+      this.begin(guard);
     });
   }
 
-  function stream(answer: WorkerAnswer, call: Watched, stopped: () => void): WorkerAnswer {
-    const guard: Guard = {
-      call, settled: false,
-      give(fault) {
-        if (!settle(guard)) return;
-        guard.stream!.fail(fault);
-        stopped();
-      },
-    };
-    add(guard);
-    return further(guard, answer, stopped);
+  /** For an answer that streams and came at once. */
+  stream(answer: WorkerAnswer, call: Watched, stopped: () => void): WorkerAnswer {
+    const guard = new Told(call, () => undefined, stopped);
+    this.begin(guard);
+    return this.#further(guard, answer);
   }
 
-  function further(guard: Guard, answer: WorkerAnswer, stopped: () => void): WorkerAnswer {
+  /** What a run came to, to be handed on; undefined when it was settled before. One that streams is settled at its end. */
+  take(guard: Guard, answer: WorkerAnswer): WorkerAnswer | undefined {
+    const { stream } = answer.response;
+    if (stream === undefined) return this.settle(guard) ? answer : undefined;
+    if (!guard.settled) return this.#further(guard, answer);
+    void stream[Symbol.asyncIterator]().return?.();
+    return undefined;
+  }
+
+  #further(guard: Guard, answer: WorkerAnswer): WorkerAnswer {
     const { response } = answer;
-    guard.stream = new WatchedStream(response.stream!, (hasLeft) => {
-      if (settle(guard) && hasLeft) stopped();
+    guard.watched = new WatchedStream(response.stream!, (hasLeft) => {
+      if (this.settle(guard) && hasLeft) guard.stopped();
     });
-    return { ...answer, response: { ...response, stream: guard.stream } };
+    return { ...answer, response: { ...response, stream: guard.watched } };
   }
 
-  return { over, stream };
+  #remove(guard: Guard): void {
+    const { newer, older } = guard;
+    if (newer) newer.older = older;
+    else this.#newest = older;
+    if (older) older.newer = newer;
+    else this.#oldest = newer;
+    guard.newer = guard.older = undefined;
+  }
+
+  #lookLater(): void {
+    this.#isLookDue = true;
+    this.clock.setTimeout(this.#look, WATCHED_AFTER_MS);
+  }
+
+  /** Made once, because there are many looks. */
+  readonly #look = (): void => {
+    this.#isLookDue = false;
+    for (let guard = this.#oldest; guard && guard.look < this.#looks; guard = this.#oldest) {
+      this.#remove(guard);
+      this.#arm(guard);
+    }
+    this.#looks += 1;
+    if (this.#oldest && !this.#isLookDue) this.#lookLater();
+  };
+
+  #arm(guard: Guard): void {
+    const { signal, timeoutMs } = guard.call;
+    guard.onAbort = () => this.#give(guard, new Fault('CLIENT_GONE'));
+    if (signal.aborted) return guard.onAbort();
+    signal.addEventListener('abort', guard.onAbort, { once: true });
+    if (timeoutMs === 0) return;
+    // Its first look was at least so long ago: nobody's time is cut short.
+    const leftMs = Math.max(timeoutMs - WATCHED_AFTER_MS, 0);
+    guard.timer = this.clock.setTimeout(() => this.#give(guard, new Fault('HANDLER_TIMEOUT', { limit: timeoutMs, setting: 'exec_timeout', layer: 'worker' })), leftMs);
+  }
+
+  #give(guard: Guard, fault: Fault): void {
+    if (!this.settle(guard)) return;
+    if (guard.watched) guard.watched.fail(fault);
+    else guard.failed(fault);
+    guard.stopped();
+  }
+}
+
+/** One whose answer is a promise. */
+class Told extends Guard {
+  constructor(call: Watched, readonly failed: (fault: Fault) => void, readonly stopped: () => void) {
+    super(call);
+  }
 }

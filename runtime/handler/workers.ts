@@ -118,6 +118,7 @@ export function createWorkers(options: WorkersOptions): Workers {
       get replicas() { return team.replicas; },
       scale: (replicas) => team.scale(replicas),
       run: (call) => team.run(call),
+      runFor: (call, taker) => team.runFor(call, taker),
       processorMs: () => team.processorMs(),
       close: async () => {
         await team.close();

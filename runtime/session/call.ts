@@ -85,6 +85,13 @@ export interface WorkerAnswer {
   telemetry: TelemetryEntry[];
 }
 
+/** Whoever waits for what a call comes to: told one of the two, once. Neither may throw. */
+export interface Taker {
+  answered(answer: WorkerAnswer): void;
+  /** With what `Worker.run` rejects with. */
+  failed(error: unknown): void;
+}
+
 /** How many of a function are wanted at this node, and how many of them could take a call now. */
 export interface Replicas {
   wanted: number;
@@ -132,5 +139,7 @@ export interface Worker {
   run(call: WorkerCall): Promise<WorkerAnswer>;
   /** The same, without a promise where the handler needed none: for a small request that is a tenth of its cost. It may throw, too. */
   runNow?(call: WorkerCall): Promise<WorkerAnswer> | WorkerAnswer;
+  /** The same without any promise, for a call on its own way to another process: several promises cost as much as the way. */
+  runFor?(call: WorkerCall, taker: Taker): void;
   close(): Promise<void>;
 }

@@ -1,40 +1,8 @@
 import { expect } from 'chai';
-import type { Clock } from '../../runtime/base/clock.js';
 import type { Member } from '../../runtime/handler/process/member.js';
 import { Pulse } from '../../runtime/handler/process/pulse.js';
 import { ORPHAN_GRACE_MS, PING_EVERY_MS, STALLED_AFTER_MS, STALLS_REMEMBERED_MS, WORKER_IDLE_MS } from '../../runtime/model/limits.js';
-
-/** Time that passes when it is told to. */
-class TestClock implements Clock {
-  #nowMs = 1_000_000;
-  #timers = new Map<object, { atMs: number; task: () => void }>();
-
-  now(): number {
-    return this.#nowMs;
-  }
-
-  setTimeout(task: () => void, ms: number): object {
-    const timer = {};
-    this.#timers.set(timer, { atMs: this.#nowMs + ms, task });
-    return timer;
-  }
-
-  clearTimeout(timer: unknown): void {
-    this.#timers.delete(timer as object);
-  }
-
-  pass(ms: number): void {
-    const endMs = this.#nowMs + ms;
-    for (;;) {
-      const due = [...this.#timers].filter(([, { atMs }]) => atMs <= endMs).sort(([, a], [, b]) => a.atMs - b.atMs)[0];
-      if (!due) break;
-      this.#timers.delete(due[0]);
-      this.#nowMs = due[1].atMs;
-      due[1].task();
-    }
-    this.#nowMs = endMs;
-  }
-}
+import { TestClock } from './support.js';
 
 describe('The pulse of worker processes', () => {
   const clock = new TestClock();

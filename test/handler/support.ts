@@ -74,6 +74,46 @@ export class HeldClock implements Clock {
   }
 }
 
+/** Time that passes when it is told to. */
+export class TestClock implements Clock {
+  #nowMs = 1_000_000;
+  readonly #timers = new Map<object, { atMs: number; task: () => void }>();
+  /** Timers that were ever set. */
+  timersSet = 0;
+
+  /** Timers that wait. */
+  get waiting(): number {
+    return this.#timers.size;
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  setTimeout(task: () => void, ms: number): object {
+    const timer = {};
+    this.timersSet += 1;
+    this.#timers.set(timer, { atMs: this.#nowMs + ms, task });
+    return timer;
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#timers.delete(timer as object);
+  }
+
+  pass(ms: number): void {
+    const endMs = this.#nowMs + ms;
+    for (;;) {
+      const due = [...this.#timers].filter(([, { atMs }]) => atMs <= endMs).sort(([, a], [, b]) => a.atMs - b.atMs)[0];
+      if (!due) break;
+      this.#timers.delete(due[0]);
+      this.#nowMs = due[1].atMs;
+      due[1].task();
+    }
+    this.#nowMs = endMs;
+  }
+}
+
 /** Lines of functions, and a way to wait for one. */
 export class Lines {
   readonly all: FunctionLine[] = [];

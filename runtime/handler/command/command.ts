@@ -11,7 +11,7 @@ import type { FunctionLog } from '../log.js';
 import { Meter } from '../meter.js';
 import { passedOn } from '../process/host.js';
 import { createReaper, type Reaper } from '../process/reaper.js';
-import { createWatch, type Watch } from '../watch.js';
+import { Watch } from '../watch.js';
 import { cgiResponse } from './cgi.js';
 import type { CommandImage } from './images.js';
 import { once, OutputTooLarge, startCommand, type Started, whole } from './process.js';
@@ -71,7 +71,7 @@ export class CommandWorker implements Worker {
 
   constructor(private readonly options: CommandOptions) {
     this.#settings = settingsOf(options.env);
-    this.#watch = createWatch(options.clock);
+    this.#watch = new Watch(options.clock);
   }
 
   /** A replica is room for processes; there is nothing to start. */

@@ -7,7 +7,7 @@ import type { Replicas, UpgradeCall, Worker, WorkerAnswer, WorkerCall } from '..
 import type { FunctionLog } from '../log.js';
 import { Meter } from '../meter.js';
 import { tunnel } from '../remote/tunnel.js';
-import { createWatch, type Watch } from '../watch.js';
+import { Watch } from '../watch.js';
 import { WatchedStream } from '../watched-stream.js';
 import type { ContainerConfig, Engine } from './engine.js';
 import { Replica } from './replica.js';
@@ -41,7 +41,7 @@ export class Crew implements Worker {
   readonly #meter = new Meter((member: Replica) => member.processorMs());
 
   constructor(private readonly options: CrewOptions) {
-    this.#watch = createWatch(options.clock);
+    this.#watch = new Watch(options.clock);
   }
 
   get replicas(): Replicas {

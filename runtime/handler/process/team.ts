@@ -6,12 +6,12 @@
 import type { Clock } from '../../base/clock.js';
 import { Fault, FAULTS, type FaultCode } from '../../model/faults.js';
 import { CALLS_PER_PROCESS_TO_GROW, MAX_CALLS_PER_FUNCTION, MAX_CALLS_PER_PROCESS } from '../../model/limits.js';
-import type { FunctionKind, Replicas, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
+import type { FunctionKind, Replicas, Taker, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
 import type { FunctionLog } from '../log.js';
 import { Meter } from '../meter.js';
-import { createWatch, type Watch } from '../watch.js';
+import { Watch } from '../watch.js';
 import { Inflow, Outflow } from './flow.js';
-import { Job } from './job.js';
+import { Job, type Owner } from './job.js';
 import type { Member } from './member.js';
 import {
   packCall, packFetched, TO_CHILD, TO_NODE, unpackAnswer, unpackBegun, type Failed, type Fetch, type Load, type Loaded,
@@ -31,16 +31,16 @@ export interface TeamOptions {
   loaded: Loaded;
 }
 
-export class Team implements Worker {
+export class Team implements Worker, Owner {
   readonly kind: FunctionKind;
   readonly streams: boolean;
   readonly sockets: boolean;
+  readonly watch: Watch;
   readonly #members = new Set<Member>();
   readonly #jobs = new Map<number, Job>();
   readonly #waiting: Job[] = [];
   readonly #pulse: Pulse;
   readonly #starter: Starter;
-  readonly #watch: Watch;
   readonly #meter = new Meter((member: Member) => member.processorMs());
   /** How many somebody asked for; without that they come and go with the calls. */
   #wanted: number | undefined;
@@ -53,7 +53,7 @@ export class Team implements Worker {
     this.kind = options.loaded.kind;
     this.streams = options.loaded.streams;
     this.sockets = options.loaded.sockets;
-    this.#watch = createWatch(options.clock);
+    this.watch = new Watch(options.clock);
     this.#pulse = new Pulse(options.clock, this.#members, {
       stalled: (member) => this.#stalled(member),
       tired: (member) => this.#tired(member),
@@ -66,16 +66,18 @@ export class Team implements Worker {
   }
 
   run(call: WorkerCall): Promise<WorkerAnswer> {
+    return new Promise((resolve, reject) => this.runFor(call, { answered: resolve, failed: reject }));
+  }
+
+  runFor(call: WorkerCall, taker: Taker): void {
     const { service } = this.options.load;
-    if (this.#closing) return Promise.reject(new Fault('WORKER_LOST', { function: service }));
-    if (this.#jobs.size >= MAX_CALLS_PER_FUNCTION) {
-      return Promise.reject(new Fault('OVERLOADED', { function: service, limit: MAX_CALLS_PER_FUNCTION }));
-    }
+    if (this.#closing) return taker.failed(new Fault('WORKER_LOST', { function: service }));
+    if (this.#jobs.size >= MAX_CALLS_PER_FUNCTION) return taker.failed(new Fault('OVERLOADED', { function: service, limit: MAX_CALLS_PER_FUNCTION }));
     this.#last = (this.#last + 1) >>> 0;
-    const job = new Job(this.#last, call);
+    const job = new Job(this.#last, call, taker, this);
     this.#jobs.set(job.id, job);
+    this.watch.begin(job);
     this.#place(job);
-    return this.#watch.over(job.answer, call, () => this.#end(job));
   }
 
   /** Takes no more calls; resolves when those in hand are answered and the processes gone. */
@@ -237,7 +239,7 @@ export class Team implements Worker {
   #begin(member: Member, job: Job, head: Unpacker): void {
     if (job.stream) throw new RangeError('an answer that begins twice');
     const grant = (bytes: number): void => member.send(TO_CHILD.grant, job.id, (packer) => packer.u32(bytes));
-    job.stream = new Inflow(true, grant, () => this.#end(job));
+    job.stream = new Inflow(true, grant, () => this.end(job));
     job.resolve(unpackBegun(head, job.stream));
   }
 
@@ -279,7 +281,7 @@ export class Team implements Worker {
   // ── Mishaps ──────────────────────────────────────────────────────────────────────────────────
 
   /** The time is up, or the client gone: the handler is told, and nobody waits for what it does. */
-  #end(job: Job): void {
+  end(job: Job): void {
     if (!this.#jobs.has(job.id)) return;
     const { member } = job;
     this.#finish(job);

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.js';
 import { Fault } from '../../model/faults.js';
 import type { UpgradeCall, Worker, WorkerAnswer, WorkerCall } from '../../session/call.js';
-import { createWatch, type Watch } from '../watch.js';
+import { Watch } from '../watch.js';
 import { tunnel } from './tunnel.js';
 import { Upstream } from './upstream.js';
 
@@ -20,7 +20,7 @@ export class RemoteWorker implements Worker {
     const problem = problemOf(url);
     if (problem !== undefined) throw new Fault('DEPLOY_FAILED', { function: service, reason: `the annotation upstream ${problem}` });
     this.#upstream = new Upstream(service, url);
-    this.#watch = createWatch(clock);
+    this.#watch = new Watch(clock);
   }
 
   run(call: WorkerCall): Promise<WorkerAnswer> {
