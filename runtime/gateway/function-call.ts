@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FunctionPath } from '../base/function-path.js';
 import type { RequestStream } from '../handler/http-body.js';
 import { Fault } from '../model/faults.js';
-import type { FunctionRequest, FunctionResponse, Taker, WorkerAnswer, WorkerCall } from '../session/call.js';
+import type { Arrived, FunctionRequest, FunctionResponse, Taker, WorkerAnswer, WorkerCall } from '../session/call.js';
 import type { RawHeaders } from './answer.js';
 import type { Deployed } from './deployed.js';
 
@@ -137,5 +137,9 @@ export class LazyRequest implements FunctionRequest {
 
   get headers(): FunctionRequest['headers'] {
     return this.call.headers;
+  }
+
+  get arrived(): Arrived {
+    return this.call.incoming;
   }
 }

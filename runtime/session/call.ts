@@ -20,6 +20,15 @@ export interface FunctionRequest {
   body: Buffer;
   /** The body as it comes, for a function that streams; to be read once. */
   stream?: AsyncIterable<Buffer>;
+  /** Where `headers` are read from when somebody asks for them, by who can leave that to another process. */
+  readonly arrived?: Arrived;
+}
+
+/** A request as node:http has it. `headers` of the function's request also have the call's id and the client's address, where these do not. */
+export interface Arrived {
+  /** Names and values in turn, all of it Latin-1, as the target is. */
+  readonly rawHeaders: readonly string[];
+  readonly socket: { readonly remoteAddress?: string | undefined };
 }
 
 export interface FunctionResponse {

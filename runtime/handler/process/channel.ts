@@ -5,6 +5,7 @@ import { FRAME_HEADER_BYTES, Packer, Unpacker } from './packing.js';
 import type { Wire } from './wire.js';
 
 export interface ChannelEvents {
+  /** The payload is to be read before this returns. */
   frame(type: number, id: number, payload: Unpacker): void;
   /** Once: the other side is gone, or sent what is no frame. */
   ended(reason?: string): void;
@@ -12,7 +13,7 @@ export interface ChannelEvents {
 
 export class Channel {
   readonly #packer = new Packer();
-  #out: Buffer[] = [];
+  #isDue = false;
   #chunks: Buffer[] = [];
   #have = 0;
   /** Bytes without which no frame is whole. */
@@ -23,20 +24,27 @@ export class Channel {
     wire.open((chunk) => this.#take(chunk), () => this.#end());
   }
 
+  /** Throws what `pack` throws; nothing of the frame is sent then. */
   send(type: number, id: number, pack?: (packer: Packer) => void): void {
     if (this.#ended) return;
     const packer = this.#packer.begin(type, id);
-    pack?.(packer);
-    if (this.#out.length === 0) setImmediate(() => this.flush());
-    for (const piece of packer.end()) this.#out.push(piece);
+    try {
+      pack?.(packer);
+    } catch (error) {
+      packer.undo();
+      throw error;
+    }
+    packer.end();
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(this.flush);
   }
 
-  flush(): void {
-    const out = this.#out;
-    if (out.length === 0 || this.#ended) return;
-    this.#out = [];
-    this.wire.write(out);
-  }
+  readonly flush = (): void => {
+    if (!this.#isDue || this.#ended) return;
+    this.#isDue = false;
+    this.wire.write(this.#packer.take());
+  };
 
   /** Sends what is due and says goodbye. */
   close(): void {
@@ -62,6 +70,7 @@ export class Channel {
   /** Hands out the whole frames; gives what is left. */
   #parse(chunk: Buffer): Buffer {
     let at = 0;
+    const payload = new Unpacker(chunk);
     this.#need = FRAME_HEADER_BYTES;
     while (chunk.length - at >= FRAME_HEADER_BYTES && !this.#ended) {
       const length = chunk.readUInt32LE(at);
@@ -74,15 +83,15 @@ export class Channel {
         this.#need = 4 + length;
         break;
       }
-      this.#hand(chunk, at, end);
+      this.#hand(chunk.readUInt8(at + 4), chunk.readUInt32LE(at + 5), payload.over(at + FRAME_HEADER_BYTES, end));
       at = end;
     }
     return chunk.subarray(at);
   }
 
-  #hand(chunk: Buffer, at: number, end: number): void {
+  #hand(type: number, id: number, payload: Unpacker): void {
     try {
-      this.events.frame(chunk.readUInt8(at + 4), chunk.readUInt32LE(at + 5), new Unpacker(chunk.subarray(at + FRAME_HEADER_BYTES, end)));
+      this.events.frame(type, id, payload);
     } catch (error) {
       this.#end(`a frame that cannot be read: ${messageOf(error)}`);
     }
@@ -91,7 +100,7 @@ export class Channel {
   #end(reason?: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#out = [];
+    this.#packer.take();
     this.#chunks = [];
     this.events.ended(reason);
   }

@@ -16,6 +16,7 @@ import {
   packAnswer, packBegun, TO_CHILD, TO_NODE, unpackCall, unpackFetched,
   type CallMessage, type Failed, type Fetch, type Fetched, type Line, type Load, type Loaded, type Refused,
 } from './messages.js';
+import { Numbered } from './numbered.js';
 import type { Unpacker } from './packing.js';
 import type { Wire } from './wire.js';
 
@@ -41,13 +42,14 @@ class ChildRun implements Run {
   #questions: Map<number, (fetched: Fetched) => void> | undefined;
   #asked = 0;
 
-  constructor(private readonly channel: Channel, private readonly id: number, message: CallMessage) {
+  constructor(private readonly channel: Channel, readonly id: number, message: CallMessage) {
     this.callId = message.callId;
     if (message.isStreamed) {
       const grant = (bytes: number): void => this.channel.send(TO_NODE.grant, this.id, (packer) => packer.u32(bytes));
       this.body = new Inflow(false, grant, () => undefined);
     }
-    this.request = this.body ? { ...message.request, stream: this.body } : message.request;
+    this.request = message.request;
+    if (this.body) this.request.stream = this.body;
     this.session = message.session && {
       ...message.session,
       fetch: async (key) => (await this.#ask({ key }) as { stored: Stored }).stored,
@@ -90,7 +92,7 @@ class ChildRun implements Run {
 
 export class Child {
   readonly #channel: Channel;
-  readonly #runs = new Map<number, ChildRun>();
+  readonly #runs = new Numbered<ChildRun>();
   #target: Target | undefined;
   #place: Place;
 
@@ -157,7 +159,7 @@ export class Child {
 
   #call(id: number, message: CallMessage): void {
     const run = new ChildRun(this.#channel, id, message);
-    this.#runs.set(id, run);
+    this.#runs.add(run);
     try {
       const answer = execute(this.#target!, run, this.#place);
       if (isThenable(answer)) answer.then((value) => this.#answer(id, value)).catch((error: unknown) => this.#fail(id, error));

@@ -37,8 +37,9 @@ export class LoadRefused extends Error {
 }
 
 export class Member {
-  /** Calls it has, those that ended here but go on there included. */
-  readonly calls = new Set<number>();
+  /** Calls it has, the orphans among them. */
+  load = 0;
+  /** Those that ended here but go on there. */
   readonly orphans = new Set<number>();
   /** Since when it has had orphans without a break. */
   orphanedAtMs: number | undefined;
@@ -88,10 +89,6 @@ export class Member {
 
   get pid(): number | undefined {
     return this.#host.pid;
-  }
-
-  get load(): number {
-    return this.calls.size;
   }
 
   get dead(): boolean {

@@ -6,6 +6,7 @@ import type {
 import type { Effect, SessionData, Write } from '../../store/store.js';
 import type { FunctionLine } from '../log.js';
 import type { Packer, Unpacker } from './packing.js';
+import { RequestAsItCame } from './request-as-it-came.js';
 
 /** The last four carry a request's body, or grant room for an answer's. */
 export const TO_CHILD = { load: 1, inspect: 2, call: 3, abort: 4, fetched: 5, ping: 6, grant: 7, piece: 8, ended: 9, broken: 10 } as const;
@@ -91,9 +92,18 @@ export interface CallMessage {
   isStreamed?: boolean;
 }
 
+/** How a call's head lies in its frame. */
+const AS_JSON = 0;
+const AS_IT_CAME = 1;
+/** More than any client has; node:http itself leaves out what is beyond a thousand. */
+const MOST_RAW_HEADERS = 200;
+
 export function packCall(packer: Packer, { callId, request, session }: WorkerCall): void {
-  const { method, path, query, headers, body, stream } = request;
-  packer.json([callId, method, path, query, headers, session?.info]).bytes(body);
+  const { method, path, query, body, stream, arrived } = request;
+  if (arrived !== undefined && session === undefined && arrived.rawHeaders.length <= 2 * MOST_RAW_HEADERS) {
+    packer.u8(AS_IT_CAME).latin1([callId, method, path, query, arrived.socket.remoteAddress ?? '', ...arrived.rawHeaders]);
+  } else packer.u8(AS_JSON).json([callId, method, path, query, request.headers, session?.info]);
+  packer.bytes(body);
   if (!session) packer.u8(stream === undefined ? NO_SESSION : STREAMED);
   else if (!session.data) packer.u8(LARGE);
   else {
@@ -103,6 +113,10 @@ export function packCall(packer: Packer, { callId, request, session }: WorkerCal
 }
 
 export function unpackCall(frame: Unpacker): CallMessage {
+  if (frame.u8() === AS_IT_CAME) {
+    const came = new RequestAsItCame(frame.latin1(), frame.bytes());
+    return { callId: came.callId, request: came, isStreamed: frame.u8() === STREAMED };
+  }
   const [callId, method, path, query, headers, info] =
     frame.json<[string, string, string, string, FunctionRequest['headers'], SessionInfo]>();
   const request: FunctionRequest = { method, path, query, headers, body: frame.bytes() };
@@ -117,8 +131,19 @@ export function unpackCall(frame: Unpacker): CallMessage {
 
 // ── Answer ─────────────────────────────────────────────────────────────────────────────────────
 
+/** What an answer's frame has as JSON: headers with several values, and what few answers have at all. */
+const LISTS = 1;
+const MORE = 2;
+
 export function packAnswer(packer: Packer, { response, writes, effects, ttlMs, telemetry }: WorkerAnswer): void {
-  packer.json([response.status, response.headers, ttlMs ?? -1, telemetry]).bytes(response.body).u32(writes.length);
+  const { status, headers, body } = response;
+  const flat = flatOf(headers);
+  const hasMore = ttlMs !== undefined || telemetry.length > 0;
+  packer.u8((flat ? 0 : LISTS) | (hasMore ? MORE : 0)).u32(status);
+  if (flat) packer.latin1(flat);
+  else packer.json(headers);
+  if (hasMore) packer.json([ttlMs ?? -1, telemetry]);
+  packer.bytes(body).u32(writes.length);
   for (const write of writes) {
     packer.u8(OPS.indexOf(write.op)).text(write.key);
     if (write.op === 'set') packer.bytes(write.value);
@@ -129,7 +154,10 @@ export function packAnswer(packer: Packer, { response, writes, effects, ttlMs, t
 }
 
 export function unpackAnswer(frame: Unpacker): WorkerAnswer {
-  const [status, headers, ttlMs, telemetry] = frame.json<[number, FunctionResponse['headers'], number, TelemetryEntry[]]>();
+  const form = frame.u8();
+  const status = frame.u32();
+  const headers = (form & LISTS) === 0 ? headersOf(frame.latin1()) : frame.json<FunctionResponse['headers']>();
+  const [ttlMs, telemetry] = (form & MORE) === 0 ? [-1, []] : frame.json<[number, TelemetryEntry[]]>();
   const response: FunctionResponse = { status, headers, body: frame.bytes() };
   const writes: Write[] = [];
   for (let left = frame.u32(); left > 0; left -= 1) writes.push(unpackWrite(frame));
@@ -138,6 +166,23 @@ export function unpackAnswer(frame: Unpacker): WorkerAnswer {
   const answer: WorkerAnswer = { response, writes, effects, telemetry };
   if (ttlMs >= 0) answer.ttlMs = ttlMs;
   return answer;
+}
+
+/** Undefined when a header has several values. What a handler may answer is Latin-1 alone. */
+function flatOf(headers: FunctionResponse['headers']): string[] | undefined {
+  const flat: string[] = [];
+  for (const name in headers) {
+    const value = headers[name]!;
+    if (typeof value !== 'string') return undefined;
+    flat.push(name, value);
+  }
+  return flat;
+}
+
+function headersOf(flat: readonly string[]): FunctionResponse['headers'] {
+  const headers: FunctionResponse['headers'] = {};
+  for (let at = 0; at + 1 < flat.length; at += 2) headers[flat[at]!] = flat[at + 1]!;
+  return headers;
 }
 
 /** The answer's head; its body follows. */

@@ -16,6 +16,7 @@ import type { Member } from './member.js';
 import {
   packCall, packFetched, TO_CHILD, TO_NODE, unpackAnswer, unpackBegun, type Failed, type Fetch, type Load, type Loaded,
 } from './messages.js';
+import { Numbered } from './numbered.js';
 import type { Unpacker } from './packing.js';
 import { Pulse } from './pulse.js';
 import type { Pool } from './pool.js';
@@ -37,7 +38,7 @@ export class Team implements Worker, Owner {
   readonly sockets: boolean;
   readonly watch: Watch;
   readonly #members = new Set<Member>();
-  readonly #jobs = new Map<number, Job>();
+  readonly #jobs = new Numbered<Job>();
   readonly #waiting: Job[] = [];
   readonly #pulse: Pulse;
   readonly #starter: Starter;
@@ -75,7 +76,7 @@ export class Team implements Worker, Owner {
     if (this.#jobs.size >= MAX_CALLS_PER_FUNCTION) return taker.failed(new Fault('OVERLOADED', { function: service, limit: MAX_CALLS_PER_FUNCTION }));
     this.#last = (this.#last + 1) >>> 0;
     const job = new Job(this.#last, call, taker, this);
-    this.#jobs.set(job.id, job);
+    this.#jobs.add(job);
     this.watch.begin(job);
     this.#place(job);
   }
@@ -96,7 +97,7 @@ export class Team implements Worker, Owner {
     this.#pulse.stop();
     this.#starter.stop();
     for (const { reject } of this.#scaling.splice(0)) reject(this.#lost());
-    for (const job of this.#jobs.values()) this.#finish(job, () => job.fail(this.#lost()));
+    for (const job of this.#jobs.list()) this.#finish(job, () => job.fail(this.#lost()));
   }
 
   processorMs(): Promise<number> {
@@ -177,7 +178,7 @@ export class Team implements Worker, Owner {
     job.member = member;
     member.alone = job.suspect;
     member.used = true;
-    member.calls.add(job.id);
+    member.load += 1;
     member.send(TO_CHILD.call, job.id, (packer) => packCall(packer, job.call));
     const { stream } = job.call.request;
     if (stream !== undefined) job.body = this.#bodyTo(member, job.id, stream);
@@ -244,8 +245,10 @@ export class Team implements Worker, Owner {
   }
 
   #leave(member: Member, id: number, job: Job | undefined, settle: () => void): void {
-    member.calls.delete(id);
-    if (member.orphans.delete(id) && member.orphans.size === 0) member.orphanedAtMs = undefined;
+    // What it says of calls that it does not have is not believed.
+    if (!job && !member.orphans.delete(id)) return;
+    member.load -= 1;
+    if (member.orphans.size === 0) member.orphanedAtMs = undefined;
     member.alone = false;
     if (job) this.#finish(job, settle);
     if (this.#waiting.length > 0) this.#serveWaiting();
@@ -282,7 +285,7 @@ export class Team implements Worker, Owner {
 
   /** The time is up, or the client gone: the handler is told, and nobody waits for what it does. */
   end(job: Job): void {
-    if (!this.#jobs.has(job.id)) return;
+    if (this.#jobs.get(job.id) !== job) return;
     const { member } = job;
     this.#finish(job);
     if (member) {
@@ -309,7 +312,7 @@ export class Team implements Worker, Owner {
 
   #died(member: Member, reason: string): void {
     if (!this.#members.delete(member)) return;
-    const jobs = [...member.calls].flatMap((id) => this.#jobs.get(id) ?? []).filter((job) => job.member === member);
+    const jobs = this.#jobs.list().filter((job) => job.member === member);
     if (jobs.length > 0 || !member.leaving) {
       this.options.log({
         level: 'warn', function: this.options.load.service, message: 'A worker ended',
