@@ -4,11 +4,14 @@
  * collection. With 30,000 calls a second that was two fifths of what each young collection found, and a fifth of the node's time.
  */
 
-const FIRST_PLACES = 32;
+const FIRST_BITS = 5;
+/** 2³² divided by the golden ratio: numbers in a row come to lie far from each other. */
+const SPREAD = 0x9e37_79b1;
 
 /** A table with a power of two places, at most half of them taken. Each thing is in the first free place from that of its number on. */
 export class Numbered<Thing extends { readonly id: number }> {
-  #places: (Thing | undefined)[] = Array.from({ length: FIRST_PLACES });
+  #shift = 32 - FIRST_BITS;
+  #places: (Thing | undefined)[] = Array.from({ length: 1 << FIRST_BITS });
   #size = 0;
 
   get size(): number {
@@ -34,7 +37,7 @@ export class Numbered<Thing extends { readonly id: number }> {
     this.#size -= 1;
     // Whoever had to go further because of it moves up.
     for (let at = (gap + 1) & last; places[at] !== undefined; at = (at + 1) & last) {
-      const wentOn = (at - (places[at]!.id & last)) & last;
+      const wentOn = (at - this.#homeOf(places[at]!.id)) & last;
       if (wentOn < ((at - gap) & last)) continue;
       places[gap] = places[at];
       gap = at;
@@ -51,13 +54,18 @@ export class Numbered<Thing extends { readonly id: number }> {
   #placeOf(id: number): number {
     const places = this.#places;
     const last = places.length - 1;
-    let at = id & last;
+    let at = this.#homeOf(id);
     for (let thing = places[at]; thing !== undefined && thing.id !== id; thing = places[at]) at = (at + 1) & last;
     return at;
   }
 
+  #homeOf(id: number): number {
+    return Math.imul(id, SPREAD) >>> this.#shift;
+  }
+
   #grow(): void {
     const things = this.list();
+    this.#shift -= 1;
     this.#places = Array.from({ length: this.#places.length * 2 });
     for (const thing of things) this.#places[this.#placeOf(thing.id)] = thing;
   }

@@ -73,7 +73,9 @@ export class Team implements Worker, Owner {
   runFor(call: WorkerCall, taker: Taker): void {
     const { service } = this.options.load;
     if (this.#closing) return taker.failed(new Fault('WORKER_LOST', { function: service }));
-    if (this.#jobs.size >= MAX_CALLS_PER_FUNCTION) return taker.failed(new Fault('OVERLOADED', { function: service, limit: MAX_CALLS_PER_FUNCTION }));
+    if (this.#jobs.size >= MAX_CALLS_PER_FUNCTION) {
+      return taker.failed(new Fault('OVERLOADED', { function: service, limit: MAX_CALLS_PER_FUNCTION }));
+    }
     this.#last = (this.#last + 1) >>> 0;
     const job = new Job(this.#last, call, taker, this);
     this.#jobs.add(job);
