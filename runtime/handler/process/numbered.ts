@@ -1,7 +1,7 @@
 /**
  * Things by their numbers, for those that come and go all the time. V8 replaces a Map's table every few dozen of them, and the old table
  * points to the new one: once one that is no longer needed has grown old, it keeps all later ones, with what was in them, until a full
- * collection. With 30,000 calls a second that was two fifths of what each young collection found, and a fifth of the node's time.
+ * collection. With 20,000 calls a second that was two fifths of what each young collection looked at, and a sixth of the node's time.
  */
 
 const FIRST_BITS = 5;
