@@ -31,7 +31,7 @@ export class Machine {
       if (!container) return void outgoing.writeHead(404).end(`error finding function ${name}.openfaas-fn`);
       const path = rest!.startsWith('/') ? rest! : `/${rest!}`;
       // On a connection of its own: one that was kept may be closed by the container just when it is taken again.
-      const onward = request({ agent: false, port: container.port, method: incoming.method, path, headers: incoming.headers }, (answer) => {
+      const onward = request({ agent: false, host: '127.0.0.1', port: container.port, method: incoming.method, path, headers: incoming.headers }, (answer) => {
         outgoing.writeHead(answer.statusCode!, answer.headers);
         answer.pipe(outgoing);
       });
