@@ -94,7 +94,8 @@ export async function demo(show) {
   try {
     await show(await findDomain());
   } catch (error) {
-    console.error(`error: ${error.message}`);
+    // What a call failed with is told by its cause.
+    console.error(`error: ${[error.message, error.cause?.message].filter(Boolean).join(': ')}`);
     process.exitCode = 1;
   }
 }

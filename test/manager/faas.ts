@@ -6,6 +6,7 @@ import { createServer, request, type Server } from 'node:http';
 import { createServer as createSocket, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { killChild } from '../../bench/harness/children.js';
 import { startServer, type TestServer } from '../redis/server.js';
 
 const MANAGER = 'session-offloading-manager';
@@ -62,9 +63,7 @@ export class Machine {
   async kill(name: string): Promise<void> {
     const { child } = this.containers.get(name)!;
     this.containers.delete(name);
-    const exit = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exit;
+    await killChild(child);
   }
 
   async close(): Promise<void> {
