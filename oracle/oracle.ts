@@ -102,7 +102,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
     files: await DashboardFiles.open(), routes: new DashboardRoutes({ domainId, registry, orchestration, board, mirror: mirrorAt, now: () => clock.now() }),
   };
   const server = createOracleServer({
-    host, port, domainId, registry, verifier, orchestration, ...(credentials && { admin: credentials }), ids: systemIds, log, inventory, movement, dashboard,
+    host, port, domainId, registry, verifier, orchestration, ...(credentials && { admin: credentials }), ids: systemIds, clock, log, inventory, movement, dashboard,
   });
   await movement.start();
   // Whoever is asked there may be away: nobody waits for it.

@@ -1,5 +1,7 @@
 /** The oracle's API over HTTP: who is in the domain, and the door through which nodes register. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { linger, readUpTo } from '../runtime/base/bounded-body.js';
+import type { Clock } from '../runtime/base/clock.js';
 import type { Ids } from '../runtime/base/ids.js';
 import { type Listener, listenerOf } from '../runtime/base/listen.js';
 import type { Log } from '../runtime/base/log.js';
@@ -27,6 +29,7 @@ export interface OracleServerParts {
   /** Missing: only calls signed with the domain's key administer. */
   admin?: Credentials;
   ids: Ids;
+  clock: Clock;
   log: Log;
   movement?: Movement;
   dashboard?: { files: DashboardFiles; routes: DashboardRoutes };
@@ -79,7 +82,7 @@ async function register({ registry, verifier, inventory }: OracleServerParts, re
   const signature = request.headers[PEER_SIGNATURE_HEADER];
   if (typeof signature !== 'string') throw new Fault('UNAUTHORIZED');
   const verified = verifier.verify(signature, request.method!, request.url!);
-  const body = await readBody(request);
+  const body = await readUpTo(request, MAX_REGISTRATION_BYTES);
   assertBody(verified, sha256Hex(body));
   const registration = registrationOf(parseJson(body));
   if (verified.peer !== registration.name) throw new Fault('FORBIDDEN', { reason: `${verified.peer} cannot register as ${registration.name}` });
@@ -94,35 +97,25 @@ async function admit({ verifier, admin }: OracleServerParts, request: IncomingMe
   const signature = request.headers[PEER_SIGNATURE_HEADER];
   if (typeof signature !== 'string') {
     if (!admin || !acceptsBasic(admin, request.headers.authorization)) throw new Fault('UNAUTHORIZED');
-    return { caller: 'admin' as const, body: parseJson(await readBody(request, limitBytes)) };
+    return { caller: 'admin' as const, body: parseJson(await readUpTo(request, limitBytes)) };
   }
   const verified = verifier.verify(signature, request.method!, request.url!);
-  const body = await readBody(request, limitBytes);
+  const body = await readUpTo(request, limitBytes);
   assertBody(verified, sha256Hex(body));
   return { caller: { peer: verified.peer }, body: parseJson(body) };
 }
 
-async function readBody(request: IncomingMessage, limit = MAX_REGISTRATION_BYTES): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > limit) throw new Fault('BODY_TOO_LARGE', { limit });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-function refuse({ ids, log }: OracleServerParts, request: IncomingMessage, response: ServerResponse, error: unknown): void {
+function refuse({ ids, clock, log }: OracleServerParts, request: IncomingMessage, response: ServerResponse, error: unknown): void {
   const call = ids.uuid();
   const fault = asFault(error, call);
   if (fault.code === 'INTERNAL') log.error({ call, reason: String((error as Error)?.stack ?? error) }, 'a request failed');
   else log.debug({ path: request.url, code: fault.code, reason: fault.message }, 'a request was refused');
   if (response.destroyed) return;
-  // What is left of a refused body would be taken for the next request.
-  if (!request.complete) response.setHeader('connection', 'close');
+  // A client that waits for `100 Continue` sends no body any more, so the connection cannot be used for another request.
+  if (!request.complete && request.headers.expect !== undefined) response.setHeader('connection', 'close');
   if (fault.status === 405) response.setHeader('allow', String(fault.details['allowed']).replaceAll(' or ', ', '));
   send(response, fault.status, fault);
+  linger(request, clock);
 }
 
 function send(response: ServerResponse, status: number, json: unknown): void {

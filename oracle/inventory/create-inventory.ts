@@ -74,7 +74,7 @@ export async function createInventory({ folder, settings, areas = [], domainId =
     ...historyRoutes(inventory, keeping, domainId), ...schemaRoutes(options, () => routes),
   ];
   edge.areas(areas);
-  const door = createDoor({ routes, whole: () => inventory.set.whole, access, ids, log });
+  const door = createDoor({ routes, whole: () => inventory.set.whole, access, ids, clock, log });
   return {
     inventory, keeping, routes, whole: () => inventory.set.whole, owns: (path) => door.owns(path), serve: (request, response) => door.serve(request, response),
     registered: (node, hardware) => edge.registered(node, hardware), failed: (name) => edge.failed(name), idOf: (name) => edge.idOf(name), sweep: () => edge.sweep(),

@@ -1,6 +1,7 @@
 /** The administrative half of the gateway: routes on Express, each with its access, its body and its form of errors. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
+import { linger } from '../base/bounded-body.js';
 import type { Clock } from '../base/clock.js';
 import { mountRoutes } from '../base/express-routes.js';
 import type { Ids } from '../base/ids.js';
@@ -11,7 +12,6 @@ import { READ_TIMEOUT_MS } from '../model/limits.js';
 import type { Access, Admitted } from './access.js';
 import { type FaultForm, sendFault, sendReply } from './answer.js';
 import { RequestStream } from '../handler/http-body.js';
-import { linger } from './body.js';
 import { readPayload } from './incoming-body.js';
 
 /** A route that reads its body itself, as a stream. */

@@ -2,7 +2,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.js';
 import { Fault } from '../model/faults.js';
-import { LINGER_MS } from '../model/limits.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -55,17 +54,4 @@ export function readBody(request: IncomingMessage, response: ServerResponse, lim
 function giveUpAfter({ clock, limitMs }: Patience, request: IncomingMessage, reject: (fault: Fault) => void): void {
   const timer = clock.setTimeout(() => reject(new Fault('REQUEST_TIMEOUT', { limit: limitMs, setting: 'read_timeout', layer: 'gateway' })), limitMs);
   for (const event of ['end', 'close'] as const) request.once(event, () => clock.clearTimeout(timer));
-}
-
-/**
- * After an answer that came before the whole request: the rest is read and thrown away for a moment, because
- * closing at once would reset the connection under a client that has not read the answer yet.
- */
-export function linger(request: IncomingMessage, clock: Clock): void {
-  if (request.complete) return;
-  request.resume();
-  const timer = clock.setTimeout(() => {
-    if (!request.complete) request.socket.destroy();
-  }, LINGER_MS);
-  request.once('close', () => clock.clearTimeout(timer));
 }

@@ -3,6 +3,7 @@
  * worker, stateful ones through the session layer.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { linger } from '../base/bounded-body.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { type FunctionPath, redirectTo } from '../base/function-path.js';
 import { headerText } from '../base/header-text.js';
@@ -19,7 +20,7 @@ import type { Activity } from '../report/activity.js';
 import type { FunctionRequest, FunctionResponse, TelemetryEntry, WorkerAnswer } from '../session/call.js';
 import type { Invocation, Served, Sessions } from '../session/invoke.js';
 import { ONE_WRITE_BYTES, type RawHeaders, sendFault, sendFunctionResponse, writeFunctionHead } from './answer.js';
-import { hasBody, linger, readBody } from './body.js';
+import { hasBody, readBody } from './body.js';
 import type { Cors } from './cors.js';
 import { CallsInHand } from './calls-in-hand.js';
 import type { Deployed } from './deployed.js';

@@ -1,18 +1,18 @@
 /** The node's front: functions and commands straight from node:http, the rest through Express, loaded at its first use. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { linger } from '../base/bounded-body.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { FUNCTION_PREFIX, parseFunctionPath } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
 import { listenOn } from '../base/listen.js';
 import type { Log } from '../base/log.js';
 import type { Commands } from '../base/reply.js';
-import { asFault, Fault } from '../model/faults.js';
+import { asFault, Fault, someOf } from '../model/faults.js';
 import { CLOSE_GRACE_MS, HEADERS_CHECK_MS, HEADERS_TIMEOUT_MS, MAX_HEADER_BYTES, PROBE_AFTER_MS } from '../model/limits.js';
 import type { Sessions } from '../session/invoke.js';
 import type { Access } from './access.js';
 import { sendFault, sendReply } from './answer.js';
-import { linger } from './body.js';
 import type { AsyncDoor } from './calls/async-door.js';
 import { createCommandDoor } from './command-door.js';
 import type { Cors } from './cors.js';
@@ -97,7 +97,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       if (commands.has(at.name)) return commands.serve(at, request, response, expects);
       const deployed = deployments.find(at.name);
       if (deployed) return functions.serve(deployed, at, request, response, expects);
-      throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: deployments.names() });
+      throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: someOf(deployments.names()) });
     }
     if (isAsync) return parts.asyncCalls!.serve(request, response, expects);
     if (request.url === '/healthz' || request.url.startsWith('/healthz?')) return healthz(request, response);

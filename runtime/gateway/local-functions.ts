@@ -2,7 +2,7 @@
 import type { Ids } from '../base/ids.js';
 import { leave } from '../handler/http-body.js';
 import { ANNOTATIONS } from '../model/config.js';
-import { Fault } from '../model/faults.js';
+import { Fault, someOf } from '../model/faults.js';
 import { DELIVERY_MS } from '../model/limits.js';
 import type { LocalCall, LocalFunctions } from '../offload/receive.js';
 import type { Served, Sessions } from '../session/invoke.js';
@@ -20,7 +20,7 @@ export interface LocalFunctionsParts {
 export function createLocalFunctions({ node, deployments, sessions, ids }: LocalFunctionsParts): LocalFunctions {
   async function call(asked: LocalCall): Promise<Served> {
     const deployed = deployments.find(asked.function);
-    if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: asked.function, node, deployed: deployments.names() });
+    if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: asked.function, node, deployed: someOf(deployments.names()) });
     if (deployed.isAsleep) deployed.wake();
     deployed.inHand += 1;
     try {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { linger } from '../base/bounded-body.js';
 import type { Clock } from '../base/clock.js';
 import type { Ids } from '../base/ids.js';
 import { type Listener, listenerOf } from '../base/listen.js';
@@ -12,7 +13,7 @@ import { MAX_HEADER_BYTES, MAX_TELEMETRY_BODY_BYTES } from '../model/limits.js';
 import type { TelemetryReply } from '../telemetry/answers.js';
 import { faultReply, type TelemetryRoute } from '../telemetry/routes.js';
 import type { Access, Admitted } from './access.js';
-import { linger, readBody } from './body.js';
+import { readBody } from './body.js';
 
 export interface TelemetryDoorParts {
   routes: readonly TelemetryRoute[];

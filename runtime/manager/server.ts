@@ -1,5 +1,6 @@
 /** HTTP in front of a manager: health, the commands in every spelling, and the routes between nodes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { linger } from '../base/bounded-body.js';
 import type { Clock } from '../base/clock.js';
 import { FUNCTION_PREFIX, parseFunctionPath } from '../base/function-path.js';
 import type { Ids } from '../base/ids.js';
@@ -10,7 +11,6 @@ import type { Commands, Route } from '../base/reply.js';
 import type { Access } from '../gateway/access.js';
 import { createAdmin } from '../gateway/admin.js';
 import { sendFault, sendReply } from '../gateway/answer.js';
-import { linger } from '../gateway/body.js';
 import { createCommandDoor } from '../gateway/command-door.js';
 import { asFault, Fault } from '../model/faults.js';
 import { CLOSE_GRACE_MS } from '../model/limits.js';

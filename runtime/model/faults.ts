@@ -2,6 +2,7 @@
  * The one table of faults: code, HTTP status, whether the same request may simply be sent again,
  * and the sentence that says what to do. docs/errors.md and a test pin it.
  */
+import { MAX_NAMES_TOLD } from './limits.js';
 
 interface FaultRow {
   status: number;
@@ -134,6 +135,11 @@ function sentenceOf(code: FaultCode, details: FaultDetails): string {
     const value = details[name];
     return value === undefined ? `(${name})` : Array.isArray(value) ? value.join(', ') || 'none' : String(value);
   });
+}
+
+/** Names for a fault's details: some of them, and how many more there are. */
+export function someOf(names: readonly string[]): string[] {
+  return names.length <= MAX_NAMES_TOLD ? [...names] : [...names.slice(0, MAX_NAMES_TOLD), `and ${names.length - MAX_NAMES_TOLD} more`];
 }
 
 /** Any error as a fault: what is not one already is INTERNAL, with the call id to find it by. */

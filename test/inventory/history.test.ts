@@ -209,6 +209,16 @@ describe('the inventory on the disk', () => {
       expect((await inventory.call('GET', `/inventory/diff?from=${name}&to=${name}`)).body.differences).to.deep.equal([]);
     });
 
+    it('and takes no longer for what was changed between two times than for a query', async () => {
+      inventory = await startInventory();
+      await post('/ComputeNode', [nodeAt(0), nodeAt(4)]);
+      const { name } = await post('/snapshots');
+      const { keeping } = inventory.running;
+      const late = await keeping.diff(name, 'current', ['ComputeNode'], 10, 0).then(() => 'answered', (error: { code: string }) => error.code);
+      expect(late).to.equal('QUERY_TOO_LONG');
+      expect((await keeping.diff(name, 'current', ['ComputeNode'], 10)).differences).to.deep.equal([]);
+    });
+
     it('and goes back to a snapshot, keeping what was there as one', async () => {
       inventory = await startInventory({ settings: { snapshots: { keep: 2 } } });
       await createEverything();

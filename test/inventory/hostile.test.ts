@@ -89,7 +89,7 @@ describe('an inventory that somebody wants to harm', () => {
   it('reads no body of 100 MB, whether it says so or not, and no more objects than it says', async () => {
     inventory = await startInventory();
     expect(await sendMuch({ 'content-length': String(100 * 1024 * 1024) }, 0)).to.equal(413);
-    expect(await sendMuch({}, 100)).to.be.oneOf([413, 0]);
+    expect(await sendMuch({}, 40)).to.equal(413);
     const { status, body } = await inventory.call('POST', '/inventory/Component', JSON.stringify(Array.from({ length: 10_001 }, (_, index) => ({ ID: `x1c0s${index}b0` }))));
     expect([status, body.code]).to.deep.equal([400, 'PARAMETER_INVALID']);
     expect((await inventory.call('POST', '/inventory/ComputeNode', nodeAt(0))).status).to.equal(201);

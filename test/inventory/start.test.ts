@@ -1,13 +1,17 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { createInventory } from '../../oracle/inventory/create-inventory.js';
 import { etagOf, viewOf } from '../../oracle/inventory/state/view.js';
+import { basicHeader } from '../../runtime/base/credentials.js';
+import { listenOn } from '../../runtime/base/listen.js';
 import { systemClock } from '../../runtime/base/clock.js';
+import { sha256Hex } from '../../runtime/base/peer-signature.js';
 import { systemIds } from '../../runtime/base/ids.js';
 import { silentLog } from '../../runtime/base/log.js';
 import type { ObjectName } from '../../runtime/model/inventory/objects.js';
-import { nodeAt, startInventory, type TestInventory } from './support.js';
+import { ADMIN, nodeAt, startInventory, type TestInventory } from './support.js';
 
 describe('the start of an inventory', () => {
   let inventory: TestInventory;
@@ -61,6 +65,37 @@ describe('the start of an inventory', () => {
     }
     await started.keeping.end();
     await inventory.crash();
+  });
+
+  it('that fails for good is said with 503 to everybody, and why to the log', async () => {
+    await post('/ComputeNode', nodeAt(0));
+    await post('/snapshots');
+    await inventory.running.keeping.end();
+    const snapshots = join(inventory.folder, 'snapshots');
+    const [name] = await readdir(snapshots);
+    const file = (of: string) => join(snapshots, name!, of);
+    // As its manifest says, and still nothing that can be read; and there is no place to set it aside.
+    const content = Buffer.from('no table at all');
+    await writeFile(file('ComputeNode.parquet'), content);
+    const manifest = JSON.parse(await readFile(file('manifest.json'), 'utf8'));
+    manifest.tables.ComputeNode = { rows: 1, bytes: content.length, sha256: sha256Hex(content) };
+    await writeFile(file('manifest.json'), JSON.stringify(manifest));
+    await writeFile(join(snapshots, 'damaged'), '');
+    const told: string[] = [];
+    const log = { ...silentLog, error: (...words: unknown[]) => void told.push(JSON.stringify(words)) };
+    const broken = await createInventory({ folder: inventory.folder, settings: {}, credentials: ADMIN, clock: systemClock, ids: systemIds, log });
+    const server = createServer((request, response) => broken.serve(request, response));
+    const url = await listenOn(server, '127.0.0.1', 0);
+    for (const path of ['/inventory/ComputeNode', '/inventory/domain.yml']) {
+      const answer = await fetch(url + path, { headers: { authorization: basicHeader(ADMIN) } });
+      expect([answer.status, (await answer.json() as { code: string }).code], path).to.deep.equal([503, 'INVENTORY_UNAVAILABLE']);
+    }
+    expect(told.at(-1)).to.include('could not be brought back').and.match(/EEXIST|ENOTDIR/);
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+    await broken.keeping.end();
   });
 
   it('takes no change from the journal that does not follow upon the snapshot, and keeps it for people', async () => {

@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunningOracle, startOracle } from '../../oracle/oracle.js';
 import { systemClock } from '../../runtime/base/clock.js';
 import { createPeerClient, type PeerClient } from '../../runtime/base/http-client.js';
 import { systemIds } from '../../runtime/base/ids.js';
-import { createPeerSigner } from '../../runtime/base/peer-signature.js';
+import { createPeerSigner, PEER_SIGNATURE_HEADER } from '../../runtime/base/peer-signature.js';
+import { MAX_REGISTRATION_BYTES } from '../../runtime/model/limits.js';
 import { reportOf, told } from './reports.js';
 
 const KEY = 'key-of-this-domain';
@@ -45,6 +47,33 @@ describe('the oracle', () => {
   it('refuses a call without the key', async () => {
     expect(await codeOf(clientOf('cloud', 'another').call(oracle.url, 'POST', '/api/v1/nodes', registrationOf('cloud')))).to.equal('UNAUTHORIZED');
     expect((await fetch(`${oracle.url}/api/v1/nodes`, { method: 'POST', body: '{}' })).status).to.equal(401);
+  });
+
+  it('answers a body that is too large before it goes, whether it says its size or not', async () => {
+    const signer = createPeerSigner({ node: 'cloud', key: KEY, clock: systemClock, ids: systemIds });
+    const { hostname, port } = new URL(oracle.url);
+    for (const framing of ['content-length: 1000000000', 'transfer-encoding: chunked']) {
+      const socket = connect(Number(port), hostname);
+      let said = '';
+      let isOver = false;
+      socket.on('data', (data) => { said += String(data); }).on('error', () => undefined).on('close', () => { isOver = true; });
+      const signature = signer.sign({ method: 'POST', path: '/api/v1/nodes' });
+      socket.write(`POST /api/v1/nodes HTTP/1.1\r\nhost: o\r\n${PEER_SIGNATURE_HEADER}: ${signature}\r\n${framing}\r\n\r\n`);
+      const piece = Buffer.alloc(64 * 1024, ' ');
+      // Goes on sending as if nobody had answered.
+      while (!isOver) {
+        if (socket.writableLength < 1 << 20) {
+          if (framing.startsWith('transfer')) socket.write(`${piece.length.toString(16)}\r\n`);
+          socket.write(piece);
+          if (framing.startsWith('transfer')) socket.write('\r\n');
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const [head, body] = said.split('\r\n\r\n');
+      expect(head, framing).to.match(/^HTTP\/1\.1 413 /);
+      expect(JSON.parse(body!), framing).to.deep.include({ code: 'BODY_TOO_LARGE', details: { limit: MAX_REGISTRATION_BYTES } });
+    }
+    expect((await fetch(`${oracle.url}/healthz`)).status).to.equal(200);
   });
 
   it('refuses a node that registers another', async () => {

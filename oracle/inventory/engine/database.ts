@@ -184,20 +184,30 @@ export class Database {
     const [[serialized]] = (await prepared.runAndReadAll()).getRows() as [[string]];
     const refusal = refusalOfQuery(serialized, this.#visible());
     if (refusal !== undefined) throw new QueryRefusal(refusal, 'query');
-    // A connection of its own, so that stopping it stops nothing else.
+    try {
+      return await this.#stoppable(limits.ms, async (connection) => {
+        await connection.run('BEGIN TRANSACTION READ ONLY');
+        return answerOf(await connection.stream(sql), limits.rows);
+      });
+    } catch (error) {
+      throw error instanceof QueryRefusal ? error : new QueryRefusal((error as Error).message.split('\n')[0]!, 'query');
+    }
+  }
+
+  /** On a connection of its own, so that stopping it stops nothing else. @param work asks `inTime` before each of several queries */
+  async #stoppable<T>(ms: number, work: (connection: DuckDBConnection, inTime: () => void) => Promise<T>): Promise<T> {
     const connection = this.#asking = await this.instance.connect();
-    let isLate = false;
+    let isLate = ms <= 0;
     const timer = setTimeout(() => {
       isLate = true;
       connection.interrupt();
-    }, limits.ms);
+    }, ms);
     try {
-      await connection.run('BEGIN TRANSACTION READ ONLY');
-      return await answerOf(await connection.stream(sql), limits.rows);
+      return await work(connection, () => {
+        if (isLate) throw new QueryRefusal('', 'time');
+      });
     } catch (error) {
-      if (error instanceof QueryRefusal) throw error;
-      if (isLate) throw new QueryRefusal('', 'time');
-      throw new QueryRefusal((error as Error).message.split('\n')[0]!, 'query');
+      throw isLate && !(error instanceof QueryRefusal) ? new QueryRefusal('', 'time') : error;
     } finally {
       clearTimeout(timer);
       this.#asking = undefined;
@@ -226,15 +236,21 @@ export class Database {
     return [...found.values()];
   }
 
-  async diff(from: SnapshotPlace, to: SnapshotPlace | undefined, objects: ObjectName[], limit: number) {
+  diff(from: SnapshotPlace, to: SnapshotPlace | undefined, objects: ObjectName[], { differences: limit, ms }: { differences: number; ms: number }) {
+    return this.#stoppable(ms, (connection, inTime) => this.#differences(connection, inTime, [from, to], objects, limit));
+  }
+
+  async #differences(connection: DuckDBConnection, inTime: () => void, [from, to]: [SnapshotPlace, SnapshotPlace | undefined], objects: ObjectName[], limit: number) {
     const differences: Difference[] = [];
     const counts: Record<string, Record<string, number>> = {};
     for (const object of objects) {
       const sources = [fileSource(from.folder, object), to ? fileSource(to.folder, object) : quoted(object)] as const;
-      const counted = await this.connection.runAndReadAll(diffSql(object, ...sources, 'counts'));
+      inTime();
+      const counted = await connection.runAndReadAll(diffSql(object, ...sources, 'counts'));
       counts[object] = Object.fromEntries((counted.getRows() as [string, bigint][]).map(([kind, count]) => [kind, Number(count)]));
       if (differences.length >= limit) continue;
-      const rows = await this.connection.runAndReadAll(`${diffSql(object, ...sources, 'rows')} LIMIT ${limit - differences.length}`);
+      inTime();
+      const rows = await connection.runAndReadAll(`${diffSql(object, ...sources, 'rows')} LIMIT ${limit - differences.length}`);
       for (const [id, kind, before, after] of rows.getRows() as [string, Difference['kind'], string | null, string | null][]) {
         differences.push({ object, id, kind, ...(before !== null && { before: shown(before) }), ...(after !== null && { after: shown(after) }) });
       }

@@ -95,7 +95,7 @@ export interface EngineVerbs {
   query(sql: string, limits: { rows: number; ms: number }): QueryAnswer;
   tables(): TableDescription[];
   /** `to` undefined: the current tables. */
-  diff(from: SnapshotPlace, to: SnapshotPlace | undefined, objects: ObjectName[], limit: number): { differences: Difference[]; counts: Record<string, Record<string, number>> };
+  diff(from: SnapshotPlace, to: SnapshotPlace | undefined, objects: ObjectName[], limits: { differences: number; ms: number }): { differences: Difference[]; counts: Record<string, Record<string, number>> };
 }
 
 export type EngineVerb = keyof EngineVerbs;

@@ -2,6 +2,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import express from 'express';
+import { linger, readUpTo } from '../../../runtime/base/bounded-body.js';
+import type { Clock } from '../../../runtime/base/clock.js';
 import { mountRoutes } from '../../../runtime/base/express-routes.js';
 import type { Ids } from '../../../runtime/base/ids.js';
 import type { Log } from '../../../runtime/base/log.js';
@@ -18,6 +20,7 @@ export interface AppParts {
   whole(): Promise<void>;
   access: Access;
   ids: Ids;
+  clock: Clock;
   log: Log;
 }
 
@@ -86,27 +89,11 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   if (!isLines && !isJson) throw new Fault('CONTENT_UNKNOWN', { type, allowed: 'application/json or application/x-ndjson' });
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding !== 'identity') throw new Fault('CONTENT_UNKNOWN', { type: `${type}, encoded as ${encoding}`, allowed: 'application/json or application/x-ndjson, not compressed' });
-  const bytes = await readBody(request);
+  const bytes = await readUpTo(request, MAX_INVENTORY_BODY_BYTES);
   if (!isUtf8(bytes)) throw new Fault('JSON_INVALID', { reason: 'it is not in UTF-8' });
   const text = bytes.toString('utf8');
   if (text.trim() === '') return undefined;
   return isLines ? text.split('\n').flatMap((line, index) => (line.trim() === '' ? [] : [parseJson(line, `line ${index + 1}: `)])) : parseJson(text);
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > MAX_INVENTORY_BODY_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: MAX_INVENTORY_BODY_BYTES });
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > MAX_INVENTORY_BODY_BYTES) throw new Fault('BODY_TOO_LARGE', { limit: MAX_INVENTORY_BODY_BYTES });
-      chunks.push(chunk);
-    }
-  } catch (cause) {
-    throw cause instanceof Fault ? cause : new Fault('CLIENT_GONE', {}, { cause });
-  }
-  return Buffer.concat(chunks);
 }
 
 function send(response: ServerResponse, { status, headers = {}, json, text }: InventoryReply): void {
@@ -118,7 +105,7 @@ function send(response: ServerResponse, { status, headers = {}, json, text }: In
   response.end(hasBody && response.req.method !== 'HEAD' ? body : undefined);
 }
 
-function refuse({ ids, log }: AppParts, error: unknown, request: IncomingMessage, response: ServerResponse): void {
+function refuse({ ids, clock, log }: AppParts, error: unknown, request: IncomingMessage, response: ServerResponse): void {
   const call = ids.uuid();
   const fault = asFault(error, call);
   if (fault.code === 'INTERNAL') log.error({ call, path: request.url!.split('?')[0], reason: String((error as Error)?.stack ?? error) }, 'a call of the inventory failed');
@@ -127,10 +114,11 @@ function refuse({ ids, log }: AppParts, error: unknown, request: IncomingMessage
     return;
   }
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
-  // What is left of a refused body would be taken for the next request.
-  if (!request.complete) headers['connection'] = 'close';
+  // A client that waits for `100 Continue` sends no body any more, so the connection cannot be used for another request.
+  if (!request.complete && request.headers.expect !== undefined) headers['connection'] = 'close';
   if (fault.status === 401) headers['www-authenticate'] = 'Bearer realm="inventory", Basic realm="inventory"';
   if (fault.status === 405) headers['allow'] = String(fault.details['allowed']).replaceAll(' or ', ', ');
   if (fault.status === 503) headers['retry-after'] = '1';
   send(response, { status: fault.status, headers, json: problemOf(fault) });
+  linger(request, clock);
 }

@@ -20,7 +20,7 @@ import { findBeginning, touchedBy } from './beginning.js';
 import { Follower } from './follower.js';
 import { Journal, type JournalFile } from './journal.js';
 import type { Recorded } from './recover.js';
-import { applyAll, fill, findInSnapshot, indexLate, readSnapshot } from './rows.js';
+import { applyAll, fill, findInSnapshot, indexLate, orUnavailable, readSnapshot } from './rows.js';
 import { type Snapshot, SnapshotFolder, snapshotName, type SnapshotReason, timeOf } from './snapshots.js';
 
 export interface KeepingParts {
@@ -88,9 +88,9 @@ export class Keeping implements Keeper {
     else {
       set.isWhole = set.isReady = false;
       this.#early = { base, touched: touchedBy(late) };
-      set.whole = this.#load(set, base, late);
-      set.ready = set.whole.then(() => indexLate(set));
-      set.ready.catch((error: Error) => this.#closed || log.error({ reason: error.message }, 'the inventory could not be brought back'));
+      const loaded = this.#load(set, base, late);
+      [set.whole, set.ready] = [orUnavailable(loaded), orUnavailable(loaded.then(() => indexLate(set)))];
+      set.ready.catch(({ cause }: Error) => this.#closed || log.error({ reason: String(cause) }, 'the inventory could not be brought back'));
     }
     inventory.openWith(set, seq, this);
     this.#tick();
@@ -310,12 +310,12 @@ export class Keeping implements Keeper {
     return this.#asked(QUERY_MS, (engine) => engine.call('tables'));
   }
 
-  /** `to` is `current` or a snapshot. */
-  diff(from: string, to: string, objects: ObjectName[], limit: number) {
+  /** `to` is `current` or a snapshot. Throws QUERY_TOO_LONG. */
+  diff(from: string, to: string, objects: ObjectName[], limit: number, ms = QUERY_MS) {
     const [old, now] = [this.findAsOf(from), to === 'current' ? undefined : this.findAsOf(to)];
     const place = ({ name, folder }: Snapshot) => ({ name, folder });
-    return this.#asked(QUERY_MS, async (engine) => ({
-      from: old.name, to: now?.name ?? 'current', ...await engine.call('diff', place(old), now && place(now), objects, limit),
+    return this.#asked(ms, async (engine) => ({
+      from: old.name, to: now?.name ?? 'current', ...await this.#inTime(engine, ms, engine.call('diff', place(old), now && place(now), objects, { differences: limit, ms })),
     }));
   }
 
@@ -360,8 +360,8 @@ export class Keeping implements Keeper {
         return ask(engine);
       });
     } catch (error) {
+      if (this.#closed && !(error instanceof Fault)) throw ending();
       if (!(error instanceof QueryStopped)) throw error;
-      if (this.#closed) throw ending();
       throw error.refused === 'time' ? new Fault('QUERY_TOO_LONG', { limit: ms }) : new Fault('QUERY_REFUSED', { reason: error.message });
     }
   }

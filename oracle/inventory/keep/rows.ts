@@ -1,4 +1,5 @@
 /** From the blocks of a snapshot back to rows. */
+import { Fault } from '../../../runtime/model/faults.js';
 import { OBJECT_NAMES, type ObjectName } from '../../../runtime/model/inventory/objects.js';
 import { ROWS_A_TURN } from '../../../runtime/model/limits.js';
 import { keyOf } from '../engine/columns.js';
@@ -85,4 +86,13 @@ function turn(): Promise<void> {
 /** Rows by object, for whoever reports them. */
 export function countsOf(set: WorkingSet): Record<string, number> {
   return Object.fromEntries(OBJECT_NAMES.map((object) => [object, set.tables[object].size])) as Record<ObjectName, number>;
+}
+
+/** Whoever waits for what cannot be brought back is told so; nobody may be waiting. */
+export function orUnavailable(done: Promise<void>): Promise<void> {
+  const told = done.catch((cause: unknown) => {
+    throw new Fault('INVENTORY_UNAVAILABLE', { reason: 'it could not be brought back from the disk; the oracle\'s log says why' }, { cause });
+  });
+  told.catch(() => undefined);
+  return told;
 }

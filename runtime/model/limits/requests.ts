@@ -32,3 +32,5 @@ export const ANSWERS_DUE_MS = 1;
 export const CORS_MAX_AGE_S = 600;
 /** A page's request that was redirected has to reach the other node by then, its preflight first. */
 export const CORS_MARK_MS = 60_000;
+/** Names in a refusal: so many help whoever has mistyped one, and a node may have thousands. */
+export const MAX_NAMES_TOLD = 20;
