@@ -66,7 +66,8 @@ export class Relay {
       socket.on('error', () => undefined);
       socket.once('close', () => {
         this.#sockets.delete(socket);
-        for (const other of both) other.destroy();
+        // What one side has said before it went still arrives.
+        for (const other of both) other.destroySoon();
       });
     }
     this.#pass(caller, node, (chunk) => this.#asked(caller, chunk));
