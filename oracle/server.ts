@@ -8,7 +8,7 @@ import type { Log } from '../runtime/base/log.js';
 import { parseJson } from '../runtime/base/parse-json.js';
 import { assertBody, PEER_SIGNATURE_HEADER, type PeerVerifier, sha256Hex } from '../runtime/base/peer-signature.js';
 import { asFault, Fault } from '../runtime/model/faults.js';
-import { MAX_HEADER_BYTES, MAX_REGISTRATION_BYTES } from '../runtime/model/limits.js';
+import { CLIENT_IDLE_MS, MAX_HEADER_BYTES, MAX_REGISTRATION_BYTES } from '../runtime/model/limits.js';
 import type { RegisteredNode } from '../runtime/model/oracle-answers.js';
 import { acceptsBasic, type Credentials } from '../runtime/base/credentials.js';
 import { answerApi } from './api.js';
@@ -41,7 +41,7 @@ const NODES = '/api/v1/nodes';
 
 export function createOracleServer(parts: OracleServerParts): Listener {
   const { inventory, dashboard } = parts;
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: CLIENT_IDLE_MS }, (request, response) => {
     const path = request.url!.split('?')[0]!;
     if (dashboard?.files.serve(path, request, response)) return;
     if (inventory?.owns(path)) return inventory.serve(request, response);

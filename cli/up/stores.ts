@@ -7,7 +7,7 @@ import { hasEnded, processesWith, signal } from '../../runtime/base/process.js';
 export async function endStores(stateDirs: string[], patienceMs: number): Promise<void> {
   const bases = await Promise.all(stateDirs.map((folder) => realpath(folder).catch(() => undefined)));
   const pidFiles = bases.filter((base) => base !== undefined).map((base) => join(base, 'store.pid'));
-  await Promise.all((await processesWith(...pidFiles)).map((pid) => end(pid, patienceMs)));
+  await Promise.all((await processesWith('--pidfile', ...pidFiles)).map((pid) => end(pid, patienceMs)));
 }
 
 /** The server saves what it has on SIGTERM. */

@@ -65,10 +65,11 @@ async function argumentsOf(pid: number): Promise<string[]> {
   return line.split('\0').filter((argument) => argument !== '');
 }
 
-/** Processes that have one of the arguments on their command line; none where there is no /proc. */
-export async function processesWith(...wanted: string[]): Promise<number[]> {
+/** Processes that were started with the option and one of the values, as `--option value`; none where there is no /proc. */
+export async function processesWith(option: string, ...values: string[]): Promise<number[]> {
   const all = await pids();
-  const found = await Promise.all(all.map(async (pid) => (await argumentsOf(pid)).some((argument) => wanted.includes(argument)) && isAlive(pid)));
+  const hasIt = (given: readonly string[]) => given.some((argument, at) => argument === option && values.includes(given[at + 1]!));
+  const found = await Promise.all(all.map(async (pid) => hasIt(await argumentsOf(pid)) && isAlive(pid)));
   return all.filter((_, index) => found[index]);
 }
 

@@ -9,7 +9,7 @@ import { listenOn } from '../base/listen.js';
 import type { Log } from '../base/log.js';
 import type { Commands } from '../base/reply.js';
 import { asFault, Fault, someOf } from '../model/faults.js';
-import { CLOSE_GRACE_MS, HEADERS_CHECK_MS, HEADERS_TIMEOUT_MS, MAX_HEADER_BYTES, PROBE_AFTER_MS } from '../model/limits.js';
+import { CLIENT_IDLE_MS, CLOSE_GRACE_MS, HEADERS_CHECK_MS, HEADERS_TIMEOUT_MS, MAX_HEADER_BYTES, PROBE_AFTER_MS } from '../model/limits.js';
 import type { Sessions } from '../session/invoke.js';
 import type { Access } from './access.js';
 import { sendFault, sendReply } from './answer.js';
@@ -122,10 +122,9 @@ export function createGateway(parts: GatewayParts): Gateway {
     linger(request, clock);
   }
 
-  // Keep-alive of node:http as it is (5 s): peers close their idle connections earlier.
   const { timeoutMs: headersTimeout, checkMs } = parts.headers ?? { timeoutMs: HEADERS_TIMEOUT_MS, checkMs: HEADERS_CHECK_MS };
   // How long a body may take is its function's business. Streams may be silent for hours: whether anybody is still there only a probe tells.
-  const times = { headersTimeout, requestTimeout: 0, connectionsCheckingInterval: checkMs, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS };
+  const times = { headersTimeout, requestTimeout: 0, connectionsCheckingInterval: checkMs, keepAliveTimeout: CLIENT_IDLE_MS, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS };
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, ...times }, (request, response) => handle(request, response, false));
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => handle(request, response, true));
   const upgrades = createUpgradeDoor(server, { ...parts, monotonic });

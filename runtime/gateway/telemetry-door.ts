@@ -9,7 +9,7 @@ import type { Ids } from '../base/ids.js';
 import { type Listener, listenerOf } from '../base/listen.js';
 import type { Log } from '../base/log.js';
 import { asFault, Fault } from '../model/faults.js';
-import { MAX_HEADER_BYTES, MAX_TELEMETRY_BODY_BYTES } from '../model/limits.js';
+import { CLIENT_IDLE_MS, MAX_HEADER_BYTES, MAX_TELEMETRY_BODY_BYTES } from '../model/limits.js';
 import type { TelemetryReply } from '../telemetry/answers.js';
 import { faultReply, type TelemetryRoute } from '../telemetry/routes.js';
 import type { Access, Admitted } from './access.js';
@@ -122,7 +122,7 @@ function send(response: ServerResponse, { status, body, type = 'application/json
 
 /** The seed's port: nothing but telemetry is served on it. */
 export function createAliasListener(door: TelemetryDoor, host: string, port: number): Listener {
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => door.serve(request, response, false));
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: CLIENT_IDLE_MS }, (request, response) => door.serve(request, response, false));
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => door.serve(request, response, true));
   return listenerOf(server, host, port);
 }

@@ -9,7 +9,7 @@ import { listenOn } from '../base/listen.js';
 import type { Log } from '../base/log.js';
 import { textOf } from '../base/thrown.js';
 import { asFault, Fault } from '../model/faults.js';
-import { MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES } from '../model/limits.js';
+import { CLIENT_IDLE_MS, MAX_SESSION_ID_BYTES, MAX_STATEFUL_BODY_BYTES } from '../model/limits.js';
 import { type FunctionRequest, type FunctionResponse, MESSAGE, type Worker } from '../session/call.js';
 import type { Invocation, Served, Sessions } from '../session/invoke.js';
 import type { Place } from '../session/marks.js';
@@ -169,7 +169,7 @@ export function createFunctionServer(parts: FunctionServerParts): FunctionServer
     send(response, { status: fault.status, headers, body: Buffer.from(JSON.stringify(fault)) }, own);
   }
 
-  const http = createServer({ requestTimeout: 0 }, (request, response) => void serve(request, response));
+  const http = createServer({ requestTimeout: 0, keepAliveTimeout: CLIENT_IDLE_MS }, (request, response) => void serve(request, response));
   const sockets = worker.sockets ? createSocketDoor({ node, sessions, clock, ids, log, monotonic: () => performance.now() }) : undefined;
   const target: SocketFunction = {
     name, writeMs, find: () => ({ worker, timeoutMs, ttlMs: 0 }),

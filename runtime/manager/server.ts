@@ -13,7 +13,7 @@ import { createAdmin } from '../gateway/admin.js';
 import { sendFault, sendReply } from '../gateway/answer.js';
 import { createCommandDoor } from '../gateway/command-door.js';
 import { asFault, Fault } from '../model/faults.js';
-import { CLOSE_GRACE_MS } from '../model/limits.js';
+import { CLIENT_IDLE_MS, CLOSE_GRACE_MS } from '../model/limits.js';
 
 export interface ManagerServerParts {
   node: string;
@@ -71,7 +71,7 @@ export function createManagerServer(parts: ManagerServerParts): ManagerServer {
     await sendReply(response, { status: 200, text: 'OK' });
   }
 
-  const http = createServer((request, response) => void serve(request, response, false));
+  const http = createServer({ keepAliveTimeout: CLIENT_IDLE_MS }, (request, response) => void serve(request, response, false));
   http.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => void serve(request, response, true));
   return {
     http,

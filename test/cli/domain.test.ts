@@ -32,7 +32,7 @@ describe('the command line', function suite() {
       const exit = once(child, 'exit');
       expect((await shell.run('domain', 'down')).code).to.equal(0);
       expect((await exit)[0]).to.equal(0);
-      expect(await processesWith(configOf('top'), configOf('leaf'))).to.deep.equal([]);
+      expect(await processesWith('--config', configOf('top'), configOf('leaf'))).to.deep.equal([]);
       expect((await shell.run('domain', 'status')).code).to.equal(3);
     });
 
@@ -132,7 +132,7 @@ describe('the command line', function suite() {
     });
 
     it('starts a crashed node again, and says so', async () => {
-      const [pid] = await processesWith(configOf('leaf'));
+      const [pid] = await processesWith('--config', configOf('leaf'));
       signal(pid!, 'SIGKILL');
       await running.line(/^node leaf ended by itself \(SIGKILL\)/);
       await running.line(/^node leaf is back/);

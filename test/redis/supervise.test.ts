@@ -107,13 +107,25 @@ describe('a supervised store server', () => {
     const events = new EventEmitter();
     const { server, end } = await startServer({ stateDir, onEvent: (event) => events.emit(event.kind, event.pid) });
     expect(server).to.include({ adopted: true, pid });
-    expect(await processesWith(server.pidFile)).to.deep.equal([pid]);
+    expect(await processesWith('--pidfile', server.pidFile)).to.deep.equal([pid]);
     const restarted = once(events, 'started');
     process.kill(pid, 'SIGKILL');
     expect(await restarted).to.deep.equal([server.pid]);
-    expect(await processesWith(server.pidFile)).to.deep.equal([server.pid]);
+    expect(await processesWith('--pidfile', server.pidFile)).to.deep.equal([server.pid]);
     await end();
     expect(await isAlive(server.pid)).to.equal(false);
+  });
+
+  it('ends no other process that has its pid file among its arguments', async () => {
+    const stateDir = await mkdtemp(join(tmpdir(), 'reader-'));
+    const reader = spawn(process.execPath, ['-e', 'console.log(1); setInterval(() => {}, 1e6)', join(stateDir, 'store.pid')], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(reader.stdout, 'data');
+    const { end } = await startServer({ stateDir });
+    await end();
+    expect(await isAlive(reader.pid!)).to.equal(true);
+    reader.kill('SIGKILL');
+    await once(reader, 'exit');
+    await rm(stateDir, { recursive: true, force: true, maxRetries: 10 });
   });
 
   it('that cannot start says why in its own words', async () => {

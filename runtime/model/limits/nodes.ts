@@ -12,7 +12,7 @@ export const MAX_PEER_NONCES = 262_144;
 export const PEER_DEADLINE_MS = 10_000;
 /** Connections kept to one peer: the calls of many moves at once, without taking all of its sockets. */
 export const MAX_PEER_CONNECTIONS = 64;
-/** Idle connections end before the peer's server ends them (5 s), so that no call meets a closing socket. */
+/** Idle connections end long before the peer's server ends them, and before any other server does (5 s as a rule), so that no call meets a closing socket. */
 export const PEER_IDLE_MS = 4_000;
 /** JSON answers of peers are held in memory; whole sessions come as streams, or as one packet in seed 003's form. */
 export const MAX_PEER_REPLY_BYTES = 512 * 1024 * 1024;

@@ -4,6 +4,8 @@
 export const MAX_HEADER_BYTES = 32 * 1024;
 /** The head of a request has to be here by then: whoever sends a header a second only wants to hold the connection. */
 export const HEADERS_TIMEOUT_MS = 10_000;
+/** Idle connections of clients are kept so long: longer than load balancers keep theirs (a minute), so that none sends into a closing socket. */
+export const CLIENT_IDLE_MS = 65_000;
 /** How often connections are looked over for heads that do not come. */
 export const HEADERS_CHECK_MS = 1_000;
 /** A connection of another protocol that is silent for so long is probed: the client may be gone without a word. */

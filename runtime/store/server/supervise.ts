@@ -41,6 +41,7 @@ export interface SupervisedServer {
   readonly url: string;
   readonly socket: string;
   readonly pidFile: string;
+  /** 0 while there is none. */
   readonly pid: number;
   readonly adopted: boolean;
   /** Ends the server within 2 s; its data stays. */
@@ -86,7 +87,7 @@ class Supervisor implements SupervisedServer {
 
   /** A server of ours that answers is taken over; one that is deaf is ended, for two must never write one file. */
   async #adopt(): Promise<boolean> {
-    const running = await processesWith(this.place.pidFile);
+    const running = await processesWith('--pidfile', this.place.pidFile);
     const pid = await this.#ready(running.length > 0 ? ADOPT_MS : 0, () => true);
     const surplus = running.filter((other) => other !== pid);
     await Promise.all(surplus.map((other) => endProcess(other, STORE_STOP_MS)));
@@ -155,6 +156,8 @@ class Supervisor implements SupervisedServer {
       await this.#down(signal);
       if (signal.aborted) return;
       this.options.onEvent?.({ kind: 'died', pid: this.#pid });
+      // From here on the number may be anybody's.
+      this.#pid = 0;
       if (Date.now() - sinceMs > STORE_RESTART_MAX_MS) pauseMs = STORE_RESTART_MIN_MS;
       while (!await this.#restarted(pauseMs, signal)) pauseMs = Math.min(pauseMs * 2, STORE_RESTART_MAX_MS);
       pauseMs = Math.min(pauseMs * 2, STORE_RESTART_MAX_MS);
@@ -167,6 +170,7 @@ class Supervisor implements SupervisedServer {
     try {
       await this.#adoptOrStart();
     } catch (error) {
+      this.#pid = 0;
       if (signal.aborted) return true;
       this.options.onEvent?.({ kind: 'failed', reason: (error as Error).message });
       return false;
