@@ -1,5 +1,6 @@
 /** Request bodies, buffered up to a limit; what is too large is refused before it is read where that can be known. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readUpTo } from '../base/bounded-body.js';
 import type { Clock } from '../base/clock.js';
 import { Fault } from '../model/faults.js';
 
@@ -31,27 +32,14 @@ export function readBody(request: IncomingMessage, response: ServerResponse, lim
   if (announced > limit) return Promise.reject(new Fault('BODY_TOO_LARGE', { limit }));
   if (expects) response.writeContinue();
   if (!hasBody(request)) return Promise.resolve(EMPTY);
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    let isWhole = false;
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= limit) chunks.push(chunk);
-      else reject(new Fault('BODY_TOO_LARGE', { limit }));
-    });
-    request.on('end', () => {
-      isWhole = true;
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
-    });
-    request.on('error', (cause) => reject(new Fault('CLIENT_GONE', {}, { cause })));
-    // Every request is closed some time: to make a fault each time would cost a tenth of a small request.
-    request.on('close', () => isWhole || reject(new Fault('CLIENT_GONE')));
-    if (patience !== undefined && patience.limitMs > 0) giveUpAfter(patience, request, reject);
-  });
+  const body = readUpTo(request, limit);
+  return patience !== undefined && patience.limitMs > 0 ? Promise.race([body, tooLate(patience, request)]) : body;
 }
 
-function giveUpAfter({ clock, limitMs }: Patience, request: IncomingMessage, reject: (fault: Fault) => void): void {
-  const timer = clock.setTimeout(() => reject(new Fault('REQUEST_TIMEOUT', { limit: limitMs, setting: 'read_timeout', layer: 'gateway' })), limitMs);
-  for (const event of ['end', 'close'] as const) request.once(event, () => clock.clearTimeout(timer));
+/** Rejects when the body has taken too long; never settles otherwise. */
+function tooLate({ clock, limitMs }: Patience, request: IncomingMessage): Promise<never> {
+  return new Promise((_, reject) => {
+    const timer = clock.setTimeout(() => reject(new Fault('REQUEST_TIMEOUT', { limit: limitMs, setting: 'read_timeout', layer: 'gateway' })), limitMs);
+    for (const event of ['end', 'close'] as const) request.once(event, () => clock.clearTimeout(timer));
+  });
 }

@@ -44,7 +44,7 @@ export interface SupervisedServer {
   /** 0 while there is none. */
   readonly pid: number;
   readonly adopted: boolean;
-  /** Ends the server within 2 s; its data stays. */
+  /** Ends the server, by force after 2 s; its data stays. */
   stop(): Promise<void>;
 }
 
