@@ -25,7 +25,8 @@ export function decide({ policy, domain, registry, intents, log }: DecidingParts
       const intent = intents.submit({ kind: 'migrate', session, to, ...(rehome && { rehome }) }, 'policy', reason);
       if (intent.state === 'waiting') domain.shifts.ask(session, decision);
     } else {
-      domain.noteStatus(decision.node, decision.kind === 'cordon', 'policy');
+      // It stays the policy's to open until it has been opened: that wish may be refused, or come to nothing.
+      if (decision.kind === 'cordon') domain.noteStatus(decision.node, true, 'policy');
       intents.submit({ kind: decision.kind, node: decision.node }, 'policy', reason);
     }
   }
@@ -34,11 +35,10 @@ export function decide({ policy, domain, registry, intents, log }: DecidingParts
   return decisions.length;
 }
 
-/** What a former policy has closed stays closed for ever under one that closes nothing. */
+/** What a former policy has closed would stay closed for ever under one that closes nothing. */
 function reopen({ domain, intents }: Pick<DecidingParts, 'domain' | 'intents'>): void {
   for (const [node, { cordonedByPolicy, cordonedByOperator, accepting }] of domain.nodes) {
     if (!cordonedByPolicy || cordonedByOperator) continue;
-    if (accepting) domain.noteStatus(node, false, 'policy');
-    else intents.submit({ kind: 'uncordon', node }, 'policy', 'the policy that closed it decides no more');
+    if (!accepting) intents.submit({ kind: 'uncordon', node }, 'policy', 'the policy that closed it decides no more');
   }
 }

@@ -14,6 +14,8 @@ export interface ExecutorParts {
   peers: PeerClient;
   /** Have the nodes had time to say what they hold? Before, a session that nobody has reported is waited for, and a node that has not registered yet. */
   isSettled(): boolean;
+  /** Resolves when what is known so far is on the disk. */
+  kept(): Promise<void>;
   now(): number;
   log: Log;
 }
@@ -110,9 +112,11 @@ export class Executor {
   }
 
   private async setStatus({ kind, node }: Intent['wish'] & { kind: 'cordon' | 'uncordon' }): Promise<string> {
-    const { registry, peers } = this.parts;
+    const { registry, peers, kept } = this.parts;
     const target = registry.find(node);
     if (!target) throw new Error(`there is no node ${node}`);
+    // A node that an oracle closed and died would count as closed by an operator, and nobody would open it again.
+    await kept();
     const status = kind === 'cordon' ? 'reject' : 'accept';
     await peers.call(target.url, 'POST', `/function/set-offload-status?status=${status}`);
     return `its status is ${status}`;

@@ -76,7 +76,7 @@ export class Orchestration {
     this.policy = policyNamed(parts.policy, parts.policySettings);
     this.domain = new Domain({ namespace: this.namespace, now: () => clock.now(), onChange: (change) => this.onChange(change), isAsked: (session) => this.intents.isAsked(session) });
     this.intents = new Intents({ ids, now: () => clock.now(), onChange: () => this.keeping.soon(), onEnd: (intent) => this.onEnd(intent) });
-    this.executor = new Executor({ intents: this.intents, domain: this.domain, registry, peers, log, isSettled: () => this.isDeciding, now: () => clock.now() });
+    this.executor = new Executor({ intents: this.intents, domain: this.domain, registry, peers, log, isSettled: () => this.isDeciding, kept: () => this.keep(), now: () => clock.now() });
     this.keeping = new Keeping({ file: join(parts.stateDir, 'intents.json'), snapshot: () => this.snapshot(), log });
     if (proxy?.proxy_type === 'Redis') {
       this.mirror = new Mirror({
@@ -214,6 +214,7 @@ export class Orchestration {
   private onEnd(intent: Intent): void {
     const { wish, state, endedMs, by, answer } = intent;
     this.parts.board?.noteIntent(intent);
+    if (wish.kind === 'uncordon' && state === 'done') this.domain.noteStatus(wish.node, false, 'policy');
     if (wish.kind !== 'migrate') return;
     this.domain.shifts.end(wish.session, state === 'done' ? endedMs : undefined);
     // Whatever was in the way will not be gone at the next look.

@@ -15,6 +15,7 @@ const log = createLog('silent');
 describe('whoever carries intents out', () => {
   let nowMs: number;
   let isSettled: boolean;
+  let kept: Promise<void>;
   let calls: { url: string; answer(error?: Error): void }[];
   let domain: Domain;
   let intents: Intents;
@@ -24,6 +25,7 @@ describe('whoever carries intents out', () => {
   beforeEach(() => {
     nowMs = 1_000_000;
     isSettled = true;
+    kept = Promise.resolve();
     calls = [];
     let number = 0;
     domain = new Domain({ namespace: '6ba7b811-9dad-11d1-80b4-00c04fd430c8', now: () => nowMs });
@@ -37,13 +39,13 @@ describe('whoever carries intents out', () => {
         calls.push({ url, answer: (error) => error ? reject(error) : resolve({ status: 200, headers: {}, body: {} }) });
       }),
     } as unknown as PeerClient;
-    executor = new Executor({ intents, domain, registry, peers, log, isSettled: () => isSettled, now: () => nowMs });
+    executor = new Executor({ intents, domain, registry, peers, log, isSettled: () => isSettled, kept: () => kept, now: () => nowMs });
   });
 
   const move = (session: string, to = 'cloud') => ({ kind: 'migrate', session, to }) as const;
   const callsTo = (node: string) => calls.filter(({ url }) => url === `http://${node}`).length;
 
-  it('keeps a node that does not answer from taking the turn of others', () => {
+  it('keeps a node that does not answer from taking the turn of others', async () => {
     const names = Array.from({ length: MAX_RUNNING_INTENTS_OF_NODE + 5 }, (_, at) => `s${at}`);
     domain.report('edge', reportOf(1, names.map((name) => told(name)), { isFull: true }));
     domain.report('cloud', reportOf(1, [told('o', { home: 'other' })], { isFull: true }));
@@ -53,6 +55,7 @@ describe('whoever carries intents out', () => {
     domain.report('other', reportOf(1, [told('p', { home: 'other', epoch: 1 })], { isFull: true }));
     intents.submit({ kind: 'cordon', node: 'cloud' }, 'operator', '');
     executor.go();
+    await new Promise(setImmediate);
     expect(callsTo('cloud')).to.equal(1);
   });
 
@@ -94,6 +97,7 @@ describe('whoever carries intents out', () => {
     expect([up.state, closed.state]).to.deep.equal(['waiting', 'waiting']);
     registry.register({ name: 'late', url: 'http://late', level: 'l', parent: 'cloud', boot: 'b', deadlineMs: 600_000 });
     executor.go();
+    await new Promise(setImmediate);
     expect(calls.map(({ url }) => url)).to.deep.equal(['http://edge', 'http://late']);
     for (const call of calls) call.answer();
     await executor.idle();
@@ -112,6 +116,30 @@ describe('whoever carries intents out', () => {
     expect([old.state, asked.state]).to.deep.equal(['refused', 'running']);
     calls[0]!.answer();
     await executor.idle();
+  });
+
+  it('closes a node only when it is on the disk who closed it', async () => {
+    let written!: () => void;
+    kept = new Promise((resolve) => { written = resolve; });
+    intents.submit({ kind: 'cordon', node: 'edge' }, 'policy', '');
+    executor.go();
+    await new Promise(setImmediate);
+    expect(callsTo('edge')).to.equal(0);
+    written();
+    await new Promise(setImmediate);
+    expect(callsTo('edge')).to.equal(1);
+    calls[0]!.answer();
+    await executor.idle();
+  });
+
+  it('counts a node as closed by the policy until it has been opened, though the wish to open it was refused', () => {
+    domain.report('edge', reportOf(1, [], { accepting: false, isFull: true }));
+    domain.noteStatus('edge', true, 'policy');
+    // The node has told that it is closed before the answer of the call that closed it is there.
+    intents.submit({ kind: 'cordon', node: 'edge' }, 'policy', '');
+    decide({ policy: policyNamed('redirect-first'), domain, registry, intents, log });
+    expect(intents.list().map(({ wish, state }) => [wish.kind, state])).to.deep.equal([['cordon', 'waiting'], ['uncordon', 'refused']]);
+    expect(domain.view(registry.list()).node('edge')).to.have.property('cordonedByOperator', false);
   });
 
   it('opens what a former policy has closed, under one that closes nothing', () => {
