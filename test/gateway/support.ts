@@ -222,8 +222,9 @@ export function sendRaw(url: string, bytes: string, enough: (answer: string) => 
       answer += chunk.toString('latin1');
       if (enough(answer)) socket.destroy();
     });
+    // A reset that comes behind the answer is the end of the connection, too: what was answered early need not have read everything.
+    socket.on('error', (error) => { if (answer === '') reject(error); });
     socket.on('close', () => resolve(answer));
-    socket.on('error', reject);
   });
 }
 

@@ -5,18 +5,26 @@ import { ORPHAN_GRACE_MS, PING_EVERY_MS, STALLED_AFTER_MS, STALLS_REMEMBERED_MS,
 import { TestClock } from './support.js';
 
 describe('The pulse of worker processes', () => {
-  const clock = new TestClock();
-  let member: Partial<Record<keyof Member, unknown>> & { orphans: Set<number>; load: number };
+  const time = new TestClock();
+  /** For so long nothing of the node ran, its timers neither. */
+  let stoodStillMs: number;
+  const clock = {
+    now: () => time.now() + stoodStillMs, setTimeout: (task: () => void, ms: number) => time.setTimeout(task, ms), clearTimeout: (timer: unknown) => time.clearTimeout(timer),
+    pass: (ms: number) => time.pass(ms),
+  };
+  let member: Partial<Record<keyof Member, unknown>> & { orphans: Set<number>; load: number; looks: number };
   let events: string[];
   let pulse: Pulse;
 
   beforeEach(() => {
     events = [];
+    stoodStillMs = 0;
     member = {
-      load: 0, orphans: new Set(), used: true, usedAtMs: clock.now(), leaving: false, overweight: false, stalled: false,
+      load: 0, orphans: new Set(), used: true, usedAtMs: clock.now(), leaving: false, overweight: false, stalled: false, looks: 0,
       ping() {
         this.used = false;
         this.pingedAtMs = clock.now();
+        this.looks = 0;
         events.push('ping');
       },
     };
@@ -38,6 +46,18 @@ describe('The pulse of worker processes', () => {
     member.load = 0;
     clock.pass(STALLS_REMEMBERED_MS);
     expect(pulse.stalledLately).to.equal(false);
+  });
+
+  it('does not take a process for one that stands still when the node did, and has not read yet what came meanwhile', () => {
+    member.load = 1;
+    clock.pass(PING_EVERY_MS);
+    stoodStillMs = 10 * STALLED_AFTER_MS;
+    clock.pass(PING_EVERY_MS);
+    expect(events).to.deep.equal(['ping']);
+    clock.pass(STALLED_AFTER_MS - 2 * PING_EVERY_MS);
+    expect(events).to.deep.equal(['ping']);
+    clock.pass(PING_EVERY_MS);
+    expect(events).to.deep.equal(['ping', 'stalled']);
   });
 
   it('ends a process that nobody used for long, and not before', () => {

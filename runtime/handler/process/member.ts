@@ -56,6 +56,8 @@ export class Member {
   loadedAtMs = 0;
   rssBytes = 0;
   pingedAtMs: number | undefined;
+  /** Times that it was looked at since then. */
+  looks = 0;
   listener: Listener | undefined;
   readonly #host: Host;
   readonly #channel: Channel;
@@ -119,6 +121,7 @@ export class Member {
   ping(): void {
     this.used = false;
     this.pingedAtMs = this.options.clock.now();
+    this.looks = 0;
     this.send(TO_CHILD.ping, 0);
   }
 

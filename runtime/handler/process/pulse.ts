@@ -12,6 +12,9 @@ export interface PulseEvents {
   tired(member: Member): void;
 }
 
+/** A node that stood still itself reads the answers that have come meanwhile between one look and the next. */
+const STALLED_AFTER_LOOKS = STALLED_AFTER_MS / PING_EVERY_MS;
+
 export class Pulse {
   #timer: Timer;
   /** When the next look is due; nobody looks after idle processes more often than they may be idle. */
@@ -64,7 +67,10 @@ export class Pulse {
     if (member.stalled || member.pingedAtMs === undefined) {
       if (member.stalled) void this.#weigh(member);
       else member.ping();
-    } else if (nowMs - member.pingedAtMs >= STALLED_AFTER_MS) {
+      return;
+    }
+    member.looks += 1;
+    if (member.looks >= STALLED_AFTER_LOOKS && nowMs - member.pingedAtMs >= STALLED_AFTER_MS) {
       this.#stalledUntilMs = nowMs + STALLS_REMEMBERED_MS;
       this.events.stalled(member);
     }
