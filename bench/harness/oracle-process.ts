@@ -28,6 +28,15 @@ export interface KnownSession {
   epoch: number;
 }
 
+/** What a node told of itself last. */
+export interface KnownNode {
+  name: string;
+  busy: number;
+  waiting: number;
+  /** 0 before the first time. */
+  reportedMs: number;
+}
+
 export interface KnownIntent {
   id: string;
   by: string;
@@ -57,7 +66,6 @@ export class OracleProcess {
     await this.start();
   }
 
-
   get pid(): number { return this.#child?.pid ?? 0; }
   get isRunning(): boolean { return this.#child !== undefined && isRunning(this.#child); }
 
@@ -86,7 +94,8 @@ export class OracleProcess {
 
   /** An administrator's call. Rejects when the answer is no 2xx. */
   async call<Answer>(method: string, path: string, body?: object): Promise<Answer> {
-    const headers: Record<string, string> = { authorization: basicHeader({ user: 'admin', password: this.options.password }) };
+    // A connection of its own: one that an oracle before this one had would be closed in the moment in which it is used again.
+    const headers: Record<string, string> = { authorization: basicHeader({ user: 'admin', password: this.options.password }), connection: 'close' };
     const answer = await fetch(this.url + path, { method, headers, ...(body && { body: JSON.stringify(body) }), signal: AbortSignal.timeout(65_000) });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path} at the oracle: ${answer.status} ${text}`);
@@ -95,6 +104,12 @@ export class OracleProcess {
 
   async sessions(): Promise<KnownSession[]> {
     return (await this.call<{ sessions: KnownSession[] }>('GET', '/api/v1/sessions?limit=1000')).sessions;
+  }
+
+  /** Of each node the last figures. */
+  async nodes(): Promise<KnownNode[]> {
+    const { nodeColumns, nodes } = await this.call<{ nodeColumns: string[]; nodes: unknown[][] }>('GET', '/api/v1/overview');
+    return nodes.map((row) => Object.fromEntries(nodeColumns.map((column, at) => [column, row[at]])) as unknown as KnownNode);
   }
 
   /** Open ones, then those that ended, the newest first. */
