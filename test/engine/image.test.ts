@@ -41,7 +41,7 @@ interface Inspected {
 
 describe('The image of a template', function () {
   // Two images with all their packages, on whatever machine.
-  this.timeout(900_000);
+  this.timeout(1_800_000);
   let engine: TestEngine;
   let registry: Registry;
   let folder: string;

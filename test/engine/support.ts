@@ -62,7 +62,8 @@ async function startWith(driver: string): Promise<TestEngine | string> {
     await close();
     return `${problem}: ${log.trim().split('\n').at(-1) ?? ''}`;
   }
-  const agent = new Agent({ connect: { socketPath: socket } });
+  // A step of a build may say nothing for many minutes: how long is enough is the test's own time to say.
+  const agent = new Agent({ connect: { socketPath: socket }, headersTimeout: 0, bodyTimeout: 0 });
   const api: TestEngine['api'] = async (method, path, body) => {
     const answer = await request(`http://engine${path}`, { method, dispatcher: agent, ...(Buffer.isBuffer(body) ? { body, headers: { 'content-type': 'application/x-tar' } } : body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) });
     return { status: answer.statusCode, text: await answer.body.text() };
