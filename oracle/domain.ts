@@ -16,6 +16,8 @@ export interface NodeState {
   /** Everything that lives there was told since this oracle knows the node. */
   isComplete: boolean;
   accepting: boolean;
+  /** Since it was heard to be open again after it had been closed; 0 when it was never heard to be closed. */
+  reopenedMs: number;
   cordonedByOperator: boolean;
   cordonedByPolicy: boolean;
   reportedMs: number;
@@ -78,6 +80,7 @@ export class Domain {
     const seconds = Math.max(0.1, known ? (now - known.reportedMs) / 1000 : 2);
     const state: NodeState = {
       boot: report.boot, number: report.number, isComplete: report.isFull || (follows && known.isComplete), accepting: report.accepting,
+      reopenedMs: report.accepting && known?.accepting === false ? now : known?.reopenedMs ?? 0,
       reportedMs: now, measuredMs: now - seconds * 500, load: report.load, health: report.health,
       requestsPerSecond: (report.load.requests ?? report.sessions.reduce((sum, { requests }) => sum + requests, 0)) / seconds,
       cordonedByOperator: known?.cordonedByOperator ?? false, cordonedByPolicy: known?.cordonedByPolicy ?? false,
@@ -86,7 +89,7 @@ export class Domain {
     this.nodes.set(node, state);
     this.failedMs.delete(node);
     if (report.isFull) this.dropMissing(node, report.sessions);
-    for (const session of report.sessions) this.takeSession(node, session, seconds, follows);
+    for (const session of report.sessions) this.takeSession(node, session, seconds, follows ? known.reportedMs : undefined);
     for (const { id, epoch } of report.gone) this.takeGone(node, id, epoch);
     for (const { id, requests } of report.astray) this.takeArrival(node, id, requests / seconds);
     for (const { id, outputs } of report.dependencies) this.takeDependency(id, outputs);
@@ -184,7 +187,8 @@ export class Domain {
     };
   }
 
-  private takeSession(node: string, report: SessionReport, seconds: number, follows: boolean): void {
+  /** @param sinceMs when the node told the last time; undefined when this report does not follow that one */
+  private takeSession(node: string, report: SessionReport, seconds: number, sinceMs: number | undefined): void {
     const { id, home, epoch, bytes, functions, requests, redirected = 0, busyMs, lastAccessMs, moving } = report;
     const known = this.sessions.get(id) ?? this.returned(id);
     // The higher epoch is the newer residency; of two with the same one, the word of whoever is still there stands.
@@ -195,7 +199,7 @@ export class Domain {
       id, lid: lidOf(id, this.parts.namespace), home, current: node, epoch, bytes, functions, requestsPerSecond: 0, serviceMs: 0, arrivals: new Map(),
       lastAccessMs, movedMs: undefined, moving,
     };
-    if (!known && follows && this.wasTakenAway(node, report)) entry.pinnedUntilMs = (entry.movedMs = this.parts.now()) + PINNED_MS;
+    if (!known && sinceMs !== undefined && this.wasTakenAway(node, report, sinceMs)) entry.pinnedUntilMs = (entry.movedMs = this.parts.now()) + PINNED_MS;
     if (known && (known.current !== node || known.home !== home)) {
       this.unplace(known);
       if (known.epoch !== epoch) {
@@ -217,9 +221,10 @@ export class Domain {
     if (isNews) this.parts.onChange?.({ kind: 'session', session: entry, ...(from !== undefined && from !== node && { from }) });
   }
 
-  /** Born and moved between two reports: not by a policy, and not by its home, which passes on what is born there only while it takes nothing. */
-  private wasTakenAway(node: string, { home, epoch }: SessionReport): boolean {
-    return node !== home && epoch > 0 && this.nodes.get(home)?.accepting === true;
+  /** Born and moved between two reports, and its home was open all the time: not by a policy, and not by its home, which passes on what is born there only while it is closed. */
+  private wasTakenAway(node: string, { home, epoch }: SessionReport, sinceMs: number): boolean {
+    const state = this.nodes.get(home);
+    return node !== home && epoch > 0 && state?.accepting === true && state.reopenedMs <= sinceMs;
   }
 
   private takeGone(node: string, id: string, epoch: number): void {

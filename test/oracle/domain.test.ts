@@ -126,6 +126,17 @@ describe('the oracle\'s books', () => {
     expect(pinned).to.deep.equal([undefined, nowMs + PINNED_MS, undefined, undefined]);
   });
 
+  it('take no session for one that was put away that its home may have passed on before it was opened', () => {
+    domain.report('edge', reportOf(1, [], { accepting: false, isFull: true }));
+    domain.report('cloud', reportOf(1, [], { isFull: true }));
+    nowMs += 1;
+    // Opened, it tells of it before its parent tells of what it was sent while it was closed.
+    domain.report('edge', reportOf(2));
+    domain.report('cloud', reportOf(2, [told('born above', { epoch: 1 })]));
+    domain.report('cloud', reportOf(3, [told('put there', { epoch: 1 })]));
+    expect(['born above', 'put there'].map((id) => domain.session(id)!.pinnedUntilMs)).to.deep.equal([undefined, nowMs + PINNED_MS]);
+  });
+
   it('keep the sessions of a failed node for a while', () => {
     domain.report('edge', reportOf(1, [told('anna')]));
     domain.forget(['edge']);
