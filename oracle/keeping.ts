@@ -14,6 +14,7 @@ export interface Kept {
 
 export class Keeping {
   private text = '';
+  private isKept = true;
   private isDue = false;
   private writing: Promise<void> | undefined;
 
@@ -35,9 +36,10 @@ export class Keeping {
     this.writing ??= this.write().finally(() => { this.writing = undefined; });
   }
 
-  /** Resolves when everything so far is on the disk. */
-  async done(): Promise<void> {
+  /** Resolves when everything so far is on the disk, or has been refused by it: then with false. */
+  async done(): Promise<boolean> {
     while (this.writing) await this.writing;
+    return this.isKept;
   }
 
   private async write(): Promise<void> {
@@ -45,11 +47,12 @@ export class Keeping {
     while (this.isDue) {
       this.isDue = false;
       const text = JSON.stringify(this.parts.snapshot());
-      if (text === this.text) continue;
       try {
-        await writeAtomically(this.parts.file, text);
+        if (text !== this.text) await writeAtomically(this.parts.file, text);
         this.text = text;
+        this.isKept = true;
       } catch (error) {
+        this.isKept = false;
         this.parts.log.warn({ reason: (error as Error).message }, 'the intents could not be kept');
       }
     }

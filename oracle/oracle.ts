@@ -95,7 +95,7 @@ export async function startOracle(config: OracleConfig): Promise<RunningOracle> 
   const machines = settings.kubernetes && new Machines({ settings: settings.kubernetes, clock, log });
   const board = new Board(() => clock.now());
   const orchestration = new Orchestration({
-    domainId, stateDir, policy: settings.policy, policySettings: settings.settings, proxy, registry, peers, clock, ids: systemIds, log, board, ...(machines && { machines }),
+    domainId, stateDir, policy: settings.policy, policySettings: settings.settings, proxy, registry, peers, clock, ids: systemIds, log, board, ...(machines && { machines }), ...(mirror?.server && { mirrorServer: mirror.server }),
   });
   const mirrorAt = proxy.proxy_type === 'Redis' ? hidden(proxy.redis_url) : `off: ${mirror?.reason ?? 'oracle.yml names none'}`;
   const dashboard = {

@@ -19,6 +19,7 @@ import { Intents } from './intents.js';
 import { type Kept, Keeping } from './keeping.js';
 import type { IncomingIntent } from './mirror/keys.js';
 import { Mirror } from './mirror/mirror.js';
+import type { MirrorServer } from './mirror/server.js';
 import type { ProxySettings } from './mirror/settings.js';
 import type { Machines } from './kubernetes/machines.js';
 import { csvToParquet } from './parquet.js';
@@ -34,6 +35,8 @@ export interface OrchestrationParts {
   policy: string;
   policySettings?: Partial<PolicySettings>;
   proxy?: ProxySettings;
+  /** The mirror's own Redis, where it has one. */
+  mirrorServer?: Pick<MirrorServer, 'isOwn'>;
   registry: Registry;
   peers: PeerClient;
   clock: Clock;
@@ -83,6 +86,7 @@ export class Orchestration {
         settings: proxy, domainId, namespace: this.namespace, domain: this.domain, nodes: () => registry.list(), clock, log,
         mayTakeIntents: () => this.isDeciding,
         onIntent: (intent) => this.takeIncoming(intent), kept: () => this.keeping.done(),
+        ...(parts.mirrorServer && { isOwnServer: (pid: number) => parts.mirrorServer!.isOwn(pid) }),
         onBadIntent: (key, reason) => log.warn({ intent: key.slice(0, 200), reason }, 'an intent in the mirror was removed'),
       });
     }
@@ -146,8 +150,8 @@ export class Orchestration {
   }
 
   /** Resolves when all that was asked for so far would survive a crash. */
-  keep(): Promise<void> {
-    return this.keeping.done();
+  async keep(): Promise<void> {
+    await this.keeping.done();
   }
 
   /** Resolves when the intent has ended, or after `ms`. */

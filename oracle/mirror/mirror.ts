@@ -13,8 +13,10 @@ import type { NodeReport } from '../../runtime/model/report.js';
 import type { Domain, DomainChange, SessionEntry } from '../domain.js';
 import {
   capabilitiesJson, capabilitiesKeys, dependencyKey, DOMAIN_ID, functionInstance, healthJson, healthKey, type IncomingIntent, instanceKey, INTENTS,
-  parseIntent, performanceKeys, PROVIDERS, providerKey, resourceInstance, sampleElement, stampOf,
+  performanceKeys, PROVIDERS, providerKey, resourceInstance, sampleElement, stampOf,
 } from './keys.js';
+import { Incoming } from './incoming.js';
+import { BEGIN } from './scripts.js';
 import type { ProxySettings } from './settings.js';
 
 export interface MirrorParts {
@@ -28,8 +30,10 @@ export interface MirrorParts {
   mayTakeIntents?(): boolean;
   /** Called with what a tool pushed; throws nothing. */
   onIntent(intent: IncomingIntent): void;
-  /** Resolves when what was taken in would survive a crash. */
-  kept?(): Promise<void>;
+  /** Resolves with whether what was taken in would survive a crash. */
+  kept?(): Promise<boolean>;
+  /** Of a mirror that has a Redis to itself: is this its process? */
+  isOwnServer?(pid: number): boolean;
   /** A pushed intent that says nothing sensible: reported and removed. */
   onBadIntent(key: string, reason: string): void;
   clock: Clock;
@@ -46,10 +50,6 @@ const PIPELINE = 5_000;
 const SESSIONS_AT_ONCE = 2_000;
 /** Samples that wait for the next refresh; more come only from nodes that say too much. */
 const MOST_SAMPLES = 200_000;
-const MOST_INTENTS_AT_ONCE = 1_000;
-/** A tool may have pushed the same key again meanwhile: then its value is still wanted. */
-const TAKE_OUT = `redis.call('LREM', KEYS[1], 1, KEYS[2])
-if not redis.call('LPOS', KEYS[1], KEYS[2]) then redis.call('DEL', KEYS[2]) end`;
 
 export class Mirror {
   private readonly client: RedisClientType;
@@ -62,6 +62,11 @@ export class Mirror {
   /** Sorted sets that hold something, with the newest of it. */
   private readonly sampleKeys = new Map<string, number>();
   private readonly timers = new Set<Timer>();
+  private readonly incoming: Incoming;
+  /** When the database was last emptied; undefined while it is not known to be ours. */
+  private begunMs: number | undefined;
+  /** It refused something since then. */
+  private isIncomplete = false;
   private collectedMs: number;
   private closed = false;
 
@@ -69,15 +74,20 @@ export class Mirror {
     this.client = createClient({ url: parts.settings.redis_url, socket: { reconnectStrategy: (retries) => Math.min(100 * 2 ** retries, 5_000) } }) as RedisClientType;
     this.client.on('error', (error: Error) => parts.log.debug({ reason: error.message }, 'the mirror does not answer'));
     this.collectedMs = parts.clock.now();
+    const { mayTakeIntents = () => true, onIntent, onBadIntent, kept = async () => true } = parts;
+    this.incoming = new Incoming({ client: this.client, mayTake: mayTakeIntents, onIntent, onBad: onBadIntent, kept });
   }
 
   /** Connects, empties the database (but for pending intents), writes what is known, and goes on from there. */
   async start(): Promise<void> {
     await this.client.connect();
-    await this.beginAnew();
-    this.client.on('ready', () => void this.beginAnew().catch((error: unknown) => this.complain(error)));
+    this.client.on('ready', () => {
+      this.begunMs = undefined;
+      void this.refresh().catch((error: unknown) => this.complain(error));
+    });
     this.repeat(() => this.refresh(), REFRESH_MS);
     this.repeat(() => this.takeIntents(), INTENTS_EVERY_MS);
+    await this.refresh();
   }
 
   /** To be told of every change of the domain. */
@@ -103,33 +113,21 @@ export class Mirror {
     }
   }
 
-  /** Writes what changed. */
+  /** Writes what changed; everything, where the database has not been begun with or has refused something. */
   async refresh(): Promise<void> {
     if (!this.client.isReady) return;
-    await this.send([...this.nodeCommands(), ...this.goneCommands()]);
-    while (this.dirtySessions.size + this.dirtyDependencies.size > 0) await this.send(this.sessionCommands());
-    await this.send(this.samples.splice(0));
-    const nowMs = this.parts.clock.now();
-    // A step of the clock backwards would put it off for as long.
-    if (Math.abs(nowMs - this.collectedMs) >= this.parts.settings.proxy_gc_period_seconds * 1000) await this.send(this.garbage(nowMs));
+    if (this.begunMs === undefined || (this.isIncomplete && this.isOver(this.begunMs))) await this.beginAnew();
+    try {
+      await this.writeChanges();
+    } catch (error) {
+      // What it refused is not known any more: a server without room, say, is tried again from the beginning, but not at every turn.
+      this.isIncomplete = true;
+      throw error;
+    }
   }
 
   async takeIntents(): Promise<void> {
-    if (!this.client.isReady || this.parts.mayTakeIntents?.() === false) return;
-    const keys = await this.firstIntents();
-    const values = keys.length === 0 ? [] : await this.client.mGet(keys);
-    for (const [at, key] of keys.entries()) {
-      try {
-        this.parts.onIntent(parseIntent(key, values[at] ?? null));
-      } catch (error) {
-        this.parts.onBadIntent(key, (error as Error).message);
-      }
-    }
-    if (keys.length === 0) return;
-    // What is taken out of the mirror is on the oracle's own disk by then: a crash in between finds it here or there.
-    await this.parts.kept?.();
-    // In one go over one connection, in order.
-    await Promise.all(keys.map((key) => this.client.eval(TAKE_OUT, { keys: [INTENTS, key] })));
+    if (this.client.isReady) await this.incoming.take();
   }
 
   async close(): Promise<void> {
@@ -142,41 +140,40 @@ export class Mirror {
   // ── What is written ──────────────────────────────────────────────────────────────────────────
 
   private async beginAnew(): Promise<void> {
-    const pending = await this.pendingIntents();
-    // At once: an oracle that ends just now takes nobody's intents with it.
-    const start = this.client.multi().addCommand(['FLUSHDB']).addCommand(['SET', DOMAIN_ID, this.parts.domainId]);
-    for (const command of pending) start.addCommand(command);
-    await start.exec();
+    const { clock, domain, domainId, nodes } = this.parts;
+    await this.assertOwnServer();
+    await this.client.eval(BEGIN, { keys: [INTENTS, DOMAIN_ID], arguments: [domainId] });
+    this.begunMs = clock.now();
+    this.isIncomplete = false;
     this.samples = [];
     this.sampleKeys.clear();
     this.written.capabilities.clear();
     this.written.nodes.clear();
-    for (const { name } of this.parts.nodes()) this.dirtyNodes.add(name);
-    for (const entry of this.parts.domain.all()) {
+    for (const { name } of nodes()) this.dirtyNodes.add(name);
+    for (const entry of domain.all()) {
       this.touch(entry);
       if (entry.dependencies) this.dirtyDependencies.set(entry.lid, entry);
     }
-    await this.refresh();
   }
 
-  /** Commands that put back what tools had pushed before the database was emptied. */
-  private async pendingIntents(): Promise<Command[]> {
-    const keys = await this.client.lRange(INTENTS, 0, -1).catch(() => [] as string[]);
-    if (keys.length === 0) return [];
-    const values = await this.client.mGet(keys);
-    return [...keys.flatMap((key, at) => values[at] === null || values[at] === undefined ? [] : [['SET', key, values[at]!]]), ['RPUSH', INTENTS, ...keys]];
+  /** Where the port of the mirror's own Redis has become somebody else's, their data stays. */
+  private async assertOwnServer(): Promise<void> {
+    const { isOwnServer } = this.parts;
+    if (!isOwnServer) return;
+    const pid = /^process_id:(\d+)/m.exec(await this.client.info('server'))?.[1];
+    if (!isOwnServer(Number(pid))) throw new Error(`another server has the mirror's port, process ${pid}: nothing is written there`);
   }
 
-  private async firstIntents(): Promise<string[]> {
-    try {
-      return await this.client.lRange(INTENTS, 0, MOST_INTENTS_AT_ONCE - 1);
-    } catch (error) {
-      if (!(error as Error).message.startsWith('WRONGTYPE')) throw error;
-      // Whoever pushes next finds a list again.
-      await this.client.del(INTENTS);
-      this.parts.onBadIntent(INTENTS, 'it is no list; intents are keys, pushed onto one');
-      return [];
-    }
+  private async writeChanges(): Promise<void> {
+    await this.send([...this.nodeCommands(), ...this.goneCommands()]);
+    while (this.dirtySessions.size + this.dirtyDependencies.size > 0) await this.send(this.sessionCommands());
+    await this.send(this.samples.splice(0));
+    if (this.isOver(this.collectedMs)) await this.send(this.garbage(this.parts.clock.now()));
+  }
+
+  /** Is a period over since then? A step of the clock backwards would put it off for as long. */
+  private isOver(sinceMs: number): boolean {
+    return Math.abs(this.parts.clock.now() - sinceMs) >= this.parts.settings.proxy_gc_period_seconds * 1000;
   }
 
   private nodeCommands(): Command[] {

@@ -22,6 +22,8 @@ export interface MirrorServerParts {
 
 export interface MirrorServer {
   url: string;
+  /** Another process may have taken the port while the server was away. */
+  isOwn(pid: number): boolean;
   close(): Promise<void>;
 }
 
@@ -50,6 +52,7 @@ export async function startMirrorServer({ server, port, folder, clock, log }: Mi
   launch();
   return {
     url: `redis://${HOST}:${port}`,
+    isOwn: (pid) => pid === child.pid,
     async close() {
       closed = true;
       clock.clearTimeout(timer);

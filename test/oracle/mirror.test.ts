@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type RedisClientType } from 'redis';
@@ -7,7 +9,7 @@ import { Dataset } from '../../oracle/dataset.js';
 import { Domain } from '../../oracle/domain.js';
 import { assertOwnDatabase } from '../../oracle/mirror/database.js';
 import { type IncomingIntent, parseIntent } from '../../oracle/mirror/keys.js';
-import { Mirror } from '../../oracle/mirror/mirror.js';
+import { Mirror, type MirrorParts } from '../../oracle/mirror/mirror.js';
 import { proxySettings } from '../../oracle/mirror/settings.js';
 import { csvToParquet } from '../../oracle/parquet.js';
 import { oracleSettings } from '../../oracle/settings.js';
@@ -37,7 +39,16 @@ describe('the mirror', () => {
   let taken: IncomingIntent[];
   let bad: string[];
   let mayTake: boolean;
+  let isKept: boolean;
   let nodes: typeof CLOUD[];
+
+  const make = (settings: object = {}, more: Partial<MirrorParts> = {}) => new Mirror({
+    settings: proxySettings({ proxy_type: 'Redis', redis_url: redis.server.url, proxy_gc_period_seconds: 10, ...settings }), domainId: 'd', namespace: NAMESPACE, domain,
+    nodes: () => nodes, mayTakeIntents: () => mayTake, onIntent: (intent) => taken.push(intent), onBadIntent: (key, reason) => bad.push(`${key}: ${reason}`),
+    kept: async () => isKept, log, ...more,
+    // Nothing by itself: the tests call what the timers would.
+    clock: { now: () => nowMs, setTimeout: () => undefined as never, clearTimeout: () => undefined },
+  });
 
   before(async () => {
     redis = await startServer();
@@ -52,18 +63,15 @@ describe('the mirror', () => {
     mayTake = true;
     nodes = [CLOUD, EDGE];
     domain = new Domain({ namespace: NAMESPACE, now: () => nowMs, onChange: (change) => mirror.note(change) });
-    mirror = new Mirror({
-      settings: proxySettings({ proxy_type: 'Redis', redis_url: redis.server.url, proxy_gc_period_seconds: 10 }), domainId: 'd', namespace: NAMESPACE, domain,
-      nodes: () => nodes, mayTakeIntents: () => mayTake, onIntent: (intent) => taken.push(intent), onBadIntent: (key, reason) => bad.push(`${key}: ${reason}`), log,
-      // Nothing by itself: the tests call what the timers would.
-      clock: { now: () => nowMs, setTimeout: () => undefined as never, clearTimeout: () => undefined },
-    });
+    isKept = true;
+    mirror = make();
     client = createClient({ url: redis.server.url }) as RedisClientType;
     await client.connect();
   });
 
   afterEach(async () => {
     await mirror.close();
+    await client.configSet({ maxmemory: '0', 'min-replicas-to-write': '0' });
     client.destroy();
   });
 
@@ -189,6 +197,105 @@ describe('the mirror', () => {
     expect(await client.get('left')).to.equal(null);
     await mirror.takeIntents();
     expect(taken).to.deep.equal([{ kind: 'migrate', lid, nodes: [CLOUD.id] }]);
+  });
+
+  it('does not take its own keys for intents: what is pushed by a wrong name neither survives a start nor takes anything away', async () => {
+    await client.flushDb();
+    await client.set('domain_info:domain_id', 'of a former domain');
+    await client.set(`instance:${lid}`, 'of a former domain');
+    await client.rPush('intents', ['domain_info:domain_id', `instance:${lid}`, `intent:cordon:${EDGE.id}`]);
+    await mirror.start();
+    expect(await client.get('domain_info:domain_id')).to.equal('d');
+    expect(await client.get(`instance:${lid}`)).to.equal(null);
+    await report(1, { isFull: true });
+    await mirror.takeIntents();
+    expect(bad).to.have.length(2);
+    expect(taken).to.deep.equal([{ kind: 'cordon', node: EDGE.id }]);
+    expect(await client.exists(['domain_info:domain_id', `instance:${lid}`, 'intents'])).to.equal(2);
+  });
+
+  it('keeps an intent that is pushed in the very moment in which it begins', async () => {
+    await client.flushDb();
+    const socket = join(redis.stateDir, 'relay.sock');
+    const relay = createServer((from) => {
+      const to = connect(redis.server.socket);
+      from.on('data', (data) => {
+        const pushed = data.includes('FLUSHDB') ? client.multi().set(`intent:migrate:${lid}`, CLOUD.id).rPush('intents', `intent:migrate:${lid}`).exec() : Promise.resolve([]);
+        void pushed.then(() => to.write(data));
+      });
+      to.on('data', (data) => from.write(data));
+      from.on('close', () => to.destroy());
+      to.on('close', () => from.destroy());
+    }).listen(socket);
+    await once(relay, 'listening');
+    mirror = make({ redis_url: `unix://${socket}` });
+    await mirror.start();
+    await mirror.takeIntents();
+    expect(taken).to.deep.equal([{ kind: 'migrate', lid, nodes: [CLOUD.id] }]);
+    await mirror.close();
+    relay.close();
+    mirror = make();
+  });
+
+  it('begins as soon as a server that refuses at the start does so no more', async () => {
+    await client.flushDb();
+    await client.configSet('min-replicas-to-write', '1');
+    expect(await mirror.start().then(() => 'begun', (error: Error) => error.message)).to.match(/NOREPLICAS/);
+    await client.configSet('min-replicas-to-write', '0');
+    await report(1, { isFull: true });
+    expect(await client.get('domain_info:domain_id')).to.equal('d');
+    expect(await client.exists(`instance:${lid}`)).to.equal(1);
+  });
+
+  it('leaves the data of a stranger alone that has taken the port of its own server', async () => {
+    await client.flushDb();
+    await client.set('a stranger\'s', 'data');
+    let ownPid = 0;
+    mirror = make({}, { isOwnServer: (pid: number) => pid === ownPid });
+    expect(await mirror.start().then(() => 'begun', (error: Error) => error.message)).to.match(/another server/);
+    expect(await client.get('a stranger\'s')).to.equal('data');
+    ownPid = redis.server.pid;
+    await mirror.refresh();
+    expect(await client.get('domain_info:domain_id')).to.equal('d');
+  });
+
+  it('writes again, once in a period, what a full server has refused', async () => {
+    await mirror.start();
+    await client.configSet('maxmemory', '1');
+    expect(await report(1, { isFull: true }).then(() => 'written', (error: Error) => error.message)).to.match(/OOM|failed/);
+    await client.configSet('maxmemory', '0');
+    await mirror.refresh();
+    expect(await client.exists(`node:capabilities:${EDGE.id}`)).to.equal(0);
+    nowMs += 10_000;
+    await mirror.refresh();
+    expect(await client.exists(`node:capabilities:${EDGE.id}`)).to.equal(1);
+  });
+
+  it('takes an intent in once, and out of the mirror only when the oracle\'s own disk has it', async () => {
+    await mirror.start();
+    isKept = false;
+    await client.rPush('intents', `intent:cordon:${EDGE.id}`);
+    await mirror.takeIntents();
+    await mirror.takeIntents();
+    expect([taken.length, await client.lLen('intents')]).to.deep.equal([1, 1]);
+    isKept = true;
+    await mirror.takeIntents();
+    await mirror.takeIntents();
+    expect([taken.length, await client.lLen('intents')]).to.deep.equal([1, 0]);
+  });
+
+  it('leaves the value of an intent that was pushed again meanwhile', async () => {
+    await mirror.start();
+    isKept = false;
+    const push = (node: string) => client.multi().set(`intent:migrate:${lid}`, node).rPush('intents', `intent:migrate:${lid}`).exec();
+    await push(CLOUD.id);
+    await mirror.takeIntents();
+    isKept = true;
+    await push(EDGE.id);
+    await mirror.takeIntents();
+    await mirror.takeIntents();
+    expect(taken.map((intent) => intent.kind === 'migrate' && intent.nodes)).to.deep.equal([[CLOUD.id], [EDGE.id]]);
+    expect(await client.exists(`intent:migrate:${lid}`)).to.equal(0);
   });
 
   it('forgets the capabilities of a node that failed', async () => {
