@@ -20,6 +20,8 @@ export interface NodePlan {
   /** Requests at once, and bytes of sessions, that policies reckon with. */
   capacity?: number;
   memoryLimitBytes?: number;
+  /** Time that requests in hand have when it is told to stop. */
+  drainMs?: number;
 }
 
 /** Where a node listens, and the address that everybody else knows it by. */
@@ -64,11 +66,11 @@ export class NodeProcess {
 
   async start(): Promise<void> {
     const { folder, name, level, parentUrl, domainId, store, passwordFile, peerKeyFile, awaitFunctions, env, execArgv = [], front, cors } = this.options;
-    const { storeFsync, statefulBodyMb, oracleUrl, capacity, memoryLimitBytes } = this.options;
+    const { storeFsync, statefulBodyMb, oracleUrl, capacity, memoryLimitBytes, drainMs } = this.options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const config: NodeConfig = {
       name, level, host: '127.0.0.1', port: front?.port ?? this.#port, url: front?.url, parentUrl, domainId, labels: {}, store, storeFsync, stateDir: folder,
-      adminUser: 'admin', adminPasswordFile: passwordFile, peerKeyFile, awaitFunctions, cors, statefulBodyMb, oracleUrl, capacity, memoryLimitBytes, log: 'info',
+      adminUser: 'admin', adminPasswordFile: passwordFile, peerKeyFile, awaitFunctions, cors, statefulBodyMb, oracleUrl, capacity, memoryLimitBytes, drainMs, log: 'info',
     };
     const file = join(folder, 'config.json');
     await writeFile(file, JSON.stringify(config));

@@ -14,6 +14,9 @@ export default async function* (request, context) {
   yield 'finished';
 }`;
 
+/** Room on a slow machine for what ends by itself; what does not is broken off after it. */
+const DRAIN_MS = 10_000;
+
 describe('A node that is told to stop', function () {
   this.timeout(300_000);
 
@@ -23,7 +26,7 @@ describe('A node that is told to stop', function () {
     await writeFile(join(folder, 'f', 'handler.js'), SOURCE);
     const code = { folder: join(folder, 'f'), envVars: { GO: join(folder, 'go'), exec_timeout: '0' } };
     const tree = new Tree({
-      plans: [{ name: 'cloud', level: 'cloud' }], store: 'memory', functions: [{ name: 'apart', ...code }, { name: 'inside', ...code, annotations: { worker: 'inline' } }],
+      plans: [{ name: 'cloud', level: 'cloud', drainMs: DRAIN_MS }], store: 'memory', functions: [{ name: 'apart', ...code }, { name: 'inside', ...code, annotations: { worker: 'inline' } }],
     });
     await tree.start();
     try {
