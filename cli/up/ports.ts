@@ -26,15 +26,22 @@ async function refusal(host: string, port: number): Promise<string | undefined> 
   return `in use by ${await ownerOfPort(port) ?? 'a process that cannot be found out'}`;
 }
 
-/** Ports that are free now, for --base-port 0; all are held until the last is found, so that none comes twice. */
-export async function freePorts(host: string, count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(servers.map((server) => new Promise<number>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, host, () => resolve((server.address() as { port: number }).port));
-  })));
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+/**
+ * Where free ports are looked for: below those that systems give to whoever asks for any. A port of theirs may be given to somebody
+ * else, such as a listener of the domain's own, before the process that it was found for has begun to listen.
+ */
+const [LOWEST_PORT, HIGHEST_PORT] = [20_000, 32_767];
+const MOST_LOOKS = 1_000;
+
+/** Ports that are free now, for --base-port 0; none comes twice. */
+export async function freePorts(host: string, count: number, random: () => number = Math.random): Promise<number[]> {
+  const found = new Set<number>();
+  for (let looks = 0; found.size < count; looks += 1) {
+    if (looks === count + MOST_LOOKS) throw new CliFailure(`no ${count} free ports were found from ${LOWEST_PORT} to ${HIGHEST_PORT}; name some with --base-port and --oracle-port`);
+    const port = LOWEST_PORT + Math.floor(random() * (HIGHEST_PORT - LOWEST_PORT + 1));
+    if (!found.has(port) && typeof await tryPort(host, port) === 'number') found.add(port);
+  }
+  return [...found];
 }
 
 /** The port, or the code of the error. */
