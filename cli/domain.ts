@@ -107,7 +107,7 @@ async function down(options: { state?: string }): Promise<void> {
 }
 
 async function reset(options: { state?: string }): Promise<void> {
-  const { heldBy, holderOf } = await import('./up/lock.js');
+  const { heldBy, holderOf, takeFolder } = await import('./up/lock.js');
   const { endStores } = await import('./up/stores.js');
   const state = stateFolder(options.state ?? DEFAULT_STATE);
   const holder = await holderOf(state);
@@ -115,9 +115,15 @@ async function reset(options: { state?: string }): Promise<void> {
   const record = await readRecord(state);
   // Only what a domain has made is removed: the folder might be any.
   if (!record) throw new CliFailure(`${state.path} is no state folder of a domain: nothing was removed`);
-  await endStores(record.nodes.map(({ name }) => state.nodeDir(name)), 1_000);
-  const made = [state.nodeDir('.'), state.oracleDir, state.bundlesDir, state.passwordFile, state.peerKeyFile, state.payloadSecretFile, state.lockFile, state.domainFile];
-  for (const path of made) await rm(path, { recursive: true, force: true });
+  // Nobody starts it meanwhile.
+  const release = await takeFolder(state);
+  try {
+    await endStores(record.nodes.map(({ name }) => state.nodeDir(name)), 1_000);
+    const made = [state.nodeDir('.'), state.oracleDir, state.bundlesDir, state.passwordFile, state.peerKeyFile, state.payloadSecretFile, state.domainFile];
+    for (const path of made) await rm(path, { recursive: true, force: true });
+  } finally {
+    await release();
+  }
   console.log(`${state.path} is as new`);
 }
 

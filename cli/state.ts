@@ -1,6 +1,8 @@
 /** The state folder of a domain: what lies where, and what a running domain tells about itself there. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { CliFailure, reasonOfFile } from './failure.js';
+import { spelled } from './product.js';
 
 export const DEFAULT_STATE = '.state';
 export const ADMIN_USER = 'admin';
@@ -47,10 +49,21 @@ export function stateFolder(folder: string): StateFolder {
 
 /** Undefined when no domain was ever started there. */
 export async function readRecord(state: StateFolder): Promise<DomainRecord | undefined> {
+  const text = await readFile(state.domainFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new CliFailure(reasonOfFile(error, state.domainFile));
+  });
+  if (text === undefined) return undefined;
+  const record = recordOf(text);
+  if (!record) throw new CliFailure(`${state.domainFile} does not say which domain is there: take the file away, and ${spelled('domain up')} writes it anew`);
+  return record;
+}
+
+function recordOf(text: string): DomainRecord | undefined {
   try {
-    return JSON.parse(await readFile(state.domainFile, 'utf8')) as DomainRecord;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const record = JSON.parse(text) as DomainRecord | null;
+    return Array.isArray(record?.nodes) ? record : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -8,6 +8,7 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Agent, request } from 'undici';
 import { basicHeader } from '../../runtime/base/credentials.js';
@@ -59,7 +60,7 @@ function nodeAt(index: number): object {
 }
 
 async function start(folder: string): Promise<{ child: ChildProcess; url: string }> {
-  const child = spawn(process.execPath, [new URL('serve.js', import.meta.url).pathname, folder, PASSWORD], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [fileURLToPath(new URL('serve.js', import.meta.url)), folder, PASSWORD], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [url] = await once(createInterface(child.stdout!), 'line') as [string];
   return { child, url };
 }

@@ -60,7 +60,7 @@ export class Child {
   /** Resolves once it is ready; rejects with its own reason when it fails. From then on crashes are followed by restarts. */
   async start(): Promise<ReadyEvent> {
     const ready = await this.launch();
-    this.watch(this.process!, Date.now());
+    this.watch(this.process!, performance.now());
     return ready;
   }
 
@@ -105,6 +105,8 @@ export class Child {
     const { script, configFile } = this.options;
     const output = await open(this.outputFile, 'a', 0o600);
     try {
+      // Whoever has stopped it meanwhile looks for no process any more.
+      if (this.isStopping) throw new Error('it is being stopped');
       // In a group of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops everything in order.
       const child = spawn(process.execPath, [...NODE_FLAGS, script, '--config', configFile], {
         detached: true, stdio: ['ignore', output.fd, output.fd, 'ipc'],
@@ -138,7 +140,7 @@ export class Child {
   private crashed(child: ChildProcess, startedMs: number): void {
     if (this.isStopping) return;
     this.killGroup();
-    if (Date.now() - startedMs > SOUND_AFTER_MS) this.pauseMs = FIRST_PAUSE_MS;
+    if (performance.now() - startedMs > SOUND_AFTER_MS) this.pauseMs = FIRST_PAUSE_MS;
     const cause = child.signalCode ?? `exit code ${child.exitCode}`;
     this.options.say(`${this.title} ended by itself (${cause}); starting it again in ${this.pauseMs} ms. Its log: ${dirname(this.outputFile)}`);
     this.restartLater();
@@ -150,7 +152,7 @@ export class Child {
   }
 
   private async restart(): Promise<void> {
-    const startedMs = Date.now();
+    const startedMs = performance.now();
     try {
       await this.launch();
       this.options.say(`${this.title} is back`);

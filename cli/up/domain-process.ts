@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeAtomically } from '../../runtime/base/atomic-file.js';
 import { type DomainFile, nodeConfigs } from '../../runtime/base/domain-file.js';
 import type { FoundServer, NodeConfig, ServerBinary } from '../../runtime/model/config.js';
 import { CliFailure } from '../failure.js';
@@ -89,12 +90,12 @@ export class DomainProcess {
 
   private async stopInOrder(): Promise<void> {
     const deepest = Math.max(...this.nodes.map(({ depth }) => depth));
-    const startedMs = Date.now();
+    const startedMs = performance.now();
     this.oracle.prepare();
     await Promise.all(this.nodes.map(async ({ depth, child }) => {
       const lead = Math.min((deepest - depth) * LEVEL_LEAD_MS, NODES_PATIENCE_MS / 2);
       if (lead > 0) await Promise.race([this.belowEnded(depth), new Promise((resolve) => setTimeout(resolve, lead))]);
-      await child.stop(Math.max(NODES_PATIENCE_MS - (Date.now() - startedMs), 0));
+      await child.stop(Math.max(NODES_PATIENCE_MS - (performance.now() - startedMs), 0));
     }));
     await this.oracle.stop(ORACLE_PATIENCE_MS);
     await this.endStores(STORES_PATIENCE_MS);
@@ -128,7 +129,7 @@ export class DomainProcess {
       domain: domain.domainId, oracleUrl: this.oracleUrl, adminUser: ADMIN_USER, passwordFile: state.passwordFile, peerKeyFile: state.peerKeyFile, file,
       nodes: this.configs.map(({ name, level, url }, index) => ({ name, level, url: url!, parent: domain.nodes[index]!.parent })),
     };
-    await writeFile(state.domainFile, JSON.stringify(record, undefined, 2), secret);
+    await writeAtomically(state.domainFile, JSON.stringify(record, undefined, 2));
   }
 }
 

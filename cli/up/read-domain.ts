@@ -1,6 +1,7 @@
 /** The domain file of a command: found, read, and refused with all that is wrong with it. */
 import { access, readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describeError, type DomainFile, type DomainFileError, parseDomainFile, type PortOptions } from '../../runtime/base/domain-file.js';
 import { CliFailure, EXIT, reasonOfFile, wrongUsage } from '../failure.js';
 
@@ -13,7 +14,7 @@ export interface ReadResult {
 
 /** The file in this folder; else the one that comes with the program. */
 export async function defaultFile(): Promise<string> {
-  return access(DEFAULT_FILE).then(() => DEFAULT_FILE, () => new URL(`../../../${DEFAULT_FILE}`, import.meta.url).pathname);
+  return access(DEFAULT_FILE).then(() => DEFAULT_FILE, () => fileURLToPath(new URL(`../../../${DEFAULT_FILE}`, import.meta.url)));
 }
 
 /** Throws with every error of the file. @param options `store` is then every node's */

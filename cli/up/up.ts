@@ -43,7 +43,7 @@ const HEALTH_MS = 120_000;
 
 /** Resolves after the domain has been stopped. */
 export async function up(options: UpOptions, say: Say = (line) => console.log(line)): Promise<void> {
-  const startedMs = Date.now();
+  const startedMs = performance.now();
   const { host } = options;
   if (isIP(host) !== 4 || host === '0.0.0.0') throw wrongUsage(`--host ${host} is no address of this machine by which others reach it, such as 10.0.0.5`);
   const file = resolve(options.file ?? await defaultFile());
@@ -126,7 +126,7 @@ async function bringUp(running: DomainProcess, bundling: Promise<Bundle[]>, { st
   say(`state:   ${shown(state.path)}`);
   if (functions.length > 0) say(`functions: ${functions.map(({ name }) => name).join(', ')}`);
   else if (!hasStack) say('functions: none, there is no stack.yml beside the domain file');
-  say(`ready in ${((Date.now() - startedMs) / 1000).toFixed(1)} s; Ctrl-C stops it`);
+  say(`ready in ${((performance.now() - startedMs) / 1000).toFixed(1)} s; Ctrl-C stops it`);
   return client;
 }
 
@@ -154,7 +154,7 @@ async function deployAll(client: Client, rootUrl: string, functions: StackFuncti
 /** Waits for /healthz; rejects with the node's own reason when the time is over. */
 async function healthy(client: Client, { config, ready }: StartedNode): Promise<void> {
   let reason = 'it does not answer';
-  for (const untilMs = Date.now() + HEALTH_MS; Date.now() < untilMs;) {
+  for (const untilMs = performance.now() + HEALTH_MS; performance.now() < untilMs;) {
     try {
       const { status, bytes } = await client.send(ready.url, 'GET', '/healthz', { timeoutMs: 5_000 });
       if (status === 200) return;

@@ -73,6 +73,14 @@ describe('the command line', function suite() {
       while (!/^├─ leaf .*\n└─ late +edge /m.test((await shell.run('domain', 'show')).stdout));
     });
 
+    it('says what to do about a record of the domain that is damaged', async () => {
+      for (const text of ['', '{"domain', 'null']) {
+        await shell.write({ '.state/domain.json': text });
+        const { code, stderr } = await shell.run('domain', 'reset');
+        expect([code, stderr]).to.deep.equal([1, `error: ${join(shell.folder, '.state/domain.json')} does not say which domain is there: take the file away, and xylem domain up writes it anew\n`]);
+      }
+    });
+
     it('ends with 2 on wrong usage and with 3 where nothing listens', async () => {
       expect((await shell.run('domain', 'up', '--colour', 'red')).code).to.equal(2);
       expect((await shell.run('session', 'list')).code).to.equal(3);

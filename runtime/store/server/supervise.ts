@@ -138,12 +138,13 @@ class Supervisor implements SupervisedServer {
 
   /** Waits until a server at the socket answers and has read its file. @returns its pid. */
   async #ready(withinMs: number, goOn: () => boolean): Promise<number | undefined> {
-    const untilMs = Date.now() + withinMs;
+    // By a clock that nobody sets.
+    const untilMs = performance.now() + withinMs;
     for (;;) {
       const answer = await askServer(this.place.socket, ADOPT_MS, this.options.fsync ?? 'everysec');
       if (answer && !answer.loading) return answer.pid;
       const patientUntilMs = answer ? untilMs + STORE_START_MS : untilMs;
-      if (this.#stopping.signal.aborted || !goOn() || Date.now() >= patientUntilMs) return undefined;
+      if (this.#stopping.signal.aborted || !goOn() || performance.now() >= patientUntilMs) return undefined;
       await sleep(POLL_MS);
     }
   }
@@ -152,13 +153,13 @@ class Supervisor implements SupervisedServer {
     const { signal } = this.#stopping;
     let pauseMs = STORE_RESTART_MIN_MS;
     for (;;) {
-      const sinceMs = Date.now();
+      const sinceMs = performance.now();
       await this.#down(signal);
       if (signal.aborted) return;
       this.options.onEvent?.({ kind: 'died', pid: this.#pid });
       // From here on the number may be anybody's.
       this.#pid = 0;
-      if (Date.now() - sinceMs > STORE_RESTART_MAX_MS) pauseMs = STORE_RESTART_MIN_MS;
+      if (performance.now() - sinceMs > STORE_RESTART_MAX_MS) pauseMs = STORE_RESTART_MIN_MS;
       while (!await this.#restarted(pauseMs, signal)) pauseMs = Math.min(pauseMs * 2, STORE_RESTART_MAX_MS);
       pauseMs = Math.min(pauseMs * 2, STORE_RESTART_MAX_MS);
     }
