@@ -116,8 +116,10 @@ describe('The door of WebSockets', () => {
     const answer = await refused(url);
     expect([answer.status, (JSON.parse(answer.body) as { code: string }).code]).to.deep.equal([503, 'TOO_MANY_SOCKETS']);
     first.end();
-    while (await connections() > 0) await turn();
-    expect(await (await open()).ask('there is room')).to.equal('there is room');
+    // There is room once the door, too, has heard that it is closed.
+    let next: Talk | undefined;
+    while (next === undefined) next = await open().catch(() => undefined);
+    expect(await next.ask('there is room')).to.equal('there is room');
   });
 
   it('says a fault by the code and its sentence, however long', async () => {
