@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { basicHeader } from '../../runtime/base/credentials.js';
 import { bundleFunction } from '../../runtime/base/bundle.js';
 import type { CorsSettings } from '../../runtime/model/cors.js';
+import { FAULTS, type FaultCode } from '../../runtime/model/faults.js';
 import { OracleProcess, type OraclePlan } from './oracle-process.js';
 import { type Front, NodeProcess, type NodePlan } from './node-process.js';
 
@@ -115,6 +116,15 @@ export class Tree {
     const text = await answer.text();
     if (!answer.ok && !anyStatus) throw new Error(`${method} ${path} at ${node.name}: ${answer.status} ${text}`);
     return { status: answer.status, json: text === '' ? undefined : parse(text) };
+  }
+
+  /** Asks for a move until it is made: on a busy machine one may be so slow that it is given up, which is no fault. Rejects when it cannot be. */
+  async move(node: NodeProcess, path: string, body?: object): Promise<void> {
+    for (;; await sleep(100)) {
+      const { status, json } = await this.admin(node, 'POST', path, body, true);
+      if (status === 200) return;
+      if (!FAULTS[(json as { code: FaultCode }).code]?.retryable) throw new Error(`POST ${path} at ${node.name}: ${status} ${JSON.stringify(json)}`);
+    }
   }
 
   /** Resolves once every node that runs answers 200 to /healthz and every parent has announced its children. */

@@ -66,7 +66,7 @@ describe('A page in a browser', function () {
   const urlOf = (node: string, path: string) => `${tree.node(node).url}/function/${path}`;
   const call = (url: string, options: { method?: string; headers?: Record<string, string>; body?: string }): Promise<Result> =>
     page.evaluate(([to, how]) => (globalThis as unknown as { call(to: string, how: object): Promise<Result> }).call(to, how), [url, options] as const);
-  const offload = (session: string) => tree.admin(tree.node('milan'), 'POST', `/function/force-offload?session=${session}`);
+  const offload = (session: string) => tree.move(tree.node('milan'), `/function/force-offload?session=${session}`);
 
   it('calls a stateful function, is redirected when its session was offloaded, and keeps it', async () => {
     await page.goto(friend.origin);
@@ -76,7 +76,8 @@ describe('A page in a browser', function () {
     expect(JSON.parse(first.text!)).to.deep.equal({ products: ['apple'] });
     await offload('anna');
     const second = await call(urlOf('milan', 'shopping-cart?product=pear'), { headers: { ...anna, 'X-session-version': first.version! } });
-    expect(second).to.include({ status: 200, redirected: true, location: 'cloud', epoch: '1' });
+    expect(second).to.include({ status: 200, redirected: true, location: 'cloud' });
+    expect(Number(second.epoch)).to.be.above(0);
     expect(JSON.parse(second.text!)).to.deep.equal({ products: ['apple', 'pear'] });
     const third = await call(urlOf('milan', 'shopping-cart'), { method: 'GET', headers: anna });
     expect(JSON.parse(third.text!)).to.deep.equal({ products: ['apple', 'pear'] });

@@ -107,7 +107,7 @@ describe('six real nodes', function suite() {
     return JSON.parse(stdout) as T[];
   };
   const migrate = (session: string, to: string, rehome = false) =>
-    tree.admin(tree.node('cloud'), 'POST', `/api/v1/sessions/${encodeURIComponent(session)}/migrate`, { to, rehome });
+    tree.move(tree.node('cloud'), `/api/v1/sessions/${encodeURIComponent(session)}/migrate`, { to, rehome });
 
   it('lead a client that roams to its session, from each of them, in two redirects at most', async () => {
     const journeys: [home: string, ...moves: { to: string; rehome?: boolean }[]][] = [

@@ -218,7 +218,8 @@ describe('the mirror', () => {
     await client.flushDb();
     const socket = join(redis.stateDir, 'relay.sock');
     const relay = createServer((from) => {
-      const to = connect(redis.server.socket);
+      const to = connect(redis.server.socket).on('error', () => undefined);
+      from.on('error', () => undefined);
       from.on('data', (data) => {
         const pushed = data.includes('FLUSHDB') ? client.multi().set(`intent:migrate:${lid}`, CLOUD.id).rPush('intents', `intent:migrate:${lid}`).exec() : Promise.resolve([]);
         void pushed.then(() => to.write(data));

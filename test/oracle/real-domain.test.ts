@@ -141,7 +141,7 @@ describe('an oracle over real nodes', function suite() {
     const anna = fresh('anna');
     expect((await ask('milan-001', 'counter', anna)).n).to.equal(1);
     await tree.oracle.kill();
-    await tree.admin(tree.node('milan-001'), 'POST', `/function/force-offload?session=${anna}`);
+    await tree.move(tree.node('milan-001'), `/function/force-offload?session=${anna}`);
     expect(await ask('milan-001', 'counter', anna)).to.deep.equal({ n: 2, at: 'milan' });
     const born = fresh('born');
     expect((await ask('milan-002', 'counter', born)).at).to.equal('milan-002');
