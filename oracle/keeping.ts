@@ -33,7 +33,7 @@ export class Keeping {
   /** Changes of one turn, and those during a write, are written together. */
   soon(): void {
     this.isDue = true;
-    this.writing ??= this.write().finally(() => { this.writing = undefined; });
+    this.writing ??= this.write();
   }
 
   /** Resolves when everything so far is on the disk, or has been refused by it: then with false. */
@@ -56,5 +56,7 @@ export class Keeping {
         this.parts.log.warn({ reason: (error as Error).message }, 'the intents could not be kept');
       }
     }
+    // In the same turn as the last look: whatever is due a moment later begins to be written anew.
+    this.writing = undefined;
   }
 }

@@ -12,6 +12,7 @@ export function parseStatus(text: string | null | undefined): OffloadStatus {
 /** Whether this node takes sessions that others offload; survives a restart. */
 export class StatusFile {
   #status: OffloadStatus;
+  #setting: Promise<void> = Promise.resolve();
 
   constructor(private readonly file: string) {
     this.#status = readStatus(file);
@@ -21,7 +22,14 @@ export class StatusFile {
     return this.#status;
   }
 
-  async set(status: OffloadStatus): Promise<void> {
+  /** One after the other: two at once would write the same new file. */
+  set(status: OffloadStatus): Promise<void> {
+    const done = this.#setting.then(() => this.#write(status));
+    this.#setting = done.catch(() => undefined);
+    return done;
+  }
+
+  async #write(status: OffloadStatus): Promise<void> {
     await writeFile(`${this.file}.new`, `${status}\n`);
     await rename(`${this.file}.new`, this.file);
     this.#status = status;

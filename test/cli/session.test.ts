@@ -4,7 +4,7 @@ import { listDomain } from './list-domain.js';
 import { Shell } from './support.js';
 
 describe('sessions on the command line', function suite() {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let shell: Shell;
 
   beforeEach(async () => {

@@ -18,6 +18,22 @@ describe('what the oracle keeps of its intents', () => {
 
   afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
 
+  it('writes what changes in the very moment in which it is through', async () => {
+    for (let turns = 0; turns < 12; turns += 1) {
+      const file = join(folder, `after-${turns}.json`);
+      const keeping = make(file);
+      keeping.soon();
+      await keeping.done();
+      // Nothing has changed: this time there is nothing to wait for, and it is through within a few turns.
+      keeping.soon();
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      kept.cordonedByPolicy = [`turin-${turns}`];
+      keeping.soon();
+      await keeping.done();
+      expect((await make(file).read()).cordonedByPolicy, `after ${turns} turns`).to.deep.equal([`turin-${turns}`]);
+    }
+  });
+
   it('says whether the disk has it, and is written again when the disk takes it', async () => {
     // A file where a folder is wanted: nothing can be written below it.
     await writeFile(join(folder, 'full'), '');
