@@ -9,9 +9,10 @@ import { sessionOf } from '../model/step/step.js';
 import type { Acquire, Command, Commit, CommitReply, Depart, DepartReply, Release, ReleaseReply, Replies } from '../model/verbs.js';
 import { Batch } from './redis/batch.js';
 import { RedisConnection, type Argument, type ConnectionOptions } from './redis/connection.js';
+import { KEYS_AT_ONCE } from './redis/scripts.js';
 import { parseStoreUrl } from './redis/url.js';
 import {
-  Changes, copyOfReply, decodeData, decodeItem, decodeName, decodeWhole, inOrder, letterOf, type FoundItem, type FoundName,
+  byBytes, Changes, copyOfReply, decodeData, decodeItem, decodeName, decodeWhole, inOrder, letterOf, type FoundItem, type FoundName,
 } from './redis/wire.js';
 import {
   requestKey, type Acquired, type AcquireOptions, type Commitment, type Effect, type Item, type ItemName, type Loaded, type Page,
@@ -119,11 +120,16 @@ export class RedisStore implements SessionStore {
 
   async readKeys(session: string): Promise<{ version: number; epoch: number; keys: string[] }> {
     const [version, epoch, keys] = await this.connection.run('read-keys', this.#about(session)) as [Buffer, Buffer, Buffer[]];
-    return { version: Number(version), epoch: Number(epoch), keys: keys.sort(Buffer.compare).map(String) };
+    return { version: Number(version), epoch: Number(epoch), keys: byBytes(keys, (key) => key).map(String) };
   }
 
   async inventory(session: string): Promise<ItemName[]> {
-    return inOrder(await this.connection.run('inventory', this.#about(session)) as FoundName[]).map(decodeName);
+    const [found = [], keys = []] = await this.connection.run('inventory', this.#about(session)) as [FoundName[]?, Buffer[]?];
+    const sized: FoundName[] = [];
+    for (let from = 0; from < keys.length; from += KEYS_AT_ONCE) {
+      sized.push(...await this.connection.run('sizes', [...this.#about(session), ...keys.slice(from, from + KEYS_AT_ONCE)]) as FoundName[]);
+    }
+    return inOrder([...sized, ...found]).map(decodeName);
   }
 
   async drain(session: string, attempt: string): Promise<ItemName[] | undefined> {
@@ -169,8 +175,10 @@ export class RedisStore implements SessionStore {
     const size = Math.max(1, Math.min(limit, MAX_PAGE));
     const from = after === undefined ? '-' : `(${after}`;
     const found = (await this.connection.run('page', [...this.#here(), from, String(size + 1)]) as Buffer[]).map((text) => decodeJson<Slot>(text));
-    const slots = found.slice(0, size);
-    return found.length > size ? { slots, next: slots.at(-1)!.session } : { slots };
+    const named = found.slice(0, size);
+    // A server that throws data away to make room may have left an id without its slot.
+    const slots = named.filter(({ state }) => state !== undefined);
+    return found.length > size ? { slots, next: named.at(-1)!.session } : { slots };
   }
 
   async unfinished(): Promise<string[]> {

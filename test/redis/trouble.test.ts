@@ -235,6 +235,7 @@ describe('a store on Redis in trouble', () => {
     ['a Redis of version 6', 'STORE_UNSUITABLE', 'Redis 6.2.14', answering('redis_version:6.2.14')],
     ['a sentinel', 'STORE_UNSUITABLE', 'a sentinel', answering('redis_version:7.2.4\r\nredis_mode:sentinel')],
     ['a cluster of several shards', 'STORE_UNSUITABLE', 'a cluster of 3 shards', answering('redis_version:7.2.4\r\nredis_mode:cluster\r\ncluster_size:3')],
+    ['a server that throws away what it has no room for', 'STORE_UNSUITABLE', 'noeviction is needed', answering('redis_version:7.2.4\r\nmaxmemory:1024\r\nmaxmemory_policy:allkeys-lru')],
     ['a server in protected mode', 'STORE_UNSUITABLE', 'protected mode', busy('DENIED Redis is running in protected mode')],
     ['a user without permissions', 'STORE_UNSUITABLE', 'may not run', busy('NOPERM this user has no permissions')],
     ['a server that still reads its file', 'STORE_UNAVAILABLE', 'does not answer', answering('redis_version:7.2.4\r\nloading:1')],

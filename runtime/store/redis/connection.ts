@@ -223,6 +223,10 @@ export class RedisConnection {
       case 'sentinel': throw this.#unsuitable('it is a sentinel and keeps no data; name the server that it watches');
       case 'cluster': await this.#assertOneShard(client);
     }
+    const policy = field('maxmemory_policy') ?? '';
+    if (policy.startsWith('allkeys-') && field('maxmemory') !== '0') {
+      throw this.#unsuitable(`its maxmemory-policy ${policy} throws sessions away when it is full, and noeviction is needed`);
+    }
     // Until it has read its file it would refuse every call.
     if (field('loading') === '1' || field('async_loading') === '1') throw new Fault('STORE_UNAVAILABLE', this.#named());
   }

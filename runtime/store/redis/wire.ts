@@ -180,6 +180,13 @@ export function letterOf({ kind }: ItemName): string {
 
 /** Keys first, in the order of their bytes; the rest stays as it comes. */
 export function inOrder<T extends [Buffer, Buffer, ...unknown[]]>(found: T[]): T[] {
-  const isKey = ([letter]: T) => letter.toString() === LETTERS.data;
-  return [...found.filter(isKey).sort((a, b) => Buffer.compare(a[1], b[1])), ...found.filter((each) => !isKey(each))];
+  const [keys, others]: [T[], T[]] = [[], []];
+  for (const each of found) (each[0].toString() === LETTERS.data ? keys : others).push(each);
+  return [...byBytes(keys, ([, name]) => name), ...others];
+}
+
+/** In the order of bytes: as texts of one character a byte they are compared in a fraction of the time. */
+export function byBytes<T>(all: T[], bytesOf: (one: T) => Buffer): T[] {
+  const named = all.map((one): [string, T] => [bytesOf(one).toString('latin1'), one]);
+  return named.sort(([a], [b]) => (a < b ? -1 : Number(a > b))).map(([, one]) => one);
 }
