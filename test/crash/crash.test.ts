@@ -6,7 +6,7 @@ import { CART } from '../stress/run.js';
 import { killInRequest, type Victim } from './in-request.js';
 import { killAt, killSometime, PLANS, ROLES, STEPS, type Scene } from './steps.js';
 
-const LIMIT_MS = 300_000;
+const LIMIT_MS = 900_000;
 
 for (const store of ['embedded', 'redis']) {
   describe(`a process killed, on ${store} stores`, function killings() {

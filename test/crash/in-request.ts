@@ -1,6 +1,7 @@
 /** A worker or a node killed in the middle of a request: what was not acknowledged may be missing or there, but never twice. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CartClient, emptyTally, faultsOf } from '../stress/cart-client.js';
+import { killOne } from '../stress/trouble.js';
 import type { Scene } from './steps.js';
 
 export type Victim = 'worker' | 'node' | 'store';
@@ -33,12 +34,4 @@ export async function killInRequest(scene: Scene, victim: Victim): Promise<strin
   // A worker's second death in one request is told to the client, who may send the request again; nothing of it has taken effect.
   const violations = tally.violations.filter((violation) => !violation.includes('WORKER_LOST'));
   return [...violations, ...faultsOf(session, await client.read(), [client])].map((fault) => `${victim} killed in a request: ${fault}`);
-}
-
-function killOne(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
-  }
 }

@@ -8,6 +8,7 @@ import { FAULTS, type FaultCode } from '../../runtime/model/faults.js';
 import type { MoveStepName } from '../../runtime/offload/move.js';
 import { CartClient, emptyTally, faultsOf } from '../stress/cart-client.js';
 import { unsettled } from '../stress/run.js';
+import { killOne } from '../stress/trouble.js';
 
 export const STEPS: MoveStepName[] = [
   'reserved', 'serving', 'copying', 'copied', 'departing', 'left', 'departed', 'committed', 'confirmed',
@@ -59,7 +60,7 @@ export async function killAt(scene: Scene, { step, role, withStore }: Killing): 
   if (reached) {
     const storePid = await victim.storePid();
     await victim.kill();
-    if (withStore && storePid !== undefined) process.kill(storePid, 'SIGKILL');
+    if (withStore && storePid !== undefined) killOne(storePid);
   }
   stopped.goOn();
   await sleep(scene.random.below(50));
@@ -102,7 +103,7 @@ export async function killSometime(scene: Scene, role: Role, withStore: boolean)
   const move = tree.admin(tree.node('cloud'), 'POST', `/api/v1/sessions/${session}/migrate`, { to: 'cloud' }, true).catch(() => undefined);
   await sleep(random.next() * 25);
   await victim.kill();
-  if (withStore && storePid !== undefined) process.kill(storePid, 'SIGKILL');
+  if (withStore && storePid !== undefined) killOne(storePid);
   await sleep(random.below(50));
   await victim.start();
   await move;

@@ -41,7 +41,7 @@ async function countsOf(tree: Tree): Promise<Counts> {
   const counts: Counts = new Map();
   for (const node of tree.all.filter(({ options: { level } }) => level === COUNTER_LEVEL)) {
     const headers = { 'x-session': `propagate:${COUNTER.name}@${node.name}` };
-    const answer = await fetch(`${node.url}/function/${COUNTER.name}`, { headers, signal: AbortSignal.timeout(30_000) });
+    const answer = await fetch(`${node.url}/function/${COUNTER.name}`, { headers, signal: AbortSignal.timeout(120_000) });
     if (!answer.ok) continue;
     const { products } = await answer.json() as { products: Record<string, number> };
     for (const [product, count] of Object.entries(products)) counts.set(product, (counts.get(product) ?? 0) + count);

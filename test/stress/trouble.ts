@@ -85,7 +85,8 @@ export async function killAbout({ tree, random, signal, tally, everyMs }: Troubl
   }
 }
 
-function killOne(pid: number): boolean {
+/** False when it has ended by itself. */
+export function killOne(pid: number): boolean {
   try {
     process.kill(pid, 'SIGKILL');
     return true;
