@@ -30,7 +30,7 @@ async function refusal(host: string, port: number): Promise<string | undefined> 
  * Where free ports are looked for: below those that systems give to whoever asks for any. A port of theirs may be given to somebody
  * else, such as a listener of the domain's own, before the process that it was found for has begun to listen.
  */
-const [LOWEST_PORT, HIGHEST_PORT] = [20_000, 32_767];
+const [LOWEST_PORT, HIGHEST_PORT] = [20_000, 29_999];
 const MOST_LOOKS = 1_000;
 
 /** Ports that are free now, for --base-port 0; none comes twice. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { CliFailure } from '../../cli/failure.js';
 import { assertFree, freePorts } from '../../cli/up/ports.js';
 
@@ -18,16 +18,11 @@ describe('free ports for a domain', () => {
     await once(server, 'close');
     expect(new Set(ports).size).to.equal(2);
     expect(ports).to.not.include(taken);
-    for (const port of ports) expect(port).to.be.within(20_000, 32_767);
+    for (const port of ports) expect(port).to.be.within(20_000, 29_999);
     await assertFree(HOST, ports.map((port) => ({ port, what: 'a node' })));
   });
 
   it('are looked for no longer than it makes sense', async () => {
-    const server = createServer().listen(0, HOST);
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    expect(await assertFree(HOST, [{ port, what: 'a node' }]).catch((error: unknown) => error)).to.be.instanceOf(CliFailure);
-    server.close();
     expect(await freePorts(HOST, 2, () => 0.5).catch((error: unknown) => error)).to.be.instanceOf(CliFailure).with.property('message').that.includes('--base-port');
   });
 });
