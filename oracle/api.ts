@@ -3,6 +3,7 @@ import { Fields } from '../runtime/base/fields.js';
 import { Fault } from '../runtime/model/faults.js';
 import { MAX_PAGE, MAX_REPORT_BYTES } from '../runtime/model/limits.js';
 import type { ListedSession, SessionState, Wish } from '../runtime/model/oracle-answers.js';
+import { nodeUnknown } from '../runtime/model/unknown.js';
 import type { SessionEntry } from './domain.js';
 import type { Orchestration } from './orchestration.js';
 import type { Registry } from './registry.js';
@@ -58,13 +59,13 @@ async function takeReport({ orchestration, registry }: ApiParts, request: ApiReq
   const { caller, body } = await request.admit(MAX_REPORT_BYTES);
   if (caller === 'admin' || caller.peer !== name) throw new Fault('FORBIDDEN', { reason: `only node ${name} reports for itself` });
   const node = registry.find(name);
-  if (!node) throw new Fault('NODE_UNKNOWN', { name, known: registry.list().map((each) => each.name) });
+  if (!node) throw nodeUnknown(name, registry.list().map((each) => each.name));
   return orchestration.report(node, reportOf(body));
 }
 
 function nodePart({ orchestration, registry }: ApiParts, name: string, what: 'capabilities' | 'health' | 'load'): unknown {
   const node = registry.list().find((each) => each.name === name || each.id === name);
-  if (!node) throw new Fault('NODE_UNKNOWN', { name, known: registry.list().map((each) => each.name) });
+  if (!node) throw nodeUnknown(name, registry.list().map((each) => each.name));
   return { node: node.name, id: node.id, [what]: orchestration.domain.nodes.get(node.name)?.[what] ?? null };
 }
 
@@ -75,7 +76,7 @@ async function submit({ orchestration, registry }: ApiParts, request: ApiRequest
   const wish = wishOf(fields);
   const names = registry.list().map(({ name }) => name);
   const node = wish.kind === 'migrate' ? wish.to : wish.node;
-  if (!names.includes(node)) throw new Fault('NODE_UNKNOWN', { name: node, known: names });
+  if (!names.includes(node)) throw nodeUnknown(node, names);
   const reason = fields.maybeText('reason') ?? (caller === 'admin' ? 'asked for by an operator' : `asked for by ${caller.peer}`);
   const intent = orchestration.submit(wish, 'operator', reason);
   // Whoever has an answer finds the intent again, whatever happens to the oracle.

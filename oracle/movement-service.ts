@@ -7,6 +7,7 @@ import { Fields } from '../runtime/base/fields.js';
 import type { Log } from '../runtime/base/log.js';
 import { Fault } from '../runtime/model/faults.js';
 import { MAX_FALL_EVENTS, MAX_REGISTRATION_BYTES } from '../runtime/model/limits.js';
+import { nodeUnknown } from '../runtime/model/unknown.js';
 import { chooseReplicas, type FallEvent, MOVEMENT_DEFAULTS, type MovementConstants, type ReplicaEntry } from './movement.js';
 import type { Registry } from './registry.js';
 
@@ -101,7 +102,7 @@ export class Movement {
     const owner = fields.text('owner');
     const replica = fields.text('replica');
     const known = this.parts.registry.list().map(({ name }) => name);
-    for (const name of [owner, replica]) if (!known.includes(name)) throw new Fault('NODE_UNKNOWN', { name, known });
+    for (const name of [owner, replica]) if (!known.includes(name)) throw nodeUnknown(name, known);
     if (owner === replica) throw new Fault('PARAMETER_INVALID', { name: 'replica', reason: 'it is another node than the owner' });
     if (method === 'POST') this.register(owner, replica);
     else if (method === 'DELETE') {

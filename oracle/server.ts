@@ -10,6 +10,7 @@ import { assertBody, PEER_SIGNATURE_HEADER, type PeerVerifier, sha256Hex } from 
 import { asFault, Fault } from '../runtime/model/faults.js';
 import { CLIENT_IDLE_MS, MAX_HEADER_BYTES, MAX_REGISTRATION_BYTES } from '../runtime/model/limits.js';
 import type { RegisteredNode } from '../runtime/model/oracle-answers.js';
+import { nodeUnknown } from '../runtime/model/unknown.js';
 import { acceptsBasic, type Credentials } from '../runtime/base/credentials.js';
 import { answerApi } from './api.js';
 import type { DashboardFiles } from './dashboard/files.js';
@@ -73,7 +74,7 @@ function nodeAt(registry: Registry, path: string): unknown {
   const wanted = path.slice(NODES.length + 1);
   const nodes = registry.list();
   const found = nodes.find(({ name, id }) => name === wanted || id === wanted);
-  if (!found) throw new Fault('NODE_UNKNOWN', { name: wanted, known: nodes.map(({ name }) => name) });
+  if (!found) throw nodeUnknown(wanted, nodes.map(({ name }) => name));
   return found;
 }
 

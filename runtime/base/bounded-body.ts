@@ -14,14 +14,17 @@ export function readUpTo(request: IncomingMessage, limit: number): Promise<Buffe
     let chunks: Buffer[] = [];
     let bytes = 0;
     let isWhole = false;
-    request.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= limit) chunks.push(chunk);
       else {
         chunks = [];
+        // What still comes is thrown away unseen.
+        request.off('data', take);
         reject(new Fault('BODY_TOO_LARGE', { limit }));
       }
-    });
+    };
+    request.on('data', take);
     request.on('end', () => {
       isWhole = true;
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));

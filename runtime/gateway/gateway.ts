@@ -8,8 +8,9 @@ import type { Ids } from '../base/ids.js';
 import { listenOn } from '../base/listen.js';
 import type { Log } from '../base/log.js';
 import type { Commands } from '../base/reply.js';
-import { asFault, Fault, someOf } from '../model/faults.js';
+import { asFault, Fault } from '../model/faults.js';
 import { CLIENT_IDLE_MS, CLOSE_GRACE_MS, HEADERS_CHECK_MS, HEADERS_TIMEOUT_MS, MAX_HEADER_BYTES, PROBE_AFTER_MS } from '../model/limits.js';
+import { functionUnknown } from '../model/unknown.js';
 import type { Sessions } from '../session/invoke.js';
 import type { Access } from './access.js';
 import { sendFault, sendReply } from './answer.js';
@@ -97,7 +98,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       if (commands.has(at.name)) return commands.serve(at, request, response, expects);
       const deployed = deployments.find(at.name);
       if (deployed) return functions.serve(deployed, at, request, response, expects);
-      throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: someOf(deployments.names()) });
+      throw functionUnknown(at.name, node, deployments.names());
     }
     if (isAsync) return parts.asyncCalls!.serve(request, response, expects);
     if (request.url === '/healthz' || request.url.startsWith('/healthz?')) return healthz(request, response);

@@ -2,8 +2,8 @@
 import type { Ids } from '../base/ids.js';
 import { leave } from '../handler/http-body.js';
 import { ANNOTATIONS } from '../model/config.js';
-import { Fault, someOf } from '../model/faults.js';
 import { DELIVERY_MS } from '../model/limits.js';
+import { functionUnknown } from '../model/unknown.js';
 import type { LocalCall, LocalFunctions } from '../offload/receive.js';
 import type { Served, Sessions } from '../session/invoke.js';
 import type { Deployed } from './deployed.js';
@@ -20,7 +20,7 @@ export interface LocalFunctionsParts {
 export function createLocalFunctions({ node, deployments, sessions, ids }: LocalFunctionsParts): LocalFunctions {
   async function call(asked: LocalCall): Promise<Served> {
     const deployed = deployments.find(asked.function);
-    if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: asked.function, node, deployed: someOf(deployments.names()) });
+    if (!deployed) throw functionUnknown(asked.function, node, deployments.names());
     if (deployed.isAsleep) deployed.wake();
     deployed.inHand += 1;
     try {

@@ -1,7 +1,8 @@
 /** `/system/*` as OpenFaaS has it, the bundles beside it, and the way deployments come from other nodes. */
 import type { Reply, Route, RouteRequest } from '../base/reply.js';
-import { Fault, someOf } from '../model/faults.js';
+import { Fault } from '../model/faults.js';
 import { SUBTREE_WAIT_MS } from '../model/limits.js';
+import { functionUnknown } from '../model/unknown.js';
 import type { StreamRoute } from './admin.js';
 import type { BuiltImages } from './build/built-images.js';
 import type { Bundles } from './bundles.js';
@@ -94,7 +95,7 @@ async function remove(parts: SystemParts, { body, query }: RouteRequest): Promis
 function known({ deployments, node }: SystemParts, key: string): Entry {
   const entry = deployments.entry(key);
   if (entry && !isRemoval(entry)) return entry;
-  throw new Fault('FUNCTION_UNKNOWN', { function: key, node, deployed: someOf(deployments.names()) });
+  throw functionUnknown(key, node, deployments.names());
 }
 
 /** OpenFaaS answers 202 as soon as the deploy is under way; `?wait=subtree` waits until all nodes below have it. */
@@ -105,7 +106,7 @@ async function accepted(passingOn: PassingOn, query: URLSearchParams): Promise<R
 
 function find({ deployments, node }: Pick<SystemParts, 'deployments' | 'node'>, key: string): Deployed {
   const deployed = deployments.find(key);
-  if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: key, node, deployed: someOf(deployments.names()) });
+  if (!deployed) throw functionUnknown(key, node, deployments.names());
   return deployed;
 }
 

@@ -16,6 +16,7 @@ import { isPaused } from '../session/pause.js';
 import type { SessionStore } from '../store/store.js';
 import { memoryShelf, type Shelf } from '../base/shelf.js';
 import type { Watermarks } from '../model/watermarks.js';
+import { nodeUnknown } from '../model/unknown.js';
 import { memoryArchive, type Archive } from './archive.js';
 import { choose, type Choice } from './choose.js';
 import { Collector } from './collect.js';
@@ -231,7 +232,7 @@ export class Offload {
   /** Moves a session to a named node, wherever it is now. @returns the record as committed there */
   async migrate(session: string, to: string, rehome: boolean): Promise<SessionToken> {
     const { peers, node, directory } = this.options;
-    if (!(await directory.resolve(to))) throw new Fault('NODE_UNKNOWN', { name: to, known: directory.known() });
+    if (!(await directory.resolve(to))) throw nodeUnknown(to, directory.known());
     const holder = await this.#holderOf(session);
     if (holder.current === to) return tokenOf(holder);
     const order: TakeOrder = { session, from: holder.current, rehome };

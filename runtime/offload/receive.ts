@@ -1,5 +1,6 @@
 /** The receiving end of effects: an ordinary call of a function on this node, under the delivery's id. */
-import { Fault, someOf } from '../model/faults.js';
+import { Fault } from '../model/faults.js';
+import { functionUnknown } from '../model/unknown.js';
 import type { FunctionRequest } from '../session/call.js';
 import { bodyOf, type CallRequest, type Content } from '../session/effect.js';
 import type { Served } from '../session/invoke.js';
@@ -73,7 +74,7 @@ export class Receiver {
 
   #find(name: string) {
     const found = this.functions.find(name);
-    if (!found) throw new Fault('FUNCTION_UNKNOWN', { function: name, node: this.node, deployed: someOf(this.functions.names()) });
+    if (!found) throw functionUnknown(name, this.node, this.functions.names());
     return found;
   }
 

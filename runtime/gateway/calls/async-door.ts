@@ -5,8 +5,9 @@ import type { Clock } from '../../base/clock.js';
 import { FUNCTION_PREFIX, parseFunctionPath } from '../../base/function-path.js';
 import type { Ids } from '../../base/ids.js';
 import type { Route, RouteRequest } from '../../base/reply.js';
-import { Fault, someOf } from '../../model/faults.js';
+import { Fault } from '../../model/faults.js';
 import { MAX_ASYNC_BODY_BYTES, MAX_CALL_ID_CHARS, MAX_CALLBACK_URL_CHARS, MAX_PAGE } from '../../model/limits.js';
+import { functionUnknown } from '../../model/unknown.js';
 import { sendReply } from '../answer.js';
 import { readBody } from '../body.js';
 import type { Deployments } from '../deployments.js';
@@ -44,7 +45,7 @@ export function createAsyncDoor(parts: AsyncDoorParts): AsyncDoor {
   async function take(request: IncomingMessage, response: ServerResponse, expects: boolean): Promise<void> {
     const at = parseFunctionPath(FUNCTION_PREFIX + request.url!.slice(ASYNC_PREFIX.length));
     const deployed = deployments.find(at.name);
-    if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: at.name, node, deployed: someOf(deployments.names()) });
+    if (!deployed) throw functionUnknown(at.name, node, deployments.names());
     if (request.method !== 'POST') throw new Fault('METHOD_NOT_ALLOWED', { allowed: 'POST' });
     const [callbackUrl, id] = [callbackOf(request, callbacks), ids.uuid()];
     const callId = callIdOf(request) ?? id;

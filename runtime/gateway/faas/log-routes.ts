@@ -1,7 +1,8 @@
 /** `/system/logs` as OpenFaaS has it: one JSON document a line, as they come. */
 import type { Reply, Route, RouteRequest } from '../../base/reply.js';
-import { Fault, someOf } from '../../model/faults.js';
+import { Fault } from '../../model/faults.js';
 import { MAX_FOLLOWERS } from '../../model/limits.js';
+import { functionUnknown } from '../../model/unknown.js';
 import type { Deployments } from '../deployments.js';
 import type { FunctionLine, FunctionLogs } from './function-logs.js';
 import { keyOfAsked, serviceOf } from './names.js';
@@ -22,7 +23,7 @@ async function read({ node, logs, deployments }: LogParts, { query }: RouteReque
   const name = lastOf(query, 'name');
   if (name === undefined || name === '') throw new Fault('PARAMETER_INVALID', { name: 'name', reason: 'the function whose log is wanted' });
   const key = keyOfAsked(name, lastOf(query, 'namespace'));
-  if (!deployments.find(key)) throw new Fault('FUNCTION_UNKNOWN', { function: key, node, deployed: someOf(deployments.names()) });
+  if (!deployments.find(key)) throw functionUnknown(key, node, deployments.names());
   const wanted = { ...tailOf(lastOf(query, 'tail')), ...sinceOf(lastOf(query, 'since')) };
   const instance = lastOf(query, 'instance') || undefined;
   const isHere = (line: FunctionLine) => instance === undefined || line.instance === instance;

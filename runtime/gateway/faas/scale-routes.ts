@@ -1,8 +1,9 @@
 /** `/system/scale-function` and `/system/alert` as OpenFaaS has them. */
 import type { Log } from '../../base/log.js';
 import type { Reply, Route, RouteRequest } from '../../base/reply.js';
-import { Fault, someOf } from '../../model/faults.js';
+import { Fault } from '../../model/faults.js';
 import { MAX_ALERTS } from '../../model/limits.js';
+import { functionUnknown } from '../../model/unknown.js';
 import type { Deployments } from '../deployments.js';
 import { keyOfAsked } from './names.js';
 import { replicasAfterAlert } from './scale-rules.js';
@@ -34,7 +35,7 @@ async function scale({ node, deployments, log }: ScaleParts, { params, query, bo
   }
   const key = keyOfAsked(params['name']!, typeof namespace === 'string' && namespace !== '' ? namespace : query.get('namespace'));
   const deployed = deployments.find(key);
-  if (!deployed) throw new Fault('FUNCTION_UNKNOWN', { function: key, node, deployed: someOf(deployments.names()) });
+  if (!deployed) throw functionUnknown(key, node, deployments.names());
   deployed.scale(Math.min(replicas, deployed.rules.max)).catch((error: unknown) => {
     log.warn({ function: key, to: replicas, reason: String(error) }, 'a function could not be scaled');
   });

@@ -8,6 +8,7 @@ import type { Subtree } from '../../base/directory.js';
 import { isUuid, systemIds } from '../../base/ids.js';
 import { Fault } from '../../model/faults.js';
 import { HANDLER_TIMEOUT_MS } from '../../model/limits.js';
+import { functionUnknown, nodeUnknown } from '../../model/unknown.js';
 import type { FunctionRequest, FunctionResponse, Worker, WorkerAnswer } from '../../session/call.js';
 import { decodeRow } from '../../session/effect.js';
 import type { Invocation } from '../../session/invoke.js';
@@ -174,14 +175,14 @@ class MemoryDomain implements TestDomain {
 
   private node(name: string): TestNode {
     const node = this.nodes.get(name);
-    if (!node) throw new Fault('NODE_UNKNOWN', { name, known: this.names });
+    if (!node) throw nodeUnknown(name, this.names);
     return node;
   }
 
   private workerAt(at: string, functionName: string): Worker {
     const { workers, name } = this.node(at);
     const worker = workers.get(functionName);
-    if (!worker) throw new Fault('FUNCTION_UNKNOWN', { function: functionName, node: name, deployed: [...workers.keys()] });
+    if (!worker) throw functionUnknown(functionName, name, [...workers.keys()]);
     return worker;
   }
 
