@@ -31,7 +31,8 @@ export interface RedisStoreOptions {
   /** From a secret file; wins over one in the URL. */
   password?: string;
   onEvent?: ConnectionOptions['onEvent'];
-  answerMs?: ConnectionOptions['answerMs'];
+  greetMs?: ConnectionOptions['greetMs'];
+  looking?: ConnectionOptions['looking'];
 }
 
 /**
@@ -39,8 +40,8 @@ export interface RedisStoreOptions {
  * @throws Fault PARAMETER_INVALID (the URL), STORE_UNAVAILABLE (nobody there) or STORE_UNSUITABLE (not a Redis that will do).
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<RedisStore> {
-  const { node, url, password, onEvent, answerMs } = options;
-  const connection = new RedisConnection({ node, place: parseStoreUrl(url), password, onEvent, answerMs });
+  const { node, url, password, onEvent, greetMs, looking } = options;
+  const connection = new RedisConnection({ node, place: parseStoreUrl(url), password, onEvent, greetMs, looking });
   await connection.open();
   return new RedisStore(connection, options);
 }

@@ -5,6 +5,8 @@ export interface Passage {
   client: Socket;
   /** Whether a script has been run through it. */
   hasScripts: boolean;
+  /** Whether a client of node-redis has greeted. */
+  hasGreeting: boolean;
   /** The server's answers do not get through any more. */
   isMute: boolean;
   kept: Buffer[];
@@ -21,10 +23,11 @@ export class LossyProxy {
   constructor(readonly path: string, upstreamPath: string) {
     this.#server = createServer((client) => {
       const upstream = createConnection(upstreamPath);
-      const passage: Passage = { client, hasScripts: false, isMute: this.mutesNew, kept: [] };
+      const passage: Passage = { client, hasScripts: false, hasGreeting: false, isMute: this.mutesNew, kept: [] };
       this.passages.add(passage);
       client.on('data', (data) => {
         passage.hasScripts ||= data.includes('EVALSHA');
+        passage.hasGreeting ||= data.includes('HELLO');
         upstream.write(data);
       });
       upstream.on('data', (data) => this.#answer(passage, data));

@@ -7,6 +7,7 @@ import type { Log } from '../../runtime/base/log.js';
 import type { NodeConfig } from '../../runtime/model/config.js';
 import { Fault } from '../../runtime/model/faults.js';
 import { openStore } from '../../runtime/store/open.js';
+import { LOOKS } from '../../runtime/store/redis/connection.js';
 import { openRedisStore, type RedisStore, type RedisStoreOptions } from '../../runtime/store/redis.js';
 import { born, bytes, commandsFor, dataOf, NODE, set, shown, START_MS } from '../store/support.js';
 import { LossyProxy } from './proxy.js';
@@ -81,43 +82,48 @@ describe('a store on Redis in trouble', () => {
     await store.close();
   });
 
-  /** A store that is reached through the proxy. */
-  async function openThrough(options: Partial<RedisStoreOptions> = {}): Promise<RedisStore> {
+  /** A store that is reached through the proxy, and whose connections are looked at when a test says so. */
+  async function openThrough(options: Partial<RedisStoreOptions> = {}): Promise<{ store: RedisStore; look(): void }> {
     proxy = new LossyProxy(join(redis.stateDir, 'proxy.sock'), redis.server.socket);
     await proxy.listen();
-    return openRedisStore({ node: NODE, clock, url: `unix://${proxy.path}`, answerMs: 1_000, ...options });
+    let look = () => {};
+    const looking: RedisStoreOptions['looking'] = (given) => {
+      look = given;
+      return () => undefined;
+    };
+    return { store: await openRedisStore({ node: NODE, clock, url: `unix://${proxy.path}`, looking, ...options }), look: () => look() };
   }
 
   it('does not wait for ever on a connection that was taken and then left without a word', async () => {
-    const store = await openThrough();
+    const { store, look } = await openThrough();
     const { passages } = proxy!;
     proxy!.mutesNew = true;
     for (const { client } of passages) client.destroy();
-    while (![...passages].some(({ isMute, kept }) => isMute && kept.length > 0)) await turn();
+    while (![...passages].some(({ isMute, hasGreeting, kept }) => isMute && hasGreeting && kept.length > 0)) await turn();
     proxy!.mutesNew = false;
+    for (let looks = 0; looks < LOOKS; looks += 1) look();
     await recovered(store);
     await store.close();
   });
 
   it('notices that the connection of its scripts is silent, though the other one answers all the time', async () => {
-    const store = await openThrough();
+    const { store, look } = await openThrough();
     await born(store, 's');
     proxy!.passagesWith(true)[0]!.isMute = true;
-    const asked = store.slot('s').then(() => expect.fail('it answered'), (error: Fault) => error);
-    let fault: Fault | undefined;
-    void asked.then((error) => { fault = error; });
-    while (!fault) await store.ping().catch(() => undefined);
-    expect(fault).to.have.property('code', 'STORE_UNAVAILABLE');
-    for (;;) {
-      const slot = await store.slot('s').catch(() => undefined);
-      if (slot) break;
+    const asked = faultOf(store.slot('s'));
+    // The first sees what had come before.
+    for (let looks = 0; looks < 1 + LOOKS; looks += 1) {
+      await store.ping();
+      look();
     }
+    expect(await asked).to.have.property('code', 'STORE_UNAVAILABLE');
+    expect(await store.slot('s')).to.have.property('session', 's');
     await store.close();
   });
 
   it('answers what its scripts have in hand although the other connection is made anew', async () => {
     const ups: string[] = [];
-    const store = await openThrough({ answerMs: 600_000, onEvent: ({ kind }) => { if (kind === 'up') ups.push(kind); } });
+    const { store } = await openThrough({ onEvent: ({ kind }) => { if (kind === 'up') ups.push(kind); } });
     await born(store, 's');
     const [scripts] = proxy!.passagesWith(true);
     scripts!.isMute = true;
@@ -253,7 +259,7 @@ describe('a store on Redis in trouble', () => {
       const path = join(redis.stateDir, 'impostor.sock');
       await new Promise<void>((resolve) => server.listen(path, resolve));
       const isSilent = what.endsWith('nothing');
-      const fault = await faultOf(openRedisStore({ node: NODE, clock, url: `unix://${path}`, ...(isSilent && { answerMs: 50 }) }));
+      const fault = await faultOf(openRedisStore({ node: NODE, clock, url: `unix://${path}`, ...(isSilent && { greetMs: 50 }) }));
       expect(fault).to.include({ code, retryable: code === 'STORE_UNAVAILABLE' });
       expect(fault.message).to.include(reason);
       for (const socket of sockets) socket.destroy();

@@ -133,13 +133,15 @@ async function perform(store: SessionStore, { command, data, call }: Action): Pr
   };
 }
 
+/** Asked all at once: nothing happens meanwhile, and the way to a store is most of what an answer takes. */
 async function everythingOf(store: SessionStore, session: string): Promise<unknown> {
-  const names = await store.inventory(session);
-  const slot = await store.slot(session);
+  const [names, slot, data, effects, marks, unfinished] = await Promise.all([
+    store.inventory(session), store.slot(session), dataOf(store, session), store.effects(session, 9), store.marks(session), store.unfinished(),
+  ]);
   return {
-    slot: plain(slot), bytes: slot?.bytes, data: shown(await dataOf(store, session)), names: names.map(({ kind, name }) => `${kind} ${name}`),
-    items: names.length === 0 ? [] : shownItems(await store.items(session, names)), effects: await store.effects(session, 9), marks: (await store.marks(session)).map(([name, row]) => [name, row.toString()]),
-    isUnfinished: (await store.unfinished()).includes(session),
+    slot: plain(slot), bytes: slot?.bytes, data: shown(data), names: names.map(({ kind, name }) => `${kind} ${name}`),
+    items: names.length === 0 ? [] : shownItems(await store.items(session, names)), effects, marks: marks.map(([name, row]) => [name, row.toString()]),
+    isUnfinished: unfinished.includes(session),
   };
 }
 

@@ -23,8 +23,10 @@ export interface ConnectionOptions {
   /** Wins over one in the URL. */
   password?: string;
   onEvent?: (event: { kind: 'up' | 'down'; reason?: string }) => void;
-  /** After so long without a word a connection is taken for dead; tests wait shorter. */
-  answerMs?: number;
+  /** The first greeting may take so long; tests wait shorter. */
+  greetMs?: number;
+  /** Has the connections looked at in even times, and gives back how to end that; tests look when they like. */
+  looking?: (look: () => void) => () => void;
 }
 
 type Client = RedisClientType<Record<string, never>, Record<string, never>, Record<string, never>, 3>;
@@ -34,7 +36,7 @@ const SERVER_BUSY = /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|OOM|NOREPLICAS|C
 /** Answers that stay until somebody changes the server's settings. */
 const SERVER_REFUSES = /^(NOAUTH|WRONGPASS|NOPERM|DENIED|MOVED|ASK|CROSSSLOT|ERR Script attempted to access a non local key)/;
 /** Looks at a connection before it is taken for dead. */
-const LOOKS = 5;
+export const LOOKS = 5;
 /** What the first answers of a server that will not do mean. */
 const REASONS: [RegExp, string][] = [
   [/^DENIED/, 'it is in protected mode and takes nobody from another machine'],
@@ -46,6 +48,11 @@ const BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 /** Before another try to connect, the longer the more have failed. */
 function pauseOf(retries: number): number {
   return Math.min(STORE_RESTART_MAX_MS, STORE_RESTART_MIN_MS * 2 ** Math.min(retries, 10)) * (0.75 + 0.25 * Math.random());
+}
+
+function lookByTheClock(look: () => void): () => void {
+  const timer = setInterval(look, STORE_ANSWER_MS / LOOKS).unref();
+  return () => clearInterval(timer);
 }
 
 function plain(arg: Argument): string | Buffer {
@@ -66,7 +73,7 @@ export class RedisConnection {
   #progress = 0;
   #silentLooks = 0;
   #isGreeting = false;
-  #watchdog: NodeJS.Timeout | undefined;
+  #endLooking: (() => void) | undefined;
   #isClosed = false;
 
   constructor(private readonly options: ConnectionOptions) {
@@ -77,7 +84,7 @@ export class RedisConnection {
   async open(): Promise<void> {
     const late = new Promise<never>((_, reject) => {
       // Silence is no answer of a wrong kind: whoever can wait tries again.
-      setTimeout(() => reject(new Fault('STORE_UNAVAILABLE', this.#named())), this.options.answerMs ?? STORE_CONNECT_MS).unref();
+      setTimeout(() => reject(new Fault('STORE_UNAVAILABLE', this.#named())), this.options.greetMs ?? STORE_CONNECT_MS).unref();
     });
     const client = this.#client;
     try {
@@ -126,7 +133,7 @@ export class RedisConnection {
 
   close(): void {
     this.#isClosed = true;
-    clearInterval(this.#watchdog);
+    this.#endLooking?.();
     if (this.#client.isOpen) this.#client.destroy();
     for (const pipe of this.#pipes) pipe.destroy();
   }
@@ -243,8 +250,9 @@ export class RedisConnection {
 
   /** A server that holds a connection but answers nothing any more is left, so that calls fail instead of waiting for ever. */
   #watch(): void {
+    const { looking = lookByTheClock } = this.options;
     let seen = this.#progress;
-    this.#watchdog = setInterval(() => {
+    this.#endLooking = looking(() => {
       for (const pipe of this.#pipes) if (pipe.silence() >= LOOKS) pipe.destroy(new Error('the store does not answer'));
       this.#silentLooks = this.#isGreeting || (this.#inHand > 0 && seen === this.#progress) ? this.#silentLooks + 1 : 0;
       seen = this.#progress;
@@ -255,7 +263,7 @@ export class RedisConnection {
       this.#client = this.#create(false);
       former.destroy();
       this.#client.connect().catch(() => {});
-    }, (this.options.answerMs ?? STORE_ANSWER_MS) / LOOKS).unref();
+    });
   }
 
   #fault(error: Error): Error {
