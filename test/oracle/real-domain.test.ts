@@ -104,7 +104,7 @@ describe('an oracle over real nodes', function suite() {
     const changed = async (kind: string) => (await tree.oracle.intents()).some(({ wish, state, createdMs }) => wish.kind === kind && wish.node === 'milan-001' && state === 'done' && createdMs >= sinceMs);
     let isWarm = true;
     const warm = async () => {
-      while (isWarm) await ask('milan-001', `limited?ms=100&places=${PLACES}`, old);
+      while (isWarm) await ask('milan-001', `limited?ms=500&places=${PLACES}`, old);
     };
     // The leaf is opened again as soon as it is cool: it is kept warm until a new session has gone past it.
     const sentPast = async () => {
