@@ -5,7 +5,7 @@
 import type { Clock } from '../runtime/base/clock.js';
 import { domainNamespace, isUuid, nodeId } from '../runtime/base/ids.js';
 import { Fault } from '../runtime/model/faults.js';
-import { MAX_NODES, MAX_REGISTRATION_DEADLINE_MS, MAX_TREE_DEPTH } from '../runtime/model/limits.js';
+import { MAX_NODES, MAX_REGISTRATION_DEADLINE_MS, MAX_TREE_DEPTH, MAX_WATCH_GAP_MS } from '../runtime/model/limits.js';
 import type { RegisteredNode } from '../runtime/model/oracle-answers.js';
 
 export interface Registration {
@@ -32,6 +32,8 @@ interface Entry {
   id: string;
   registeredMs: number;
   lastSeenMs: number;
+  /** The same, in time watched. */
+  heardMs: number;
   restarts: number;
 }
 
@@ -41,6 +43,9 @@ export class Registry {
   private readonly entries = new Map<string, Entry>();
   private readonly failed = new Set<string>();
   private readonly namespace: string;
+  /** For so long silence was listened to: without the time in which this process stood still, and without the clock's steps. */
+  private watchedMs = 0;
+  private sweptMs: number;
   /** Counts what changed in the tree: who is there, in which state, with which functions. */
   revision = 0;
 
@@ -52,6 +57,7 @@ export class Registry {
     idOf?(name: string): string | undefined;
   }) {
     this.namespace = domainNamespace(parts.domainId);
+    this.sweptMs = parts.clock.now();
   }
 
   /** Takes a node in, or refreshes it. Throws NODE_REFUSED with the reason. */
@@ -65,7 +71,7 @@ export class Registry {
     const now = this.parts.clock.now();
     const isRestart = known !== undefined && known.registration.boot !== registration.boot;
     const entry = {
-      registration, id, lastSeenMs: now, registeredMs: known && !isRestart ? known.registeredMs : now,
+      registration, id, lastSeenMs: now, heardMs: this.watchedMs, registeredMs: known && !isRestart ? known.registeredMs : now,
       restarts: (known?.restarts ?? 0) + (isRestart ? 1 : 0),
     };
     this.entries.set(name, entry);
@@ -103,8 +109,11 @@ export class Registry {
     return entry && this.viewOf(entry);
   }
 
-  /** Notes who has missed its deadline since the last look. */
+  /** Notes who has missed its deadline since the last look. The oracle looks at every tick. */
   sweep(): void {
+    const now = this.parts.clock.now();
+    this.watchedMs += Math.min(Math.max(now - this.sweptMs, 0), MAX_WATCH_GAP_MS);
+    this.sweptMs = now;
     for (const [name, entry] of this.entries) {
       if (this.failed.has(name) || !this.isLate(entry)) continue;
       this.failed.add(name);
@@ -113,8 +122,8 @@ export class Registry {
     }
   }
 
-  private isLate({ registration, lastSeenMs }: Entry): boolean {
-    return this.parts.clock.now() - lastSeenMs > registration.deadlineMs;
+  private isLate({ registration, heardMs }: Entry): boolean {
+    return this.watchedMs - heardMs > registration.deadlineMs;
   }
 
   private assertUnique({ name, url }: Registration, id: string, known: Entry | undefined): void {

@@ -40,6 +40,20 @@ describe('the registry', () => {
     expect(events).to.deep.equal(['cloud joined', 'cloud failed', 'cloud returned']);
   });
 
+  it('calls no node failed because the oracle itself stood still, or its clock was set', () => {
+    const { register, registry, pass } = world();
+    const state = () => registry.find('cloud')!.state;
+    register('cloud', null, { deadlineMs: 10_000 });
+    pass(3_600_000);
+    expect(state()).to.equal('alive');
+    pass(-7_200_000);
+    expect(state()).to.equal('alive');
+    pass(5_000);
+    expect(state()).to.equal('alive');
+    pass(1);
+    expect(state()).to.equal('failed');
+  });
+
   it('counts another life of a node as a restart', () => {
     const { register, events } = world();
     register('cloud', null);

@@ -20,6 +20,8 @@ export const MAX_PEER_REPLY_BYTES = 512 * 1024 * 1024;
 export const ANNOUNCE_EVERY_MS = 2_000;
 /** A node that the oracle has not heard of for so long counts as failed. */
 export const REGISTRATION_DEADLINE_MS = 10_000;
+/** More than that between two looks of the oracle is its own pause or a step of its clock, and says nothing about nodes: their words wait to be read. */
+export const MAX_WATCH_GAP_MS = 5_000;
 /** A node may ask for a longer deadline than usual, but not for one that hides its failure. */
 export const MAX_REGISTRATION_DEADLINE_MS = 10 * 60_000;
 /** Body of a registration: names of functions and labels. */
