@@ -15,7 +15,7 @@ export interface ExecutorParts {
   /** Have the nodes had time to say what they hold? Before, a session that nobody has reported is waited for, and a node that has not registered yet. */
   isSettled(): boolean;
   /** Resolves when what is known so far is on the disk. */
-  kept(): Promise<void>;
+  kept(): Promise<unknown>;
   now(): number;
   log: Log;
 }

@@ -85,7 +85,7 @@ export class Orchestration {
       this.mirror = new Mirror({
         settings: proxy, domainId, namespace: this.namespace, domain: this.domain, nodes: () => registry.list(), clock, log,
         mayTakeIntents: () => this.isDeciding,
-        onIntent: (intent) => this.takeIncoming(intent), kept: () => this.keeping.done(),
+        onIntent: (intent) => this.takeIncoming(intent), kept: () => this.keep(),
         ...(parts.mirrorServer && { isOwnServer: (pid: number) => parts.mirrorServer!.isOwn(pid) }),
         onBadIntent: (key, reason) => log.warn({ intent: key.slice(0, 200), reason }, 'an intent in the mirror was removed'),
       });
@@ -149,9 +149,9 @@ export class Orchestration {
     return this.recorder && this.parts.proxy?.dataset_settings?.dataset_path;
   }
 
-  /** Resolves when all that was asked for so far would survive a crash. */
-  async keep(): Promise<void> {
-    await this.keeping.done();
+  /** Resolves when all that was asked for so far would survive a crash; with false when the disk has refused it. */
+  keep(): Promise<boolean> {
+    return this.keeping.done();
   }
 
   /** Resolves when the intent has ended, or after `ms`. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { writeAtomically } from '../base/atomic-file.js';
 import { Fault } from '../model/faults.js';
 
 export type OffloadStatus = 'accept' | 'reject';
@@ -22,7 +22,7 @@ export class StatusFile {
     return this.#status;
   }
 
-  /** One after the other: two at once would write the same new file. */
+  /** One after the other: two at once would write the same draft. */
   set(status: OffloadStatus): Promise<void> {
     const done = this.#setting.then(() => this.#write(status));
     this.#setting = done.catch(() => undefined);
@@ -30,8 +30,7 @@ export class StatusFile {
   }
 
   async #write(status: OffloadStatus): Promise<void> {
-    await writeFile(`${this.file}.new`, `${status}\n`);
-    await rename(`${this.file}.new`, this.file);
+    await writeAtomically(this.file, `${status}\n`);
     this.#status = status;
   }
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StatusFile } from '../../runtime/offload/status.js';
@@ -18,11 +18,12 @@ describe('the offload status of a node', () => {
   });
 
   it('may be set again after the disk has refused it', async () => {
-    const status = new StatusFile(join(folder, 'status'));
-    await rm(folder, { recursive: true });
-    expect(await status.set('reject').then(() => 'set', (error: NodeJS.ErrnoException) => error.code)).to.equal('ENOENT');
+    // A file where a folder is wanted: nothing can be written below it.
+    await writeFile(join(folder, 'full'), '');
+    const status = new StatusFile(join(folder, 'full', 'status'));
+    expect(await status.set('reject').then(() => 'set', () => 'refused')).to.equal('refused');
     expect(status.current).to.equal('accept');
-    await mkdir(folder);
+    await rm(join(folder, 'full'));
     await status.set('reject');
     expect(status.current).to.equal('reject');
   });
